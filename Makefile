@@ -1,0 +1,65 @@
+# Everything here is one command of the launcher or one tool of .venv.
+PYTHON ?= python3
+LAUNCHER = $(PYTHON) -m trialsite.launcher
+BIN = $(or $(TRIALSITE_VENV),.venv)/bin
+MANAGE = $(LAUNCHER) exec -- $(BIN)/python manage.py
+CODE = trialsite screening visits samples outcomes
+
+.DEFAULT_GOAL := help
+.PHONY: help run seed-free stop test lint types arch migrations messages api gates check bench \
+	docs faults audit tools
+
+help: ## list these commands
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## start Trialsite with the demo study (PORT, HOST, DEMO, DATABASE_URL, REDIS_URL)
+	@$(LAUNCHER) run
+
+seed-free: ## start an empty Trialsite and invite its first administrator
+	@DEMO=0 $(LAUNCHER) run
+
+stop: ## stop a running Trialsite from another window
+	@$(LAUNCHER) stop
+
+test: ## run every test (ARGS="-k consent" chooses)
+	@$(LAUNCHER) test
+
+lint: tools ## style of code and templates
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/djlint --check --lint --quiet $(CODE)
+
+types: ## static types
+	$(LAUNCHER) exec -- $(BIN)/mypy $(CODE) tests
+
+arch: tools ## layers and architecture rules
+	$(BIN)/lint-imports
+	$(LAUNCHER) exec -- $(BIN)/python -m pytest tests/architecture -q
+
+migrations: ## models and migrations agree
+	$(MANAGE) makemigrations --check --dry-run
+
+messages: ## translations are complete
+	$(MANAGE) messages --check
+
+api: ## the OpenAPI description is valid
+	$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
+
+gates: lint types arch migrations messages api ## all of the above
+
+check: gates test ## what CI runs
+
+bench: ## speed of saving and of pages (reported, never asserted)
+	$(LAUNCHER) exec -- $(BIN)/python -m tests.benchmarks
+
+docs: ## write docs/validation/traceability.md
+	$(MANAGE) traceability
+
+faults: ## long campaigns of killed servers and full disks
+	@FAULTS=1 $(LAUNCHER) test tests/faults
+
+audit: tools ## known vulnerabilities of the pinned packages (needs the network)
+	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
+
+tools:
+	@$(LAUNCHER) setup --dev

@@ -1,0 +1,1 @@
+"""Starts, supervises and stops Trialsite on one machine; needs nothing but Python itself."""

@@ -1,0 +1,100 @@
+"""The launcher's verbs."""
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from trialsite.launcher.browser import ensure_browser
+from trialsite.launcher.environment import Choices
+from trialsite.launcher.errors import LauncherError
+from trialsite.launcher.interruption import Interrupted
+from trialsite.launcher.layout import Layout
+from trialsite.launcher.production import migrate_once, probe, write_secrets
+from trialsite.launcher.running import run
+from trialsite.launcher.stopping import stop
+from trialsite.launcher.tooling import Workbench, execute, serve
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Carry out one verb and return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _dispatch(options, Layout.from_environment())
+    except LauncherError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except (Interrupted, KeyboardInterrupt):
+        return 130
+
+
+def _dispatch(options: argparse.Namespace, layout: Layout) -> int:
+    verbs: dict[str, Callable[[], int]] = {
+        "run": lambda: run(layout, Choices.from_environment()),
+        "test": lambda: _test(layout, options.arguments),
+        "exec": lambda: execute(Workbench.of_tests(layout), _command(options), {}),
+        "manage": lambda: _manage(layout, options.arguments),
+        "services": lambda: serve(_bench(layout, for_tests=options.test)),
+        "setup": lambda: _setup(_bench(layout, for_tests=options.dev)),
+        "stop": lambda: stop(layout),
+        "secrets": lambda: write_secrets(options.directory),
+        "migrate": lambda: migrate_once(layout),
+        "probe": lambda: probe(options.url),
+    }
+    return verbs[options.verb]()
+
+
+def _setup(bench: Workbench) -> int:
+    bench.install()
+    return 0
+
+
+def _manage(layout: Layout, arguments: Sequence[str]) -> int:
+    command = [str(layout.python), "manage.py", *arguments]
+    return execute(Workbench.of_product(layout), command, {})
+
+
+def _bench(layout: Layout, *, for_tests: bool) -> Workbench:
+    return Workbench.of_tests(layout) if for_tests else Workbench.of_product(layout)
+
+
+def _test(layout: Layout, arguments: Sequence[str]) -> int:
+    bench = Workbench.of_tests(layout)
+    bench.install()
+    browser = ensure_browser(layout, bench.choices.given)
+    chosen = shlex.split(os.environ.get("ARGS") or "")
+    command = [str(layout.python), "-m", "pytest", *arguments, *chosen]
+    return execute(bench, command, {"CHROMIUM": browser})
+
+
+def _command(options: argparse.Namespace) -> list[str]:
+    command = [part for part in options.arguments if part != "--"]
+    if not command:
+        raise LauncherError("Name the command: python3 -m trialsite.launcher exec -- COMMAND")
+    return command
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 -m trialsite.launcher", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs.add_parser("run", help="start everything and keep it running (PORT, HOST, DEMO)")
+    _passing_on(verbs.add_parser("test", help="run pytest with servers and a browser (ARGS)"))
+    _passing_on(verbs.add_parser("exec", help="run a command with the test servers up"))
+    _passing_on(verbs.add_parser("manage", help="run manage.py on the data of `run`"))
+    services = verbs.add_parser("services", help="keep database and broker up")
+    services.add_argument("--test", action="store_true", help="those of the tests")
+    setup = verbs.add_parser("setup", help="install what the locks say")
+    setup.add_argument("--dev", action="store_true", help="with tests and quality gates")
+    verbs.add_parser("stop", help="stop the running launcher, or what a killed one left")
+    secrets = verbs.add_parser("secrets", help="generate the secrets of a compose deployment")
+    secrets.add_argument("directory", type=Path)
+    verbs.add_parser("migrate", help="prepare the database and end (compose's migrate job)")
+    probing = verbs.add_parser("probe", help="succeed if an address answers 200")
+    probing.add_argument("url")
+    return parser
+
+
+def _passing_on(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
