@@ -1,0 +1,70 @@
+"""The cast and the databases of the tests."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+
+import pytest
+from django.db import connections
+from django.test import Client
+from hypothesis import HealthCheck, settings as hypothesis_settings
+
+import trialsite.celery  # noqa: F401
+from tests import databases
+from tests.factories import Cast, make_cast, sign_in
+
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a loop running
+
+hypothesis_settings.register_profile(
+    "suite",
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+hypothesis_settings.load_profile("suite")
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def worker(request: pytest.FixtureRequest) -> str:
+    """This process's name among the parallel ones."""
+    return os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker, worker: str) -> Iterator[None]:
+    """A clone of the template, used as the application's role; tests in it roll back."""
+    name = f"trialsite_test_{worker}"
+    with django_db_blocker.unblock():
+        databases.clone(name)
+        with databases.using(name):
+            yield
+        databases.drop(name)
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker, worker: str) -> Iterator[str]:
+    """A database of the test's own, where transactions really commit; its name."""
+    name = f"trialsite_test_{worker}_{next(_numbers)}"
+    with django_db_blocker.unblock():
+        databases.clone(name)
+        with databases.using(name):
+            yield name
+        for connection in connections.all():
+            connection.close()
+        databases.drop(name)
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    """Two sites and the people of the trial."""
+    return make_cast()
+
+
+@pytest.fixture
+def nurse_client(cast: Cast) -> Client:
+    """The browser of site 001's nurse."""
+    return sign_in(cast.nurse)

@@ -1,0 +1,124 @@
+"""Databases for tests: one migrated template, cloned as the owner, used as the application.
+
+A clone takes a fraction of a second, so a test that commits gets a database of its own;
+nothing is flushed, and every connection of a test is the application's role.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from django.core.management import call_command
+from django.db import connections
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def owner_url(database: str) -> str:
+    """The owner's connection string for another database of the test server."""
+    return make_conninfo(os.environ["DATABASE_OWNER_URL"], dbname=database)
+
+
+def app_url(database: str) -> str:
+    """The application's URL for another database of the test server."""
+    base, _, _ = os.environ["DATABASE_URL"].rpartition("/")
+    return f"{base}/{database}"
+
+
+def _administer(*statements: sql.Composable) -> None:
+    with psycopg.connect(owner_url("postgres"), autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(ROOT.glob("**/*.py")):
+        relative = path.relative_to(ROOT)
+        if relative.parts[0] in {"trialsite", "visits", "tests"} and (
+            "migrations" in relative.parts
+            or path.name in {"models.py", "guards.py", "functions.py", "catalog.py"}
+            or relative.parts[:2] in {("trialsite", "crf"), ("trialsite", "core")}
+            or relative.parts[:2] == ("tests", "engine")
+        ):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def template() -> str:
+    """The name of the migrated template; made once for each state of the schema's code."""
+    name = f"trialsite_template_{_fingerprint()}"
+    lock = Path(tempfile.gettempdir()) / f"trialsite-template-{os.getuid()}.lock"
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with psycopg.connect(owner_url("postgres"), autocommit=True) as connection:
+            exists = connection.execute(
+                "SELECT 1 FROM pg_database WHERE datname = %s", [name]
+            ).fetchone()
+        if not exists:
+            _make_template(name)
+    return name
+
+
+def _make_template(name: str) -> None:
+    making = f"{name}_making"
+    drop(making)
+    _administer(
+        sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(
+            sql.Identifier(making)
+        ),
+        sql.SQL("GRANT CONNECT ON DATABASE {} TO trialsite_app, trialsite_public, trialsite_backup").format(
+            sql.Identifier(making)
+        ),
+    )
+    owner = connections["owner"]
+    owner.close()
+    before = owner.settings_dict["NAME"]
+    owner.settings_dict["NAME"] = making
+    try:
+        call_command("migrate", database="owner", verbosity=0)
+    finally:
+        owner.close()
+        owner.settings_dict["NAME"] = before
+    _administer(
+        sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+            sql.Identifier(making), sql.Identifier(name)
+        )
+    )
+
+
+def clone(name: str) -> None:
+    """A fresh database from the template."""
+    drop(name)
+    _administer(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+            sql.Identifier(name), sql.Identifier(template())
+        )
+    )
+
+
+def drop(name: str) -> None:
+    _administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def using(name: str) -> Iterator[None]:
+    """Point the application's connection at a database for a while."""
+    connection = connections["default"]
+    connection.close()
+    before = connection.settings_dict["NAME"]
+    connection.settings_dict["NAME"] = name
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = before

@@ -1,0 +1,111 @@
+"""Valid rows by default, made under a named system context; people come with a second factor."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.test import Client
+
+from trialsite.access.capabilities import Role
+from trialsite.access.context import system_context
+from trialsite.access.models import Membership, Site, Training, User
+from trialsite.core.context import Channel, acting
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PASSWORD = "correct horse battery staple"
+_numbers = itertools.count(1)
+
+
+def given(function: F) -> F:
+    """Run a factory as the system, for every site."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with acting(system_context("tests", Channel.COMMAND)):
+            return function(*args, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
+@given
+def make_site(code: str | None = None, **fields: Any) -> Site:
+    code = code or f"{900 + next(_numbers) % 100:03d}"
+    defaults = {"name": f"Site {code}", "time_zone": "Asia/Shanghai"}
+    return Site.objects.create(code=code, **(defaults | fields))
+
+
+@given
+def make_user(
+    role: Role | None = None,
+    site: Site | None = None,
+    *,
+    second_factor: bool = True,
+    trained: bool = True,
+    **fields: Any,
+) -> User:
+    n = next(_numbers)
+    fields = {"full_name": f"Person {n}", "password": PASSWORD} | fields
+    user = User.objects.create_user(fields.pop("email", f"person{n}@example.org"), **fields)
+    if role is not None:
+        Membership.objects.create(user=user, site=site, role=role, valid_from=dt.date(2026, 1, 1))
+    if trained:
+        Training.objects.create(user=user, topic="GCP", trained_on=dt.date(2026, 1, 1))
+    if second_factor:
+        TOTP.activate(user, generate_totp_secret())
+    return user
+
+
+def sign_in(user: User, **defaults: Any) -> Client:
+    """A browser in which this person has signed in, second factor included."""
+    client = Client(**defaults)
+    with acting(system_context("tests", Channel.COMMAND)):
+        client.force_login(user)
+    return client
+
+
+def totp_secret(user: User) -> str:
+    """The person's TOTP secret, as their phone holds it."""
+    authenticator = Authenticator.objects.get(user=user, type=Authenticator.Type.TOTP)
+    return TOTP(authenticator).instance.data["secret"]  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The people every permission test needs: ours, and a stranger from the other site."""
+
+    site: Site
+    other_site: Site
+    nurse: User
+    second_nurse: User
+    investigator: User
+    sub_investigator: User
+    monitor: User
+    data_manager: User
+    auditor: User
+    administrator: User
+    stranger: User
+
+
+def make_cast() -> Cast:
+    site, other = make_site("001"), make_site("002")
+    return Cast(
+        site=site,
+        other_site=other,
+        nurse=make_user(Role.RESEARCH_NURSE, site, full_name="Nora Nurse"),
+        second_nurse=make_user(Role.RESEARCH_NURSE, site, full_name="Nico Nurse"),
+        investigator=make_user(Role.PRINCIPAL_INVESTIGATOR, full_name="Petra Principal"),
+        sub_investigator=make_user(Role.SUB_INVESTIGATOR, site),
+        monitor=make_user(Role.MONITOR, site, full_name="Moritz Monitor"),
+        data_manager=make_user(Role.DATA_MANAGER, full_name="Dana Data"),
+        auditor=make_user(Role.AUDITOR),
+        administrator=make_user(Role.STUDY_ADMINISTRATOR, full_name="Ada Administrator"),
+        stranger=make_user(Role.RESEARCH_NURSE, other, full_name="Stella Stranger"),
+    )

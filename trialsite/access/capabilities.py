@@ -1,0 +1,86 @@
+"""Who may do what. Read it as the delegation log of ICH E6: a capability that is not
+listed for a role is refused."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(models.TextChoices):
+    RESEARCH_NURSE = "research_nurse", _("Research nurse")
+    PRINCIPAL_INVESTIGATOR = "principal_investigator", _("Principal investigator")
+    SUB_INVESTIGATOR = "sub_investigator", _("Sub-investigator")
+    DATA_MANAGER = "data_manager", _("Data manager")
+    MONITOR = "monitor", _("Monitor")
+    SAFETY_OFFICER = "safety_officer", _("Safety officer")
+    SAMPLE_TECHNICIAN = "sample_technician", _("Sample technician")
+    AUDITOR = "auditor", _("Auditor")
+    SITE_RECRUITER = "site_recruiter", _("Site recruiter")
+    STUDY_ADMINISTRATOR = "study_administrator", _("Study administrator")
+    SPONSOR = "sponsor", _("Sponsor")
+
+
+class Capability(models.TextChoices):
+    VIEW_CASEBOOK = "view_casebook", _("See casebooks")
+    ENTER_DATA = "enter_data", _("Enter data")
+    ADD_SUBJECT = "add_subject", _("Add subjects")
+    VIEW_TRAIL = "view_trail", _("Read the audit trail")
+    RAISE_QUERY = "raise_query", _("Raise queries")
+    ANSWER_QUERY = "answer_query", _("Answer queries")
+    CLOSE_QUERY = "close_query", _("Close queries")
+    VERIFY_SOURCE = "verify_source", _("Verify source data")
+    SIGN_FORM = "sign_form", _("Sign forms")
+    SIGN_CASEBOOK = "sign_casebook", _("Sign casebooks")
+    LOCK = "lock", _("Lock data")
+    UNLOCK = "unlock", _("Unlock data")
+    EXPORT = "export", _("Export datasets")
+    CONFIGURE_STUDY = "configure_study", _("Confirm study configuration")
+    MANAGE_PEOPLE = "manage_people", _("Manage people and sites")
+    VIEW_ACCESS_REPORT = "view_access_report", _("See who has access")
+
+
+_C = Capability
+_SITE_STAFF = {_C.VIEW_CASEBOOK, _C.ENTER_DATA, _C.ADD_SUBJECT, _C.VIEW_TRAIL, _C.ANSWER_QUERY}
+
+GRANTS: dict[Role, frozenset[Capability]] = {
+    Role.RESEARCH_NURSE: frozenset(_SITE_STAFF),
+    Role.SUB_INVESTIGATOR: frozenset(_SITE_STAFF | {_C.SIGN_FORM}),
+    Role.PRINCIPAL_INVESTIGATOR: frozenset(
+        _SITE_STAFF
+        | {_C.SIGN_FORM, _C.SIGN_CASEBOOK, _C.UNLOCK, _C.CONFIGURE_STUDY, _C.VIEW_ACCESS_REPORT}
+    ),
+    Role.DATA_MANAGER: frozenset(
+        {
+            _C.VIEW_CASEBOOK,
+            _C.VIEW_TRAIL,
+            _C.RAISE_QUERY,
+            _C.CLOSE_QUERY,
+            _C.LOCK,
+            _C.UNLOCK,
+            _C.EXPORT,
+            _C.VIEW_ACCESS_REPORT,
+        }
+    ),
+    Role.MONITOR: frozenset(
+        {
+            _C.VIEW_CASEBOOK,
+            _C.VIEW_TRAIL,
+            _C.RAISE_QUERY,
+            _C.CLOSE_QUERY,
+            _C.VERIFY_SOURCE,
+            _C.VIEW_ACCESS_REPORT,
+        }
+    ),
+    Role.SAFETY_OFFICER: frozenset({_C.VIEW_CASEBOOK, _C.VIEW_TRAIL, _C.RAISE_QUERY}),
+    Role.SAMPLE_TECHNICIAN: frozenset({_C.VIEW_CASEBOOK}),
+    Role.AUDITOR: frozenset({_C.VIEW_CASEBOOK, _C.VIEW_TRAIL, _C.VIEW_ACCESS_REPORT}),
+    Role.SITE_RECRUITER: frozenset(),
+    Role.STUDY_ADMINISTRATOR: frozenset({_C.MANAGE_PEOPLE, _C.VIEW_ACCESS_REPORT}),
+    Role.SPONSOR: frozenset(),
+}
+
+
+def roles_granting(capability: Capability) -> frozenset[Role]:
+    """The roles to which a capability is delegated."""
+    return frozenset(role for role, granted in GRANTS.items() if capability in granted)

@@ -1,0 +1,89 @@
+"""Refusals as the asker can read them: a page, a fragment's redirect, or problem+json."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+TITLES = {
+    400: _("The request could not be read"),
+    401: _("Please sign in"),
+    403: _("Not delegated to you"),
+    404: _("Not found"),
+    409: _("Somebody else saved first"),
+    412: _("Somebody else saved first"),
+    423: _("Locked"),
+    429: _("Too many attempts"),
+    500: _("Something broke on our side"),
+}
+
+
+def wants_json(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/") or request.headers.get("X-Autosave") == "1"
+
+
+def refusal(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
+    """The answer to an act that is refused, before or instead of the view."""
+    if wants_json(request):
+        return problem_response(status, detail)
+    if status in {401, 423}:
+        name = "account_login" if status == 401 else "access:unlock"
+        target = f"{reverse(name)}?next={quote(_return_path(request))}"
+        if request.headers.get("HX-Request"):
+            return HttpResponse(status=204, headers={"HX-Redirect": target})
+        return redirect(target)
+    return error_page(request, status, detail)
+
+
+def _return_path(request: HttpRequest) -> str:
+    return request.get_full_path() if request.method == "GET" else reverse("dashboard:today")
+
+
+def problem_response(status: int, detail: str = "", **extra: Any) -> JsonResponse:
+    """RFC 9457 problem details."""
+    body = {
+        "type": "about:blank",
+        "title": str(TITLES.get(status, HTTPStatus(status).phrase)),
+        "status": status,
+        **({"detail": detail} if detail else {}),
+        **extra,
+    }
+    return JsonResponse(body, status=status, content_type="application/problem+json")
+
+
+def error_page(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
+    context = {"status": status, "title": TITLES.get(status, ""), "detail": detail}
+    return render(request, "error.html", context, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _page_or_problem(request, 400)
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _page_or_problem(request, 403)
+
+
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _page_or_problem(request, 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _page_or_problem(request, 500)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    detail = _("This page was open too long or in another session. Go back, reload and try again.")
+    if wants_json(request):
+        return problem_response(403, str(detail))
+    return error_page(request, 403, str(detail))
+
+
+def _page_or_problem(request: HttpRequest, status: int) -> HttpResponse:
+    return problem_response(status) if wants_json(request) else error_page(request, status)

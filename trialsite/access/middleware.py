@@ -1,0 +1,148 @@
+"""The path of a request: language, session limits, policy, and the database's context."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from allauth.mfa.adapter import get_adapter as mfa_adapter
+from django.conf import settings
+from django.contrib.auth import logout
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import translation
+from django.utils.cache import add_never_cache_headers
+
+from trialsite.access.context import context_of
+from trialsite.access.errors import refusal
+from trialsite.access.http import Audience, Policy, policy_of
+from trialsite.access.models import User
+from trialsite.core.acts import note_act
+from trialsite.core.context import Channel, acting
+from trialsite.core.exceptions import NotPermittedError
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class PersonLanguage(LocaleMiddleware):
+    """The language switched to on this device, else the person's own, else the browser's."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        chosen = settings.LANGUAGE_COOKIE_NAME in request.COOKIES
+        if not chosen and isinstance(request.user, User):
+            translation.activate(request.user.language)
+            request.LANGUAGE_CODE = translation.get_language()
+
+
+class SessionLimits:
+    """Idle sessions are locked, not ended; after the absolute limit they end.
+
+    NIST SP 800-63B-4, decisions P4: what was typed is a draft on the server already, and
+    the same person opens the same page again with the password.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            now = int(time.time())
+            started = request.session.setdefault("started_at", now)
+            seen = request.session.setdefault("seen_at", now)
+            if now - started > settings.ABSOLUTE_SESSION_SECONDS:
+                logout(request)
+            elif now - seen > settings.IDLE_LOCK_SECONDS:
+                request.session["locked"] = True
+            elif now - seen > 30 and not request.session.get("locked"):
+                request.session["seen_at"] = now
+        return self.get_response(request)
+
+
+class Guardrail:
+    """No view runs without a policy, and none outside its person's database context.
+
+    The transaction is the view's: an exception or an error answer rolls it back, so
+    nothing is half-written (decisions D1). Refusals are noted after that, in their own.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.request_id = uuid.uuid4()  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        if request.user.is_authenticated:
+            add_never_cache_headers(response)
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponseBase:
+        policy = policy_of(view, request.method or "GET")
+        turned_away = self._turn_away(request, policy)
+        if turned_away is not None:
+            return turned_away
+        return self._run(request, view, args, kwargs)
+
+    def _turn_away(self, request: HttpRequest, policy: Policy | None) -> HttpResponseBase | None:
+        if policy is None:
+            self._note(request, "refused", {"why": "no policy"})
+            return refusal(request, 403)
+        if policy.audience is Audience.ANYONE:
+            return None
+        if isinstance(request.user, AnonymousUser):
+            return refusal(request, 401)
+        if policy.audience is Audience.STAFF:
+            if request.session.get("locked"):
+                return refusal(request, 423)
+            if not mfa_adapter().is_mfa_enabled(request.user):
+                return self._to_enrolment(request)
+        if not policy.admits(request.user):
+            self._note(request, "refused", {"capability": str(policy.capability)})
+            return refusal(request, 403)
+        return None
+
+    def _to_enrolment(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path.startswith("/api/"):
+            return refusal(request, 403)
+        return redirect(reverse("mfa_activate_totp"))
+
+    def _run(
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponseBase:
+        context = context_of(
+            request.user,
+            Channel.API if request.path.startswith("/api/") else Channel.UI,
+            request_id=request.request_id,  # type: ignore[attr-defined]
+        )
+        try:
+            with acting(context):
+                response: HttpResponseBase = view(request, *args, **kwargs)
+                if callable(getattr(response, "render", None)):
+                    response = response.render()  # type: ignore[attr-defined]
+                if response.status_code >= 400:
+                    transaction.set_rollback(True)
+        except (NotPermittedError, PermissionDenied) as error:
+            self._note(request, "refused", {"why": str(error)})
+            return refusal(request, 403, str(error))
+        except Http404:
+            self._note(request, "not_found")
+            return refusal(request, 404)
+        if response.status_code in {403, 404} and request.user.is_authenticated:
+            self._note(request, "refused" if response.status_code == 403 else "not_found")
+        return response
+
+    def _note(
+        self, request: HttpRequest, act: str, details: dict[str, str] | None = None
+    ) -> None:
+        channel = Channel.API if request.path.startswith("/api/") else Channel.UI
+        with acting(context_of(request.user, channel)):
+            note_act(act, details={"path": request.path, "method": request.method, **(details or {})})

@@ -1,0 +1,25 @@
+"""Acts that leave no changed row behind, noted in the trail."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db import connection
+from psycopg.types.json import Jsonb
+
+
+def note_act(
+    act: str,
+    *,
+    site_id: int | None = None,
+    subject_id: uuid.UUID | None = None,
+    record_id: uuid.UUID | None = None,
+    details: dict[str, Any] | None = None,
+) -> None:
+    """Enter an act into the trail under the present context."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT trialsite.note_act(%s, %s, %s, %s, %s)",
+            [act, site_id, subject_id, record_id, Jsonb(details or {})],
+        )

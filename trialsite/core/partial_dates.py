@@ -1,0 +1,87 @@
+"""Dates known only to the year or the month, kept as precisely as they were given.
+
+ISO 8601 truncated from the right, as CDISC writes them: `2026`, `2026-03`, `2026-03-05`.
+No day is ever invented; comparisons answer None where the precision does not decide.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+PATTERN = r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$"
+
+
+@dataclass(frozen=True, slots=True)
+class PartialDate:
+    """A year, a year and month, or a full date."""
+
+    year: int
+    month: int | None = None
+    day: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> PartialDate:
+        """Read ISO text; raises ValueError for anything that is no calendar date."""
+        if not re.match(PATTERN, text):
+            raise ValueError(text)
+        parts = [int(part) for part in text.split("-")]
+        date = cls(*parts)
+        date.earliest  # noqa: B018  (31 February is refused here)
+        return date
+
+    def __str__(self) -> str:
+        parts = [f"{self.year:04d}"]
+        if self.month is not None:
+            parts.append(f"{self.month:02d}")
+        if self.day is not None:
+            parts.append(f"{self.day:02d}")
+        return "-".join(parts)
+
+    @property
+    def earliest(self) -> dt.date:
+        return dt.date(self.year, self.month or 1, self.day or 1)
+
+    @property
+    def latest(self) -> dt.date:
+        month = self.month or 12
+        return dt.date(self.year, month, self.day or calendar.monthrange(self.year, month)[1])
+
+    def before(self, other: PartialDate) -> bool | None:
+        """Whether this is earlier: True, False, or None where precision does not tell."""
+        if self.latest < other.earliest:
+            return True
+        return False if self.earliest >= other.latest else None
+
+
+class PartialDateField(models.CharField[Any, Any]):
+    """A `PartialDate` stored as its ISO text; the database checks the shape."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 10)
+        super().__init__(*args, **kwargs)
+
+    def from_db_value(self, value: str | None, *args: object) -> PartialDate | None:
+        return PartialDate.parse(value) if value else None
+
+    def to_python(self, value: Any) -> PartialDate | None:
+        if value in (None, "") or isinstance(value, PartialDate):
+            return value or None
+        try:
+            return PartialDate.parse(str(value).strip())
+        except ValueError as error:
+            message = _("Enter a year (2026), a month (2026-03) or a date (2026-03-05).")
+            raise ValidationError(message, code="invalid") from error
+
+    def get_prep_value(self, value: Any) -> str | None:
+        return None if value in (None, "") else str(value)
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return self.get_prep_value(self.value_from_object(obj)) or ""

@@ -1,0 +1,15 @@
+"""Every address of the product; the order of inclusion is the order of the layers."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+handler400 = "trialsite.access.errors.bad_request"
+handler403 = "trialsite.access.errors.permission_denied"
+handler404 = "trialsite.access.errors.page_not_found"
+handler500 = "trialsite.access.errors.server_error"
+
+urlpatterns = [
+    path("", include("trialsite.dashboard.urls")),
+    path("", include("trialsite.access.urls")),
+]
