@@ -1,6 +1,5 @@
 """The processes of the product itself: web server, worker and beat."""
 
-import socket
 from collections.abc import Callable
 
 from trialsite.launcher import probes
@@ -61,7 +60,7 @@ def worker_command(layout: Layout) -> list[str]:
         layout.tool("celery"),
         *("-A", "trialsite.celery", "worker"),
         *("-Q", WORKER_QUEUES),
-        *("-n", f"trialsite-{socket.gethostname()}@%h"),
+        *("-n", "worker@%h"),
         *("--concurrency", "2"),
         *("--prefetch-multiplier", "1"),
         *("-O", "fair"),

@@ -14,10 +14,10 @@ def digest_of_text(*parts: str) -> str:
 
 
 def digest_of_files(paths: Iterable[Path]) -> str:
-    """Return a digest of names and contents; absent files count as absent."""
+    """Return a digest of names and contents, the same in every checkout."""
     digest = hashlib.sha256()
     for path in sorted(paths):
-        digest.update(f"{path}\0".encode())
+        digest.update(f"{path.name}\0".encode())
         digest.update(path.read_bytes() if path.is_file() else b"absent")
         digest.update(b"\0")
     return digest.hexdigest()
