@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import django_stubs_ext
 import environ
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
+
+django_stubs_ext.monkeypatch()
 
 env = environ.FileAwareEnv()
 
@@ -93,7 +96,11 @@ TEMPLATES = [
                 "csp.context_processors.nonce",
                 "trialsite.dashboard.shell.shell",
             ],
-            "builtins": ["django.templatetags.i18n", "django.templatetags.static"],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "trialsite.core.templatetags.trialsite",
+            ],
         },
     }
 ]
