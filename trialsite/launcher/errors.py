@@ -3,6 +3,7 @@
 from pathlib import Path
 
 TAIL_LINES = 25
+RUN_MARK = "--- "
 
 
 class LauncherError(Exception):
@@ -10,9 +11,10 @@ class LauncherError(Exception):
 
 
 def log_tail(log: Path, lines: int = TAIL_LINES) -> str:
-    """Return the last lines of a log, indented, for use inside an error message."""
+    """Return the last lines of the latest run in a log, indented for an error message."""
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return "    (no log)"
-    return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
+    latest = text.rpartition(f"\n{RUN_MARK}")[2]
+    return "\n".join(f"    {line}" for line in latest.splitlines()[-lines:])

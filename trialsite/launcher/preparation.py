@@ -136,20 +136,14 @@ class Preparation:
 
     def _require_access(self) -> None:
         """Check on a given server that both roles can sign in, or say what is to be done."""
-        script = (
-            "import os, psycopg\n"
-            "for name in ('DATABASE_OWNER_URL', 'DATABASE_URL'):\n"
-            "    psycopg.connect(os.environ[name], connect_timeout=10).close()\n"
+        complaint = run_for_output(
+            [str(self.layout.python), "-c", _SIGN_IN],
+            environment=self.environment,
+            directory=self.layout.checkout,
+            log=self.layout.log("setup"),
         )
-        try:
-            run_logged(
-                [str(self.layout.python), "-c", script],
-                environment=self.environment,
-                directory=self.layout.checkout,
-                log=self.layout.log("setup"),
-            )
-        except LauncherError as error:
-            raise LauncherError(f"{_NOT_INITIALISED}\n{error}") from error
+        if complaint:
+            raise LauncherError(f"{_NOT_INITIALISED}\n  {complaint.strip()}")
 
     def _wrong_content(self) -> str:
         held = "no demo study" if self.choices.demo else "the demo study"
@@ -161,6 +155,14 @@ class Preparation:
         )
 
 
+_SIGN_IN = """\
+import os, psycopg
+try:
+    for name in ("DATABASE_OWNER_URL", "DATABASE_URL"):
+        psycopg.connect(os.environ[name], connect_timeout=10).close()
+except psycopg.Error as error:
+    print(error)
+"""
 _NOT_INITIALISED = """\
 The server of DATABASE_URL is not initialised for Trialsite. Either
   - give DATABASE_ADMIN_URL of a superuser as well: roles and database are then created, or

@@ -6,6 +6,7 @@ import struct
 from urllib.parse import urlsplit
 
 TIMEOUT = 2.0
+MAX_TEXT = 4096
 PROTOCOL_3 = 196608
 STARTING_UP = b"57P03"
 
@@ -36,8 +37,8 @@ def valkey_answers(host: str, port: int, password: str | None) -> bool:
     return answers[-1].strip() == b"+PONG"
 
 
-def http_status(url: str, host_header: str | None = None) -> int | None:
-    """Return the status a GET is answered with, or None where nothing answers."""
+def http_answer(url: str, host_header: str | None = None) -> tuple[int, str]:
+    """Return status and text a GET is answered with; status 0 where nothing answers."""
     target = urlsplit(url)
     connection = http.client.HTTPConnection(
         target.hostname or "127.0.0.1", target.port or 80, timeout=5
@@ -48,9 +49,10 @@ def http_status(url: str, host_header: str | None = None) -> int | None:
         headers["Host"] = host_header
     try:
         connection.request("GET", target.path or "/", headers=headers)
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        return None
+        response = connection.getresponse()
+        return response.status, response.read(MAX_TEXT).decode("utf-8", errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        return 0, str(error)
     finally:
         connection.close()
 

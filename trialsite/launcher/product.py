@@ -1,6 +1,6 @@
 """The processes of the product itself: web server, worker and beat."""
 
-from collections.abc import Callable
+from dataclasses import replace
 
 from trialsite.launcher import probes
 from trialsite.launcher.connections import Connections
@@ -9,6 +9,7 @@ from trialsite.launcher.keys import Keyring
 from trialsite.launcher.layout import Layout
 from trialsite.launcher.supervisor import Service
 
+OK = 200
 WORKER_QUEUES = "celery,exports"
 ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - names them, binds nothing
 
@@ -19,22 +20,25 @@ def product_services(
     """Return the services of the product, which know nothing of the database's owner."""
     environment = child_environment(layout, choices, keyring) | connections.runtime
 
-    def service(name: str, command: list[str], ready: Callable[[], bool]) -> Service:
+    def service(name: str, command: list[str]) -> Service:
         return Service(
             name=name,
             command=command,
             environment=environment,
             log=layout.log(name),
             directory=layout.checkout,
-            ready=ready,
+            ready=_at_once,
             patience=4.5,
         )
 
-    return [
-        service("web", web_command(layout, choices), lambda: web_is_ready(choices)),
-        service("worker", worker_command(layout), _at_once),
-        service("beat", beat_command(layout), _at_once),
-    ]
+    web = replace(
+        service("web", web_command(layout, choices)),
+        ready=lambda: readiness(choices)[0] == OK,
+        ready_within=30.0,
+        explain=lambda: f"It says: {readiness(choices)[1]}",
+    )
+    worker = service("worker", worker_command(layout))
+    return [web, worker, service("beat", beat_command(layout))]
 
 
 def web_command(layout: Layout, choices: Choices) -> list[str]:
@@ -80,12 +84,12 @@ def beat_command(layout: Layout) -> list[str]:
     ]
 
 
-def web_is_ready(choices: Choices) -> bool:
-    """Tell whether the product answers and finds everything it needs."""
+def readiness(choices: Choices) -> tuple[int, str]:
+    """Ask the product whether it finds everything it needs; it answers 200, or says what not."""
     host = ANY_HOST.get(choices.host, choices.host)
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{choices.port}/healthz/ready"
-    return probes.http_status(url, f"localhost:{choices.port}") == 200
+    return probes.http_answer(url, f"localhost:{choices.port}")
 
 
 def _at_once() -> bool:

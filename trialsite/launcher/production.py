@@ -72,4 +72,4 @@ def _with_file_secrets(environment: dict[str, str]) -> dict[str, str]:
 def probe(url: str) -> int:
     """Return 0 if the address answers 200, under the name people use for it."""
     public = urlsplit(os.environ.get("BASE_URL", ""))
-    return 0 if probes.http_status(url, public.netloc or None) == 200 else 1
+    return 0 if probes.http_answer(url, public.netloc or None)[0] == 200 else 1

@@ -32,40 +32,45 @@ class PythonEnvironment:
     def ensure(self, lock: str) -> None:
         """Make the environment hold the lock; what already does is left alone."""
         with waiting_lock(self._layout.cache / "python.lock"):
-            if not self._satisfies(lock):
-                self._create()
-                with step(f"Python packages ({lock})"):
-                    self._fill(lock)
-                self._stamp.write(self._digest(lock))
+            lock = self._widest(lock)
+            if self._version and self._stamp.matches(self._digest(lock)):
+                return
+            self._create()
+            with step(f"Python packages ({lock})"):
+                self._fill(lock)
+            self._stamp.write(self._digest(lock))
+            self._purpose.write(lock)
 
     @property
     def _stamp(self) -> Stamp:
         return Stamp(self._layout.venv / ".trialsite-lock")
 
+    @property
+    def _purpose(self) -> Stamp:
+        return Stamp(self._layout.venv / ".trialsite-purpose")
+
+    def _widest(self, lock: str) -> str:
+        """Keep a developer's environment one: the test lock contains all of the other."""
+        return TEST_LOCK if self._purpose.matches(TEST_LOCK) else lock
+
     def _digest(self, lock: str) -> str:
-        content = digest_of_files([self._layout.checkout / lock])
-        return digest_of_text(content, platform.python_version())
+        return digest_of_text(digest_of_files([self._layout.checkout / lock]), self._version)
 
-    def _satisfies(self, lock: str) -> bool:
-        """Accept the test lock for running too: it contains all of the other."""
-        locks = {lock, TEST_LOCK}
-        return self._works() and any(self._stamp.matches(self._digest(name)) for name in locks)
+    @property
+    def _version(self) -> str:
+        """The version of the environment's interpreter, or nothing where it cannot start.
 
-    def _works(self) -> bool:
-        """Tell whether the interpreter starts; it does not once the system's Python is replaced."""
-        version = [
-            str(self._layout.python),
-            "-c",
-            "import platform as p; print(p.python_version())",
-        ]
+        It cannot after the system's Python it was made from is replaced by another.
+        """
+        ask = [str(self._layout.python), "-c", "import sys; print(sys.version_info[:2])"]
         try:
-            answer = subprocess.run(version, capture_output=True, text=True, check=False)
+            answer = subprocess.run(ask, capture_output=True, text=True, check=False)
         except OSError:
-            return False
-        return answer.stdout.strip() == platform.python_version()
+            return ""
+        return answer.stdout.strip()
 
     def _create(self) -> None:
-        if self._works():
+        if self._version:
             return
         if not all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
             raise LauncherError(_no_venv())

@@ -36,6 +36,7 @@ class Service:
     log: Path
     directory: Path
     ready: Callable[[], bool]
+    explain: Callable[[], str] = str
     before_start: Callable[[], None] = _nothing
     stop_signal: signal.Signals = signal.SIGTERM
     patience: float = 5.0
@@ -128,7 +129,9 @@ class Supervisor:
     @staticmethod
     def _fail(service: Service, what: str) -> None:
         tail = log_tail(service.log)
-        raise LauncherError(f"{service.name} {what}. From {service.log}:\n{tail}")
+        raise LauncherError(
+            f"{service.name} {what}. {service.explain()}\nFrom {service.log}:\n{tail}"
+        )
 
     def _tend(self, child: _Child) -> None:
         now = time.monotonic()

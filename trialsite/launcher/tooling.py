@@ -67,9 +67,14 @@ class Workbench:
         ensure_assets(self.main, self.choices.given)
 
     def prepare(self, connections: Connections) -> None:
-        """Make servers that have just come up usable."""
+        """Make servers that have just come up usable.
+
+        A product's database on a given server is left as it is: `manage` may be the very command
+        that is to prepare it.
+        """
         preparation = self.preparation(connections)
-        preparation.create_roles(createdb=self.for_tests)
+        if self.for_tests or connections.identity:
+            preparation.create_roles(createdb=self.for_tests)
         preparation.compile_messages()
 
     def preparation(self, connections: Connections) -> Preparation:
