@@ -155,7 +155,8 @@ def _anchor(anchor: Anchor, schedule: Schedule | None, reader: Reader) -> Iterat
 
 def _criteria(criteria: tuple[Criterion, ...], labs: Labs, reader: Reader) -> Iterator[Finding]:
     for prefix in ("IN", "EX"):
-        ids = [name for name in _names(reader, "criteria") if name.startswith(prefix)]
+        names = _names(reader, "criteria")
+        ids = [name for name in names if name.startswith(prefix) and name[2:].isdigit()]
         for number, name in enumerate(ids, start=1):
             if name != f"{prefix}{number:02}":
                 yield f"criteria.{name}", f"Expected {prefix}{number:02} here; number without gaps."
@@ -173,13 +174,15 @@ def _criteria(criteria: tuple[Criterion, ...], labs: Labs, reader: Reader) -> It
 def _lab_use(path: str, use: LabUse, labs: Labs, reader: Reader) -> Iterator[Finding]:
     known = _names(reader, "labs.analytes")
     yield from _unknown(path, (use.analyte,), known, "analyte")
-    readable = {analyte.key: analyte for analyte in labs.analytes}
-    analyte = readable.get(use.analyte)
-    for bound in use.bounds if analyte else ():
-        if analyte and bound.unit not in analyte.accepted_units:
+    analyte = next((one for one in labs.analytes if one.key == use.analyte), None)
+    if analyte is None:
+        return
+    units = (analyte.unit, *_names(reader, f"labs.analytes.{use.analyte}.units"))
+    for bound in use.bounds:
+        if bound.unit not in units:
             message = (
                 f"{use.analyte} has no factor for the unit {bound.unit!r}; "
-                f"add it to its units or use {', '.join(analyte.accepted_units)}."
+                f"add it to its units or use {', '.join(units)}."
             )
             yield path, message
 

@@ -51,7 +51,7 @@ class Protocol:
         return self.provenance.assumptions()
 
     def assumptions_under(self, path: str) -> tuple[Assumption, ...]:
-        """Those at `path` or below it: for `criteria.IN03.rule`, what its verdict rests on."""
+        """Those at `path` or below it: for `criteria.IN01.rule`, what its verdict rests on."""
         return tuple(
             assumption
             for assumption in self.assumptions()

@@ -68,17 +68,16 @@ def load_text(
     parts = reader.fields(Protocol, root, Place(), skip=_DERIVED)
     problems += reader.problems
     problems += inconsistencies(parts, reader, Known(forms=known_forms, roles=known_roles))
-    problems += _missing_roles(parts.get("schedule"), reader, root)
+    if not problems:
+        problems += _missing_roles(parts["schedule"], reader, root)
     if problems:
         raise ProtocolError(name, tuple(sorted(set(problems))))
     provenance = Provenance(leaves=reader.leaves)
     return Protocol(**parts, provenance=provenance, content_hash=provenance.content_hash())
 
 
-def _missing_roles(schedule: Schedule | None, reader: Reader, root: MappingNode) -> list[Problem]:
+def _missing_roles(schedule: Schedule, reader: Reader, root: MappingNode) -> list[Problem]:
     """One screening and one day-zero event stand in every schedule."""
-    if schedule is None or any(problem.path.startswith("schedule") for problem in reader.problems):
-        return []
     mark = reader.marks.get("schedule.events", root.mark)
     return [
         Problem.at(mark, "schedule.events", f"Exactly one event needs the role {role.value}.")

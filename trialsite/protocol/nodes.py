@@ -2,7 +2,7 @@
 
 Only scalars, lists and mappings are read: no tags, anchors or aliases, so nothing in a file
 can make objects or grow on expansion. Scalars stay text; what they mean is decided by the
-field they are read into, so that `17.1` never passes through a binary float.
+field they are read into, so that `0.1` never passes through a binary float.
 """
 
 import itertools

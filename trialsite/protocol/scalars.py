@@ -85,7 +85,7 @@ def _whole(node: Node) -> int:
 
 
 def _decimal(node: Node) -> Decimal:
-    return Decimal(_plain(node, _DECIMAL, "a decimal number such as 17.1"))
+    return Decimal(_plain(node, _DECIMAL, "a decimal number such as 2.5"))
 
 
 def _boolean(node: Node) -> bool:
@@ -115,7 +115,7 @@ def _pair(node: Node, wanted: str) -> tuple[Node, Node]:
 
 
 def _days(node: Node) -> DayInterval:
-    first, last = _pair(node, "the first and last day such as [6, 8]")
+    first, last = _pair(node, "the first and last day such as [2, 4]")
     interval = DayInterval(first=_whole(first), last=_whole(last))
     if interval.first > interval.last:
         raise MisreadError(node, f"{interval} ends before it starts; swap the two days.")
@@ -123,7 +123,7 @@ def _days(node: Node) -> DayInterval:
 
 
 def _interval(node: Node) -> Interval:
-    ends = _pair(node, "the lowest and highest value such as [0.8, 1.2]")
+    ends = _pair(node, "the lowest and highest value such as [1, 2.5]")
     low, high = (None if isinstance(n, Scalar) and n.is_null else _decimal(n) for n in ends)
     if low is not None and high is not None and low > high:
         raise MisreadError(node, f"{low} is above {high}; swap the two.")

@@ -74,6 +74,6 @@ class Outcomes:
         tuple[int, ...], Value("Survival milestones, days", "生存率时间点（天）")
     ]
     conversion_days: Annotated[
-        tuple[int, ...], Value("Transplantation milestones, days", "肝移植转化率时间点（天）")
+        tuple[int, ...], Value("Transplantation milestones, days", "移植转化率时间点（天）")
     ] = ()
     biomarkers: Annotated[tuple[str, ...], Value("Markers followed", "随访指标")] = ()

@@ -103,7 +103,7 @@ class Bound:
 
 
 def canonical(value: object) -> str:
-    """One text per value, whatever way it was written: 17.10 and 17.1 are the same."""
+    """One text per value, whatever way it was written: 2.50 and 2.5 are the same."""
     match value:
         case None:
             return "null"
