@@ -76,9 +76,9 @@ def _make_template(name: str) -> None:
         sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(
             sql.Identifier(making)
         ),
-        sql.SQL("GRANT CONNECT ON DATABASE {} TO trialsite_app, trialsite_public, trialsite_backup").format(
-            sql.Identifier(making)
-        ),
+        sql.SQL(
+            "GRANT CONNECT ON DATABASE {} TO trialsite_app, trialsite_public, trialsite_backup"
+        ).format(sql.Identifier(making)),
     )
     owner = connections["owner"]
     owner.close()

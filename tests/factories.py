@@ -7,6 +7,7 @@ import functools
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from allauth.mfa.models import Authenticator
@@ -14,12 +15,15 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client
 
 from trialsite.access.capabilities import Role
-from trialsite.access.context import system_context
+from trialsite.access.context import context_of, system_context
 from trialsite.access.models import Membership, Site, Training, User
+from trialsite.casebook.models import CrfRecord, ProtocolVersion, Subject, Visit
+from trialsite.casebook.protocols import approve_version, register_version
 from trialsite.core.context import Channel, acting
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+ROOT = Path(__file__).resolve().parents[1]
 PASSWORD = "correct horse battery staple"
 _numbers = itertools.count(1)
 
@@ -40,6 +44,55 @@ def make_site(code: str | None = None, **fields: Any) -> Site:
     code = code or f"{900 + next(_numbers) % 100:03d}"
     defaults = {"name": f"Site {code}", "time_zone": "Asia/Shanghai"}
     return Site.objects.create(code=code, **(defaults | fields))
+
+
+PROTOCOL = ROOT / "trialsite/protocol/studies/nct06904755.yaml"
+
+
+@given
+def make_protocol(*sites: Site, path: Path = PROTOCOL) -> ProtocolVersion:
+    """The study's protocol, in force at these sites."""
+    version = register_version(path)
+    for site in sites:
+        approve_version(site=site, version=version, effective_on=dt.date(2026, 1, 1))
+    return version
+
+
+@given
+def make_subject(site: Site, **fields: Any) -> Subject:
+    n = next(_numbers)
+    version = fields.pop("protocol_version", None) or make_protocol(site)
+    return Subject.objects.create(
+        site=site,
+        screening_number=fields.pop("screening_number", f"{site.code}-T{n:03d}"),
+        protocol_version=version,
+        **fields,
+    )
+
+
+@given
+def make_visit(subject: Subject, event_oid: str = "SE.D7", **fields: Any) -> Visit:
+    return Visit.objects.create(
+        site_id=subject.site_id,
+        subject=subject,
+        event_oid=event_oid,
+        protocol_version_id=subject.protocol_version_id,
+        **fields,
+    )
+
+
+@given
+def make_record(
+    subject: Subject, form_oid: str = "F.VS", visit: Visit | None = None, **fields: Any
+) -> CrfRecord:
+    return CrfRecord.objects.create(
+        site_id=subject.site_id,
+        subject=subject,
+        visit=visit,
+        form_oid=form_oid,
+        protocol_version_id=subject.protocol_version_id,
+        **fields,
+    )
 
 
 @given
@@ -109,3 +162,8 @@ def make_cast() -> Cast:
         administrator=make_user(Role.STUDY_ADMINISTRATOR, full_name="Ada Administrator"),
         stranger=make_user(Role.RESEARCH_NURSE, other, full_name="Stella Stranger"),
     )
+
+
+def as_person(user: User, **options: Any) -> Any:
+    """Act as this person, as a page would."""
+    return acting(context_of(user, Channel.UI, **options))

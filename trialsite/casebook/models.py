@@ -219,9 +219,7 @@ class CrfRecord(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     site = models.ForeignKey(Site, models.PROTECT)
     subject = models.ForeignKey(Subject, models.PROTECT, related_name="records")
-    visit = models.ForeignKey(
-        Visit, models.PROTECT, null=True, blank=True, related_name="records"
-    )
+    visit = models.ForeignKey(Visit, models.PROTECT, null=True, blank=True, related_name="records")
     form_oid = models.CharField(_("Form"), max_length=30)
     repeat_key = models.PositiveIntegerField(default=1)
     status = models.CharField(

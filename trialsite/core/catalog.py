@@ -179,8 +179,7 @@ class Table:
         )
         return [
             f"ALTER TABLE public.{self.name} OWNER TO {self.owner}",
-            f"ALTER TABLE public.{self.name} {able} ROW LEVEL SECURITY, "
-            f"{force} ROW LEVEL SECURITY",
+            f"ALTER TABLE public.{self.name} {able} ROW LEVEL SECURITY, {force} ROW LEVEL SECURITY",
             f"REVOKE ALL ON public.{self.name} FROM {others}",
             f"DO $$ DECLARE s text; BEGIN FOR s IN {sequences} LOOP IF s IS NOT NULL THEN "
             f"EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM {others}', s); "

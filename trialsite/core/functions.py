@@ -37,6 +37,9 @@ END
 def clock_and_sites() -> Iterable[Protection]:
     yield NOW
     yield SITES
+    yield Table("django_migrations", row_security=False)
+    for role in (APP, BACKUP):
+        yield Grant("django_migrations", role, ("SELECT",))
     yield Table("trial_clock", row_security=False)
     for role in (APP, AUDIT, PUBLIC, BACKUP):
         yield Grant("trial_clock", role, ("SELECT",))

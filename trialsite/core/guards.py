@@ -79,7 +79,6 @@ def protect(provider: Callable[[], Iterable[Protection]]) -> Callable[[], Iterab
     return provider
 
 
-
 def guarded_models() -> list[tuple[type[models.Model], Guard]]:
     """Every concrete model with its guard, in a stable order."""
     found = [

@@ -1,0 +1,207 @@
+"""An item: what a trial knows about a field beyond what a database knows (ODM ItemDef)."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from trialsite.core.partial_dates import PartialDateField
+from trialsite.core.wall_time import WallTimeField
+
+F = TypeVar("F", bound=models.Field[Any, Any])
+
+#: What Chinese input methods put where a number has a point.
+_POINTS = str.maketrans({"。": ".", "．": ".", "·": "."})
+
+
+class MissingReason(models.TextChoices):
+    """Why an item has no value; distinct from zero and from not yet entered (trust DI5)."""
+
+    NOT_DONE = "ND", _("Not done")
+    UNKNOWN = "UNK", _("Unknown")
+    NOT_APPLICABLE = "NA", _("Not applicable")
+    REFUSED = "REF", _("Refused by the subject")
+    NOT_AVAILABLE = "NAV", _("Result not available")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """canonical = (reported - offset) x factor, computed exactly, rounded half-up once."""
+
+    factor: Fraction
+    offset: Fraction = Fraction(0)
+
+    def to_canonical(self, value: Decimal, places: int) -> Decimal:
+        exact = (Fraction(value) - self.offset) * self.factor
+        quantum = Decimal(1).scaleb(-places)
+        number = Decimal(exact.numerator) / Decimal(exact.denominator)
+        return number.quantize(quantum, rounding=ROUND_HALF_UP)
+
+
+SAME = Conversion(Fraction(1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """The metadata of one item; everything the system derives from a form reads these."""
+
+    oid: str
+    #: Canonical unit (UCUM), and the units a source may report, each with its conversion.
+    unit: str = ""
+    units: Mapping[str, Conversion] = field(default_factory=dict)
+    sdtm: str = ""
+    section: str = ""
+    required: bool = True
+    #: Key of the usual and plausible ranges among the protocol's `item_limits`.
+    limits: str = ""
+    help: str | Promise = ""
+    field: models.Field[Any, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        assert self.field is not None
+        return self.field.name
+
+    @property
+    def label(self) -> str:
+        assert self.field is not None
+        return str(self.field.verbose_name)
+
+    @property
+    def choices(self) -> list[tuple[Any, Any]]:
+        assert self.field is not None
+        return list(self.field.flatchoices)
+
+    @property
+    def data_type(self) -> str:
+        """The ODM DataType."""
+        assert self.field is not None
+        return next(odm for kind, odm in DATA_TYPES if isinstance(self.field, kind))
+
+    @property
+    def reported(self) -> str:
+        """The column that keeps the text as reported, where several units are accepted."""
+        return f"{self.name}_reported"
+
+    @property
+    def reported_unit(self) -> str:
+        return f"{self.name}_unit"
+
+    @property
+    def places(self) -> int:
+        return getattr(self.field, "decimal_places", None) or 0
+
+    def parse(self, text: str) -> Any:
+        """The value a person typed, or None; raises ValidationError in the person's language."""
+        text = unicodedata.normalize("NFC", text).strip()
+        if "\x00" in text:
+            raise ValidationError(_("This text holds a character that cannot be kept."))
+        if not text:
+            return None
+        assert self.field is not None
+        if self.data_type in {"integer", "float"}:
+            text = unicodedata.normalize("NFKC", text.translate(_POINTS)).replace(" ", "")
+            return self._number(text)
+        value = self.field.to_python(text)
+        self.field.run_validators(value)
+        if self.choices and value not in dict(self.choices):
+            raise ValidationError(_("“%(text)s” is not one of the choices."), params={"text": text})
+        return value
+
+    def _number(self, text: str) -> int | Decimal:
+        try:
+            number = Decimal(text)
+        except ArithmeticError as error:
+            raise ValidationError(
+                _("“%(text)s” is not a number."), code="number", params={"text": text}
+            ) from error
+        if not number.is_finite():
+            raise ValidationError(_("“%(text)s” is not a number."), params={"text": text})
+        return self.fit(number) if not self.units else number
+
+    def fit(self, number: Decimal) -> int | Decimal:
+        """The number as the column keeps it; refused rather than rounded."""
+        if self.data_type == "integer":
+            if number != number.to_integral_value():
+                raise ValidationError(_("Enter a whole number."), code="whole")
+            return self._within(number, 10)
+        exponent = number.normalize().as_tuple().exponent
+        if isinstance(exponent, int) and -exponent > self.places:
+            raise ValidationError(
+                _("At most %(places)d decimal places."), params={"places": self.places}
+            )
+        return self._within(number, self.field.max_digits - self.places)  # type: ignore[union-attr]
+
+    def _within(self, number: Decimal, digits: int) -> int | Decimal:
+        if abs(number) >= Decimal(10) ** min(digits, 9):
+            raise ValidationError(_("This number has too many digits."))
+        if self.data_type == "integer":
+            return int(number)
+        return number.quantize(Decimal(1).scaleb(-self.places))
+
+    def to_canonical(self, number: Decimal, unit: str) -> Decimal:
+        """A reported number in the canonical unit; the unit must be one of `units`."""
+        conversion = self.units.get(unit)
+        if conversion is None:
+            raise ValidationError(
+                _("“%(unit)s” is not a unit of this item."), params={"unit": unit}
+            )
+        value = conversion.to_canonical(number, self.places)
+        return self._within(value, self.field.max_digits - self.places)  # type: ignore[return-value, union-attr]
+
+
+#: Most specific first: the first class the field is an instance of decides.
+DATA_TYPES: tuple[tuple[type[models.Field[Any, Any]], str], ...] = (
+    (WallTimeField, "datetime"),
+    (models.DateField, "date"),
+    (models.TimeField, "time"),
+    (PartialDateField, "partialDate"),
+    (models.BooleanField, "boolean"),
+    (models.IntegerField, "integer"),
+    (models.DecimalField, "float"),
+    (models.Field, "text"),
+)
+
+
+def item(column: F, *, oid: str, **metadata: Any) -> F:
+    """Attach trial metadata to a model field. Nothing of it reaches a migration.
+
+    Every item's column may be empty: what must be there is a matter of completeness,
+    never of saving.
+    """
+    column.null = True
+    column.blank = True
+    column.item = Item(oid=oid, **metadata)  # type: ignore[attr-defined]
+    return column
+
+
+def reported() -> models.CharField[Any, Any]:
+    """The companion column `<item>_reported`: the text exactly as the source prints it."""
+    return models.CharField(max_length=40, null=True, blank=True)  # noqa: DJ001
+
+
+def reported_unit() -> models.CharField[Any, Any]:
+    """The companion column `<item>_unit`: the unit the source printed."""
+    return models.CharField(max_length=20, null=True, blank=True)  # noqa: DJ001
+
+
+def items_of(model: type[models.Model]) -> dict[str, Item]:
+    """The items of a form or item group, by column name, in the order of the paper."""
+    found: dict[str, Item] | None = model.__dict__.get("_items")
+    if found is None:
+        found = {
+            column.name: replace(column.item, field=column)
+            for column in model._meta.concrete_fields
+            if isinstance(getattr(column, "item", None), Item)
+        }
+        model._items = found  # type: ignore[attr-defined]
+    return found

@@ -1,0 +1,114 @@
+"""Edit checks, judged by the database: the same SQL at save and in the nightly batch.
+
+A check over a missing value is unknown, and only a check known to be false is broken.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from django.db import connection
+from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.utils.translation import gettext as _
+
+from trialsite.casebook.models import CrfRecord
+from trialsite.crf.items import items_of
+from trialsite.crf.limits import limits_of, text_of
+from trialsite.crf.models import CrfRow, EditCheck, ItemData
+from trialsite.review.models import Query, QueryStatus
+from trialsite.review.services import Finding
+
+
+def checks_of(table: type[ItemData], version_id: int) -> tuple[EditCheck, ...]:
+    """The declared checks and one for each item with a usual range in the protocol."""
+    ranges: list[EditCheck] = []
+    for name, item in items_of(table).items():
+        usual = limits_of(item, version_id).usual
+        if usual is None:
+            continue
+        bounds = {"gte": usual.low, "lte": usual.high}
+        holds = Q(**{f"{name}__{end}": limit for end, limit in bounds.items() if limit is not None})
+        ranges.append(EditCheck(oid=f"{item.oid}.RANGE", holds=holds, message="", item=name))
+    return (*ranges, *table.edit_checks)
+
+
+@lru_cache(maxsize=256)
+def _judge(table: type[ItemData], version_id: int) -> tuple[str, tuple[Any, ...]]:
+    """One SELECT: each check's verdict, then the OIDs of the standing automatic queries."""
+    checks = checks_of(table, version_id)
+    verdicts = [ExpressionWrapper(check.holds, BooleanField()) for check in checks]
+    sql, parameters = table.objects.values_list(*verdicts).query.sql_with_params()
+    columns, _from, rest = sql.partition(" FROM ")
+    row = "q.row_id = t.id" if issubclass(table, CrfRow) else "q.row_id IS NULL"
+    standing = (
+        f"ARRAY(SELECT q.check_oid FROM {Query._meta.db_table} q WHERE q.record_id = t.record_id "
+        f"AND {row} AND q.check_oid <> '' AND q.status <> '{QueryStatus.CLOSED}')"
+    )
+    name = table._meta.db_table
+    columns = columns.replace(f'"{name}".', "t.") if checks else "SELECT"
+    separator = ", " if checks else " "
+    return (
+        f"{columns}{separator}{standing} FROM {name} t WHERE t.{table._meta.pk.column} = %s",  # type: ignore[union-attr]
+        tuple(parameters),
+    )
+
+
+def judge(row: ItemData, version_id: int) -> tuple[list[EditCheck], frozenset[str]]:
+    """The checks this row breaks, and the check OIDs that already have a standing query."""
+    sql, parameters = _judge(type(row), version_id)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*parameters, row.pk])
+        *verdicts, standing = cursor.fetchone()
+    checks = checks_of(type(row), version_id)
+    broken = [check for check, holds in zip(checks, verdicts, strict=True) if holds is False]
+    return broken, frozenset(standing)
+
+
+def finding(table: type[ItemData], check: EditCheck, version_id: int) -> Finding:
+    """The question a broken check asks, in the present language."""
+    item = items_of(table)[check.item]
+    message = str(check.message)
+    if not message:
+        usual = limits_of(item, version_id).usual
+        assert usual is not None
+        message = _("%(item)s is outside the usual %(range)s %(unit)s. Please confirm.") % {
+            "item": item.label,
+            "range": text_of(usual),
+            "unit": item.unit,
+        }
+    return Finding(item_oid=item.oid, message=message)
+
+
+def unconfirmed(row: ItemData, version_id: int) -> list[str]:
+    """Items whose value is outside the plausible range and which nobody has confirmed."""
+    found = []
+    for name, item in items_of(type(row)).items():
+        plausible = limits_of(item, version_id).plausible
+        value = getattr(row, name)
+        if plausible and value is not None and value not in plausible and name not in row.confirmed:
+            found.append(name)
+    return found
+
+
+def incomplete(row: ItemData) -> list[str]:
+    """Required items with neither a value nor a reason why there is none."""
+    return [
+        name
+        for name, item in items_of(type(row)).items()
+        if item.required and getattr(row, name) is None and name not in row.missing
+    ]
+
+
+def rows_of(record: CrfRecord, tables: list[type[ItemData]]) -> Iterator[ItemData]:
+    """Every standing row of a record."""
+    for table in tables:
+        rows = table.objects.filter(record=record)
+        yield from rows.filter(voided_at=None) if issubclass(table, CrfRow) else rows
+
+
+def row_key(row: ItemData) -> uuid.UUID | None:
+    """The row id under which queries of a repeating group's row stand."""
+    return row.pk if isinstance(row, CrfRow) else None

@@ -1,0 +1,129 @@
+"""Define a CRF once: subclass `CrfData` (one row a record) or `CrfRow` (a repeating item
+group), declare items, `register`. Table, page, endpoint, checks, trail, export and ODM
+metadata follow from the one definition (docs/adding-a-crf.md)."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.functional import Promise
+
+from trialsite.access.models import Site, SiteScopedQuerySet, User
+from trialsite.casebook.models import CrfRecord, Subject
+from trialsite.core.guards import guarded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditCheck:
+    """A soft rule. Data that break it are kept, and a query asks the site about them."""
+
+    oid: str
+    holds: Q
+    message: str | Promise
+    item: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A heading of the form's page and the items under it."""
+
+    title: str | Promise
+    items: tuple[str, ...]
+
+
+class ItemData(models.Model):
+    """The columns every table of CRF data has beside its items."""
+
+    #: Overridden by the subclass: the form it belongs to and its heading.
+    form_oid: ClassVar[str]
+    title: ClassVar[str | Promise]
+    sections: ClassVar[tuple[Section, ...]] = ()
+    edit_checks: ClassVar[tuple[EditCheck, ...]] = ()
+
+    site = models.ForeignKey(Site, models.PROTECT, related_name="+")
+    subject = models.ForeignKey(Subject, models.PROTECT, related_name="+")
+    #: Item name -> MissingReason. The database refuses a reason beside a value.
+    missing = models.JSONField(default=dict)
+    #: The site's IANA zone when the row was entered: its times are that wall's clock.
+    time_zone = models.CharField(max_length=64)
+    #: Item name -> the comment with which an implausible value was confirmed.
+    confirmed = models.JSONField(default=dict)
+
+    objects = SiteScopedQuerySet[Any].as_manager()
+
+    class Meta:
+        abstract = True
+
+
+class CrfData(ItemData):
+    """Base of every form with one row per record (ODM FormData with one ItemGroup)."""
+
+    #: Counts up when the form changes mid-study (docs/changing-a-crf.md).
+    form_version: ClassVar[int] = 1
+    #: Many records of this form per subject or visit, each with its repeat key.
+    repeating: ClassVar[bool] = False
+
+    record = models.OneToOneField(CrfRecord, models.PROTECT, primary_key=True, related_name="+")
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.form_oid} {self.pk}"
+
+
+class CrfRow(ItemData):
+    """Base of every repeating item group: rows that hang on one record.
+
+    Rows are numbered within their record; a voided row keeps its number.
+    """
+
+    group_oid: ClassVar[str]
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    record = models.ForeignKey(CrfRecord, models.PROTECT, related_name="+")
+    number = models.PositiveIntegerField()
+    version = models.PositiveIntegerField(default=0)
+    voided_at = models.DateTimeField(null=True, blank=True)
+    void_reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.group_oid} {self.number}"
+
+
+@guarded(
+    site="site_id",
+    subject="subject_id",
+    record="record_id",
+    unaudited="what is typed and not yet saved is no data",
+    deletable=True,
+)
+class Draft(models.Model):
+    """What one person has typed into one form and not yet saved; no export ever sees it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    site = models.ForeignKey(Site, models.PROTECT, related_name="+")
+    subject = models.ForeignKey(Subject, models.PROTECT, related_name="+")
+    record = models.ForeignKey(CrfRecord, models.PROTECT, related_name="drafts")
+    user = models.ForeignKey(User, models.PROTECT, related_name="drafts")
+    fields = models.JSONField(default=dict)
+    #: The record's version that the person saw when starting to type.
+    base_version = models.PositiveIntegerField()
+    saved_at = models.DateTimeField(auto_now=True)
+
+    objects = SiteScopedQuerySet["Draft"].as_manager()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["record", "user"], name="draft_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.record}"

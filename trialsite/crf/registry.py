@@ -1,0 +1,111 @@
+"""The forms of the study. Registering one puts its tables under guard, audit and checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from django.db import models
+from django.utils.functional import Promise
+
+from trialsite.core.guards import guard
+from trialsite.crf.items import items_of
+from trialsite.crf.models import CrfData, CrfRow, ItemData
+
+D = TypeVar("D", bound=type[CrfData])
+R = TypeVar("R", bound=type[CrfRow])
+
+
+@dataclass(slots=True, kw_only=True)
+class Form:
+    """One form definition (ODM FormDef): its own row, its repeating groups, or both.
+
+    A form without `data` heads a companion record: the domain model of another app
+    (a session, a lot) whose queries, signatures and locks live on the record.
+    """
+
+    oid: str
+    title: str | Promise
+    data: type[CrfData] | None = None
+    groups: list[type[CrfRow]] = field(default_factory=list)
+    domain: type[models.Model] | None = None
+
+    @property
+    def slug(self) -> str:
+        """The form in an address: `F.VS` -> `vs`."""
+        return self.oid.removeprefix("F.").lower()
+
+    @property
+    def version(self) -> int:
+        return self.data.form_version if self.data else 1
+
+    @property
+    def repeating(self) -> bool:
+        return bool(self.data and self.data.repeating)
+
+    @property
+    def tables(self) -> list[type[ItemData]]:
+        """Every table with items of this form."""
+        return [*([self.data] if self.data else []), *self.groups]
+
+
+_forms: dict[str, Form] = {}
+
+
+def forms() -> dict[str, Form]:
+    """All forms by OID, in the order of their registration."""
+    return dict(_forms)
+
+
+def form(oid: str) -> Form:
+    """One form; raises KeyError for an OID nobody has registered."""
+    return _forms[oid]
+
+
+def register(crf: D) -> D:
+    """Class decorator: enter a form into the casebook."""
+    _check(crf)
+    if crf.form_oid in _forms:
+        raise TypeError(f"{crf.form_oid} is already registered")
+    _forms[crf.form_oid] = Form(oid=crf.form_oid, title=crf.title, data=crf)
+    _guard(crf)
+    return crf
+
+
+def register_rows(group: R) -> R:
+    """Class decorator: add a repeating item group to its form."""
+    _check(group)
+    form(group.form_oid).groups.append(group)
+    _guard(group)
+    return group
+
+
+def register_companion(oid: str, title: str | Promise, domain: type[models.Model]) -> Form:
+    """Enter the form that heads the companion records of a domain model."""
+    if oid in _forms:
+        raise TypeError(f"{oid} is already registered")
+    _forms[oid] = Form(oid=oid, title=title, domain=domain)
+    return _forms[oid]
+
+
+def _guard(table: type[ItemData]) -> None:
+    guard(table._meta.label, site="site_id", subject="subject_id", record="record_id")
+
+
+def _check(table: type[ItemData]) -> None:
+    """A definition that cannot work is refused when the process starts."""
+    items = items_of(table)
+    columns = {column.name for column in table._meta.concrete_fields}
+    for name, each in items.items():
+        if each.units and not {each.reported, each.reported_unit} <= columns:
+            raise TypeError(
+                f"{table.__name__}.{name} needs {each.reported} and {each.reported_unit}"
+            )
+        if each.units and each.unit not in each.units:
+            raise TypeError(f"{table.__name__}.{name}: {each.unit} is not among its units")
+    named = [name for section in table.sections for name in section.items]
+    if table.sections and sorted(named) != sorted(items):
+        raise TypeError(f"{table.__name__}: sections and items differ")
+    for check in table.edit_checks:
+        if check.item not in items:
+            raise TypeError(f"{table.__name__}: edit check {check.oid} names no item")

@@ -1,0 +1,308 @@
+"""Saving a form: the one door for pages, API, imports and the demonstration.
+
+Lock -> may this person -> has somebody else saved -> change -> judge -> ask.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import DatabaseError, transaction
+from django.utils.translation import gettext as _
+
+from trialsite.access.capabilities import Capability
+from trialsite.access.models import User
+from trialsite.casebook.models import CrfRecord, RecordStatus
+from trialsite.core.clock import TrialNow, trial_now
+from trialsite.core.context import because
+from trialsite.core.exceptions import DomainError, StaleError, TransitionError
+from trialsite.crf.entry import Entry, texts_of
+from trialsite.crf.items import items_of
+from trialsite.crf.judging import finding, incomplete, judge, row_key, unconfirmed
+from trialsite.crf.models import CrfData, CrfRow, Draft, ItemData
+from trialsite.crf.registry import Form, form
+from trialsite.crf.violations import refusal_of
+from trialsite.review.services import reconcile
+
+
+class ReasonRequiredError(DomainError):
+    """Completed data change only with a reason (21 CFR 11.10(e), ICH E6(R3) 4.2.2)."""
+
+
+class IncompleteError(DomainError):
+    """The form cannot be completed yet; `problems` says what is missing or unconfirmed."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__(_("The form is not complete yet."))
+        self.problems = problems
+
+
+@dataclass(slots=True)
+class Saved:
+    """What a save left behind."""
+
+    record: CrfRecord
+    row: ItemData
+    changed: frozenset[str] = frozenset()
+    asked: dict[str, str] = field(default_factory=dict)
+
+
+@transaction.atomic
+def save_crf(
+    *,
+    record: CrfRecord,
+    entry: Entry,
+    by: User,
+    base_version: int,
+    complete: bool = False,
+    reason: str = "",
+) -> Saved:
+    """Store a form's data, complete it if asked, and ask about what breaks a check.
+
+    Raises NotPermittedError, StaleError (with what stands now), ReasonRequiredError,
+    IncompleteError, ImpossibleError or TransitionError; nothing is then changed.
+    """
+    record, crf = lock_record(record, by=by), form(record.form_oid).data
+    if crf is None:
+        raise DomainError(_("This form has no fields of its own."))
+    row: CrfData | None = crf.objects.filter(pk=record.pk).first()
+    _expect_version(record.version, base_version, row)
+    made = row is None
+    if row is None:
+        row = crf(record=record, site_id=record.site_id, subject_id=record.subject_id)
+    changed = _assign(row, entry, zone=record.site.time_zone)
+    completed = record.status in {RecordStatus.COMPLETE, RecordStatus.NOT_DONE}
+    completing = complete or record.status == RecordStatus.COMPLETE
+    if completing:
+        _expect_complete(record, row)
+    if not changed and not made and record.status == _status(complete=completing):
+        return Saved(record, row)
+    if completed and not reason.strip():
+        raise ReasonRequiredError(_("Say why you change completed data."))
+    with because(reason) if reason else nullcontext(), refusals(crf):
+        row.save(force_insert=made, force_update=not made)
+        _advance(record, row, by=by, complete=completing)
+    return Saved(record, row, changed, _ask(record, row, complete=completing))
+
+
+def lock_record(record: CrfRecord, *, by: User) -> CrfRecord:
+    """The record under a row lock, if this person may enter data into it now."""
+    record = (
+        CrfRecord.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("site")
+        .get(pk=record.pk)
+    )
+    by.require(Capability.ENTER_DATA, site=record.site_id)
+    if record.voided_at is not None:
+        raise TransitionError(_("This record has been voided."))
+    if record.is_closed:
+        raise TransitionError(_("This record is locked. Ask the data manager to unlock it."))
+    return record
+
+
+@contextmanager
+def refusals(table: type[ItemData]) -> Iterator[None]:
+    """Turn what the database refuses into a refusal a person can act on."""
+    try:
+        with transaction.atomic():
+            yield
+    except DatabaseError as error:
+        refusal = refusal_of(table, error)
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+def _expect_version(stands: int, base: int, row: ItemData | None) -> None:
+    if stands != base:
+        raise StaleError(
+            _("Somebody else saved this form while you were typing."),
+            current=dict(texts_of(row)),
+            version=stands,
+        )
+
+
+def _assign(row: ItemData, entry: Entry, *, zone: str) -> frozenset[str]:
+    """Put the entry into the row; the names of what differs from before."""
+    changed = set()
+    for name, value in entry.columns().items():
+        if getattr(row, name) != value:
+            setattr(row, name, value)
+            changed.add(name)
+    if not row.time_zone:
+        row.time_zone = zone
+    return frozenset(changed)
+
+
+def _expect_complete(record: CrfRecord, row: ItemData) -> None:
+    version = record.protocol_version_id
+    problems = dict.fromkeys(incomplete(row), _("Enter a value, or why there is none."))
+    for name in unconfirmed(row, version):
+        problems[name] = _("This value is outside the plausible range. Confirm it with a comment.")
+    if problems:
+        raise IncompleteError(problems)
+
+
+def _status(*, complete: bool) -> RecordStatus:
+    return RecordStatus.COMPLETE if complete else RecordStatus.IN_PROGRESS
+
+
+def _advance(record: CrfRecord, row: ItemData, *, by: User, complete: bool) -> None:
+    """Move the header on with its data."""
+    record.status = _status(complete=complete)
+    record.not_done_reason = ""
+    record.version += 1
+    record.form_version = form(record.form_oid).version
+    record.content_hash = content_hash(row)
+    fields = ["status", "not_done_reason", "version", "form_version", "content_hash"]
+    if record.first_entered_at is None:
+        record.first_entered_at = TrialNow()
+        fields.append("first_entered_at")
+    if complete and record.completed_at is None:
+        record.completed_at = TrialNow()
+        record.completed_by = by
+        fields += ["completed_at", "completed_by"]
+    record.save(update_fields=fields)
+
+
+def _ask(record: CrfRecord, row: ItemData, *, complete: bool) -> dict[str, str]:
+    """Judge the row; a completed form's broken checks become queries. Item name -> question."""
+    version = record.protocol_version_id
+    broken, standing = judge(row, version)
+    broken = [check for check in broken if check.item not in row.confirmed]
+    findings = {check.oid: finding(type(row), check, version) for check in broken}
+    if complete or standing:
+        asked = findings if complete else {k: v for k, v in findings.items() if k in standing}
+        reconcile(record=record, findings=asked, standing=standing, row_id=row_key(row))
+    return {check.item: findings[check.oid].message for check in broken}
+
+
+def content_hash(row: ItemData) -> str:
+    """SHA-256 over the row's items as stored; what a signature is bound to."""
+    content = {
+        item.oid: None if (value := getattr(row, name)) is None else str(value)
+        for name, item in items_of(type(row)).items()
+    }
+    text = json.dumps([content, row.missing, row.confirmed], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@transaction.atomic
+def save_row(
+    *,
+    record: CrfRecord,
+    group: type[CrfRow],
+    entry: Entry,
+    by: User,
+    row_id: uuid.UUID | None = None,
+    base_version: int = 0,
+    reason: str = "",
+) -> Saved:
+    """Add a row to a repeating item group, or change one. Each row has its own version, so
+    two people on one sheet do not overwrite each other."""
+    record = lock_record(record, by=by)
+    if group not in form(record.form_oid).groups:
+        raise DomainError(_("This form has no such rows."))
+    if row_id is None:
+        row: CrfRow = group(
+            record=record,
+            site_id=record.site_id,
+            subject_id=record.subject_id,
+            number=_next_row_number(record, group),
+        )
+    else:
+        row = group.objects.get(record=record, pk=row_id)
+        if row.voided_at is not None:
+            raise TransitionError(_("This row has been voided."))
+        _expect_version(row.version, base_version, row)
+    changed = _assign(row, entry, zone=record.site.time_zone)
+    if not changed and row_id is not None:
+        return Saved(record, row)
+    completed = record.status in {RecordStatus.COMPLETE, RecordStatus.NOT_DONE}
+    if completed and not reason.strip():
+        raise ReasonRequiredError(_("Say why you change completed data."))
+    row.version += 1
+    with because(reason) if reason else nullcontext(), refusals(group):
+        row.save(force_insert=row_id is None, force_update=row_id is not None)
+        _touch(record)
+    return Saved(record, row, changed, _ask(record, row, complete=completed))
+
+
+def _next_row_number(record: CrfRecord, group: type[CrfRow]) -> int:
+    last: int | None = (
+        group.objects.filter(record=record)
+        .order_by("-number")
+        .values_list("number", flat=True)
+        .first()
+    )
+    return (last or 0) + 1
+
+
+def _touch(record: CrfRecord) -> None:
+    """A row has been entered: the record is no longer untouched."""
+    if record.status == RecordStatus.NOT_STARTED:
+        record.status = RecordStatus.IN_PROGRESS
+        record.first_entered_at = TrialNow()
+        record.save(update_fields=["status", "first_entered_at"])
+
+
+@transaction.atomic
+def void_row(
+    *, record: CrfRecord, group: type[CrfRow], row_id: uuid.UUID, reason: str, by: User
+) -> CrfRow:
+    """Take a row out; its number is not used again."""
+    record = lock_record(record, by=by)
+    if not reason.strip():
+        raise DomainError(_("Voiding needs a reason."))
+    row: CrfRow = group.objects.get(record=record, pk=row_id)
+    if row.voided_at is not None:
+        raise TransitionError(_("This row has been voided."))
+    row.voided_at, row.void_reason = trial_now(), reason
+    with because(reason), refusals(group):
+        row.save(update_fields=["voided_at", "void_reason"])
+    reconcile(record=record, findings={}, row_id=row.pk)
+    return row
+
+
+@transaction.atomic
+def save_draft(*, record: CrfRecord, texts: dict[str, str], by: User, base_version: int) -> Draft:
+    """Keep what a person has typed so far, field by field; nobody else and no export sees it."""
+    by.require(Capability.ENTER_DATA, site=record.site_id)
+    draft, made = Draft.objects.select_for_update().get_or_create(
+        record=record,
+        user=by,
+        defaults={
+            "site_id": record.site_id,
+            "subject_id": record.subject_id,
+            "fields": texts,
+            "base_version": base_version,
+        },
+    )
+    if not made:
+        draft.fields = {**draft.fields, **texts}
+        draft.save(update_fields=["fields", "saved_at"])
+    return draft
+
+
+def discard_draft(*, record: CrfRecord, by: User) -> None:
+    """The draft has become data, or its author threw it away."""
+    Draft.objects.filter(record=record, user=by).delete()
+
+
+def judge_record(record: CrfRecord, definition: Form) -> int:
+    """Judge every row of a completed record again, as the nightly batch does; rows judged."""
+    judged = 0
+    for table in definition.tables:
+        rows: Any = table.objects.filter(record=record)
+        if issubclass(table, CrfRow):
+            rows = rows.filter(voided_at=None)
+        for row in rows:
+            _ask(record, row, complete=True)
+            judged += 1
+    return judged
