@@ -2,12 +2,169 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.translation import get_language, gettext_lazy as _
+
+from trialsite.access.capabilities import Capability
+from trialsite.access.models import Site, User
+from trialsite.core.clock import trial_now
+from trialsite.dashboard.study import study
+
+THEME_COOKIE = "theme"
+THEMES = ("auto", "light", "dark")
+SITE_KEY = "site"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the rail: where it leads, and who finds it there."""
+
+    url_name: str
+    title: Promise
+    icon: str
+    capability: Capability | None = None
+    #: Addresses below these belong to the place as well.
+    under: tuple[str, ...] = ()
+
+
+#: In the order of the rail. A role sees at most seven.
+PLACES = (
+    Place("dashboard:today", _("Today"), "checklist"),
+    Place("dashboard:subjects", _("Subjects"), "users", Capability.VIEW_CASEBOOK, ("/records/",)),
+    Place("crf:trail", _("Audit trail"), "history", Capability.VIEW_TRAIL),
+    Place("access:people", _("People"), "user-cog", Capability.MANAGE_PEOPLE),
+    Place("access:sites", _("Sites"), "building-hospital", Capability.MANAGE_PEOPLE),
+    Place("access:report", _("Access report"), "shield-check", Capability.VIEW_ACCESS_REPORT),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A place as this person meets it on this page."""
+
+    href: str
+    title: str
+    icon: str
+    here: bool
+
+
+def _address(url_name: str) -> str | None:
+    try:
+        return reverse(url_name)
+    except NoReverseMatch:
+        return None
+
+
+def links(user: User, path: str) -> list[Link]:
+    """The person's places; the one that holds the page is marked."""
+    found = []
+    for place in PLACES:
+        href = _address(place.url_name)
+        if href is None or (place.capability and not user.can(place.capability)):
+            continue
+        roots = () if href == "/" else (href, *place.under)
+        here = path == href or path.startswith(roots)
+        found.append(Link(href, str(place.title), place.icon, here))
+    return found
+
+
+class Shell:
+    """Asked for by the template, piece by piece; what a page does not show costs nothing."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @property
+    def theme(self) -> str:
+        chosen = self._request.COOKIES.get(THEME_COOKIE, "")
+        return chosen if chosen in THEMES else "auto"
+
+    @property
+    def environment_name(self) -> str:
+        return str(ENVIRONMENTS.get(settings.ENVIRONMENT, settings.ENVIRONMENT))
+
+    @property
+    def study_id(self) -> str:
+        """In a demonstration the number says so wherever it stands (decisions, Demo)."""
+        return f"DEMO {study().study.study_id}" if settings.DEMO else study().study.study_id
+
+    @property
+    def study_name(self) -> str:
+        return study().study.short_name.in_language(get_language() or "en")
+
+    @property
+    def protocol_version(self) -> str:
+        return study().version
+
+    @property
+    def version(self) -> str:
+        try:
+            return version("trialsite")
+        except PackageNotFoundError:
+            return "0.1.0"
+
+    @cached_property
+    def places(self) -> list[Link]:
+        user = self._request.user
+        return links(user, self._request.path) if isinstance(user, User) else []
+
+    @cached_property
+    def sites(self) -> list[Site]:
+        """The person's own sites."""
+        user = self._request.user
+        return own_sites(user) if isinstance(user, User) else []
+
+    @cached_property
+    def site(self) -> Site | None:
+        """The one site whose rows the lists show; None for all of the person's."""
+        if len(self.sites) == 1:
+            return self.sites[0]
+        chosen = self._request.session.get(SITE_KEY)
+        return next((site for site in self.sites if site.pk == chosen), None)
+
+    @property
+    def zone(self) -> str:
+        """The time zone of the clock: the chosen site's, else the first own one's."""
+        site = self.site or (self.sites[0] if self.sites else None)
+        return site.time_zone if site else "UTC"
+
+    @cached_property
+    def now(self) -> dt.datetime:
+        """The trial's present moment on the clock of the site."""
+        return trial_now().astimezone(ZoneInfo(self.zone))
+
+
+ENVIRONMENTS = {
+    "DEMO": _("Demo"),
+    "TRAINING": _("Training"),
+    "PRODUCTION": _("Production"),
+    "TEST": _("Test"),
+}
+
+
+def own_sites(user: User) -> list[Site]:
+    """The sites where a person holds any role, in the order of their codes."""
+    return list(Site.objects.filter(pk__in=user.access.sites()))
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Template context of the shell: environment, places, sites, clock."""
-    return {"ENVIRONMENT": settings.ENVIRONMENT, "DEMO": settings.DEMO}
+    found = getattr(request, "_shell", None) or Shell(request)
+    request._shell = found  # type: ignore[attr-defined]
+    return {"ENVIRONMENT": settings.ENVIRONMENT, "DEMO": settings.DEMO, "shell": found}
+
+
+def shell_of(request: HttpRequest) -> Shell:
+    """The same object for a view: its site and its clock are the page's."""
+    found: Shell = shell(request)["shell"]
+    return found

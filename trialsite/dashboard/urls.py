@@ -2,12 +2,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trialsite.dashboard import views
+from trialsite.dashboard import choices, views
 
 app_name = "dashboard"
 
 urlpatterns = [
     path("", views.today, name="today"),
+    path("search/", views.search, name="search"),
+    path("subjects/", views.subjects, name="subjects"),
+    path("subjects/new/", views.new_subject, name="new_subject"),
+    path("subjects/<uuid:subject_id>/", views.subject, name="subject"),
+    path("choices/site/", choices.choose_site, name="site"),
+    path("choices/theme/", choices.choose_theme, name="theme"),
     path("healthz/live", views.live, name="live"),
     path("healthz/ready", views.ready, name="ready"),
 ]

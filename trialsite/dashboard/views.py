@@ -1,24 +1,143 @@
-"""Worklists and the product's own pulse."""
+"""Worklists, the subject list and casebook, and the product's own pulse."""
 
 from __future__ import annotations
 
+import uuid
+
 from django.conf import settings
+from django.contrib import messages
 from django.core.cache import cache
+from django.core.paginator import Paginator
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
 
-from trialsite.access.http import StaffRequest, open_to_anyone, open_to_staff
+from trialsite.access.capabilities import Capability
+from trialsite.access.http import StaffRequest, open_to_anyone, open_to_staff, requires
+from trialsite.access.models import Site
+from trialsite.casebook.models import Subject, SubjectStatus
 from trialsite.core.checks import unsafe_settings
+from trialsite.core.exceptions import DomainError
 from trialsite.core.protection import drift
+from trialsite.dashboard.casebook import casebook_of, time_line
+from trialsite.dashboard.shell import own_sites, shell_of
+from trialsite.dashboard.subjects import (
+    add_once,
+    exactly,
+    for_list,
+    line_of,
+    matching,
+    normalised,
+    record_with_id,
+)
+from trialsite.dashboard.worklist import drafts_of, lanes_of, queries_of
+
+PAGE = 50
 
 
 @open_to_staff
 @require_safe
 def today(request: StaffRequest) -> HttpResponse:
     """The person's worklist."""
-    return render(request, "dashboard/today.html")
+    frame = shell_of(request)
+    if not request.user.can(Capability.VIEW_CASEBOOK):
+        return render(request, "dashboard/welcome.html")
+    site_id = frame.site.pk if frame.site else None
+    lanes = lanes_of(request.user, now=frame.now, site_id=site_id)
+    context = {
+        "lanes": [lane for lane in lanes if lane.rows],
+        "drafts": drafts_of(request.user),
+        "queries": queries_of(request.user, site_id=site_id),
+        "any_subject": Subject.objects.visible_to(request.user).exists(),
+        "may_add": request.user.can(Capability.ADD_SUBJECT),
+    }
+    return render(request, "dashboard/today.html", context)
+
+
+@requires(Capability.VIEW_CASEBOOK)
+@require_safe
+def search(request: StaffRequest) -> HttpResponse:
+    """From a number to the casebook; from an id to the form."""
+    typed = request.GET.get("q", "").strip()
+    mine = Subject.objects.visible_to(request.user)
+    record = record_with_id(request.user, typed)
+    if record is not None:
+        return redirect("crf:record", record.pk)
+    subject = exactly(mine, typed) if typed else None
+    if subject is not None:
+        return redirect("dashboard:subject", subject.pk)
+    found = for_list(matching(mine, typed))[:PAGE] if typed else []
+    now = shell_of(request).now
+    context = {"query": typed, "lines": [line_of(each, now=now) for each in found]}
+    return render(request, "dashboard/search.html", context)
+
+
+@requires(Capability.VIEW_CASEBOOK)
+@require_safe
+def subjects(request: StaffRequest) -> HttpResponse:
+    """The subjects of the person's sites, narrowed by site, status and number."""
+    frame = shell_of(request)
+    rows = Subject.objects.visible_to(request.user)
+    if frame.site is not None:
+        rows = rows.at([frame.site.pk])
+    status = request.GET.get("status", "")
+    if status in SubjectStatus.values:
+        rows = rows.filter(status=status)
+    typed = normalised(request.GET.get("q", ""))[:40]
+    found = matching(rows, typed) if typed else rows
+    page = Paginator(for_list(found), PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "lines": [line_of(subject, now=frame.now) for subject in page.object_list],
+        "statuses": SubjectStatus.choices,
+        "status": status,
+        "typed": typed,
+        "narrowed": bool(status or typed),
+        "may_add": request.user.can(Capability.ADD_SUBJECT),
+    }
+    return render(request, "dashboard/subjects.html", context)
+
+
+@requires(Capability.VIEW_CASEBOOK)
+@require_safe
+def subject(request: StaffRequest, subject_id: uuid.UUID) -> HttpResponse:
+    """One subject's casebook."""
+    mine = Subject.objects.visible_to(request.user).select_related("site", "protocol_version")
+    found = casebook_of(get_object_or_404(mine, pk=subject_id), now=shell_of(request).now)
+    context = {"book": found, "subject": found.subject, "line": time_line(found)}
+    return render(request, "dashboard/subject.html", context)
+
+
+@requires(Capability.ADD_SUBJECT)
+@require_http_methods(["GET", "POST"])
+def new_subject(request: StaffRequest) -> HttpResponse:
+    """A new screening number; the same form sent twice gives one only."""
+    sites = [
+        site
+        for site in own_sites(request.user)
+        if site.active and request.user.can(Capability.ADD_SUBJECT, site=site)
+    ]
+    if request.method == "POST":
+        by_key = {str(site.pk): site for site in sites}
+        return _add(request, by_key.get(request.POST.get("site", "")))
+    chosen = shell_of(request).site
+    context = {"sites": sites, "chosen": chosen, "once": uuid.uuid4()}
+    return render(request, "dashboard/new_subject.html", context)
+
+
+def _add(request: StaffRequest, site: Site | None) -> HttpResponse:
+    if site is None:
+        messages.error(request, _("Choose the site at which the person is being screened."))
+        return redirect("dashboard:new_subject")
+    try:
+        made = add_once(site=site, by=request.user, once=request.POST.get("once", ""))
+    except DomainError as refused:
+        messages.error(request, str(refused))
+        return redirect("dashboard:new_subject")
+    messages.success(request, _("%(number)s is in the casebook.") % {"number": made.label})
+    return redirect("dashboard:subject", made.pk)
 
 
 @open_to_anyone

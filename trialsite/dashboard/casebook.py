@@ -1,0 +1,193 @@
+"""One subject's casebook as a grid: visits as columns, forms as rows, a state in each cell."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count, Q, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from trialsite.casebook.models import (
+    ConsentState,
+    CrfRecord,
+    LockState,
+    Subject,
+    SubjectStatus,
+    Visit,
+)
+from trialsite.crf.registry import forms
+from trialsite.dashboard.study import form_title, visit_name
+from trialsite.dashboard.windows import STANDING, Lane, Window
+from trialsite.review.models import QueryStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A visit as the head of a column."""
+
+    visit: Visit
+    name: str
+    window: Window | None
+    lane: Lane | None
+
+    @property
+    def overdue(self) -> bool:
+        return self.lane is Lane.OVERDUE
+
+
+@dataclass(frozen=True, slots=True)
+class FormRow:
+    """A form and its records by visit, in the order of the columns; no record: not expected."""
+
+    title: str
+    cells: list[list[CrfRecord]]
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Something about the subject that everybody must see first."""
+
+    word: Promise
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Casebook:
+    """Everything the page of one subject shows."""
+
+    subject: Subject
+    today: dt.date
+    columns: list[Column]
+    rows: list[FormRow]
+    #: Records that belong to no visit, by form.
+    loose: list[FormRow]
+    done: int
+    expected: int
+    flags: list[Flag] = field(default_factory=list)
+
+    @property
+    def day(self) -> int | None:
+        """Days since day zero, which counts as 0 (the protocol's own count)."""
+        zero = self.subject.day_zero
+        return None if zero is None else (self.today - zero).days
+
+    @property
+    def consented(self) -> bool:
+        return self.subject.consent_state == ConsentState.GIVEN
+
+
+def casebook_of(subject: Subject, *, now: dt.datetime) -> Casebook:
+    """The casebook of a subject whose site is loaded; three queries whatever its size."""
+    today = now.astimezone(ZoneInfo(subject.site.time_zone)).date()
+    visits = list(subject.visits.order_by("visit_number", "window", "event_oid", "repeat_key"))
+    records = list(with_queries(CrfRecord.objects.standing().filter(subject=subject)))
+    return Casebook(
+        subject=subject,
+        today=today,
+        columns=[_column(visit, today) for visit in visits],
+        rows=_rows([r for r in records if r.visit_id], [visit.pk for visit in visits]),
+        loose=_rows([r for r in records if not r.visit_id], [None]),
+        done=sum(record.status in {"complete", "not_done"} for record in records),
+        expected=len(records),
+        flags=_flags(subject),
+    )
+
+
+def with_queries(records: QuerySet[CrfRecord]) -> QuerySet[CrfRecord]:
+    """Records with the number of their queries nobody has closed, for their state."""
+    unresolved = ~Q(queries__status=QueryStatus.CLOSED) & Q(queries__isnull=False)
+    return records.annotate(open_queries=Count("queries", filter=unresolved))
+
+
+def _column(visit: Visit, today: dt.date) -> Column:
+    window = Window.of(visit)
+    waiting = window is not None and visit.status in STANDING
+    return Column(visit, visit_name(visit), window, window.lane(today) if waiting and window else None)
+
+
+def _rows(records: list[CrfRecord], visits: list[object]) -> list[FormRow]:
+    cells: dict[str, dict[object, list[CrfRecord]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        cells[record.form_oid][record.visit_id].append(record)
+    known = list(forms())
+    order = sorted(cells, key=lambda oid: (known.index(oid) if oid in known else len(known), oid))
+    return [
+        FormRow(form_title(oid), [cells[oid].get(visit, []) for visit in visits]) for oid in order
+    ]
+
+
+def _flags(subject: Subject) -> list[Flag]:
+    signs = (
+        (subject.lock_state == LockState.LOCKED, _("Casebook locked"), "accent"),
+        (subject.lock_state == LockState.FROZEN, _("Casebook frozen"), "accent"),
+        (subject.status == SubjectStatus.DIED, _("Died"), "danger"),
+        (subject.status == SubjectStatus.WITHDRAWN, _("Withdrawn"), "danger"),
+        (subject.consent_state == ConsentState.WITHDRAWN, _("Consent withdrawn, all data"), "danger"),
+        (subject.consent_state == ConsentState.RECONSENT_DUE, _("Re-consent due"), "warning"),
+        (subject.consent_state == ConsentState.NONE, _("No consent yet"), "warning"),
+    )
+    return [Flag(word, tone) for holds, word, tone in signs if holds]
+
+
+#: The line of time is drawn in these units; the page scales it.
+LINE, _EDGE = 1000, 40
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One visit on the line of time."""
+
+    x: float
+    start: float
+    width: float
+    name: str
+    done: bool
+    date: dt.date
+    labelled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLine:
+    """From the first window to the last, to scale, with today."""
+
+    marks: list[Mark]
+    now: float
+    today: dt.date
+
+
+def time_line(casebook: Casebook) -> TimeLine | None:
+    """The subject's time in the trial; None before any visit has a date."""
+    dated = [(column, column.window) for column in casebook.columns if column.window]
+    if not dated:
+        return None
+    first = min(window.first for _c, window in dated)
+    last = max(window.last for _c, window in dated)
+    unit = (LINE - 2 * _EDGE) / max(1, (last - first).days + 1)
+
+    def at(date: dt.date, offset: float = 0.5) -> float:
+        days = (min(max(date, first), last) - first).days
+        return round(_EDGE + (days + offset) * unit, 1)
+
+    marks: list[Mark] = []
+    free_from = 0.0
+    for column, window in dated:
+        date = column.visit.attended_on or window.target or window.first
+        x = at(date)
+        labelled = x >= free_from
+        free_from = x + 11 * max(6, len(column.name)) if labelled else free_from
+        marks.append(
+            Mark(
+                x=x,
+                start=at(window.first, 0),
+                width=round(max(2.0, at(window.last, 1) - at(window.first, 0)), 1),
+                name=column.name,
+                done=column.visit.attended_on is not None,
+                date=date,
+                labelled=labelled,
+            )
+        )
+    return TimeLine(marks, at(casebook.today), casebook.today)

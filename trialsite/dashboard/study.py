@@ -1,0 +1,48 @@
+"""The study as the pages name it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.translation import get_language
+
+from trialsite.casebook.models import Visit
+from trialsite.casebook.protocols import protocol_of
+from trialsite.crf.items import items_of
+from trialsite.crf.registry import forms
+from trialsite.protocol import Protocol, load
+
+
+@lru_cache(maxsize=2)
+def _loaded(path: str) -> Protocol:
+    return load(Path(path))
+
+
+def study() -> Protocol:
+    """The protocol file of this installation, read once for each process."""
+    return _loaded(str(settings.PROTOCOL_FILE))
+
+
+def visit_name(visit: Visit) -> str:
+    """A visit in the words of its own protocol version; only what recurs is counted."""
+    event = protocol_of(visit.protocol_version_id).schedule.event(visit.event_oid)
+    name = event.name.in_language(get_language() or "en")
+    return f"{name} {visit.repeat_key}" if event.repeating else name
+
+
+def form_title(form_oid: str) -> str:
+    """A form's heading; one that is no longer registered keeps its OID."""
+    form = forms().get(form_oid)
+    return str(form.title) if form else form_oid
+
+
+def item_title(form_oid: str, item_oid: str) -> str:
+    """The label of an item as its form shows it."""
+    form = forms().get(form_oid)
+    for table in form.tables if form else ():
+        for name, item in items_of(table).items():
+            if item.oid == item_oid:
+                return str(table._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+    return item_oid
