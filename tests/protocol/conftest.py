@@ -31,6 +31,14 @@ class Amended(Shape):
     ) -> tuple[tuple[Problem, ...], int]: ...
 
 
+def assert_on_the_line(problem: Problem, line: int, *, edited: str) -> None:
+    """A value's problem stands on its very line; one of a whole section where that begins."""
+    if "\n" not in edited and problem.path.rpartition(".")[2] in edited:
+        assert problem.line == line
+    assert line - 6 <= problem.line <= line + 4
+    assert problem.column >= 1
+
+
 @pytest.fixture(params=list(FILES), scope="session")
 def protocol_file(request: pytest.FixtureRequest) -> Path:
     """Each of two studies that have nothing in common."""
