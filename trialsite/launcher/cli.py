@@ -12,7 +12,14 @@ from trialsite.launcher.environment import Choices
 from trialsite.launcher.errors import LauncherError
 from trialsite.launcher.interruption import Interrupted
 from trialsite.launcher.layout import Layout
-from trialsite.launcher.production import migrate_once, probe, write_secrets
+from trialsite.launcher.production import (
+    PROCESSES,
+    become,
+    build_image,
+    migrate_once,
+    probe,
+    write_secrets,
+)
 from trialsite.launcher.running import run
 from trialsite.launcher.stopping import stop
 from trialsite.launcher.tooling import Workbench, execute, serve
@@ -20,7 +27,7 @@ from trialsite.launcher.tooling import Workbench, execute, serve
 
 def main(arguments: Sequence[str]) -> int:
     """Carry out one verb and return the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         return _dispatch(options, Layout.from_environment())
     except LauncherError as error:
@@ -40,7 +47,9 @@ def _dispatch(options: argparse.Namespace, layout: Layout) -> int:
         "setup": lambda: _setup(_bench(layout, for_tests=options.dev)),
         "stop": lambda: stop(layout),
         "secrets": lambda: write_secrets(options.directory),
+        "build": lambda: build_image(layout),
         "migrate": lambda: migrate_once(layout),
+        "process": lambda: become(layout, options.name),
         "probe": lambda: probe(options.url),
     }
     return verbs[options.verb]()
@@ -76,9 +85,10 @@ def _command(options: argparse.Namespace) -> list[str]:
     return command
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python3 -m trialsite.launcher", description=__doc__)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+def parser() -> argparse.ArgumentParser:
+    """Return the launcher's command line."""
+    top = argparse.ArgumentParser(prog="python3 -m trialsite.launcher", description=__doc__)
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("run", help="start everything and keep it running (PORT, HOST, DEMO)")
     _passing_on(verbs.add_parser("test", help="run pytest with servers and a browser (ARGS)"))
     _passing_on(verbs.add_parser("exec", help="run a command with the test servers up"))
@@ -90,10 +100,13 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("stop", help="stop the running launcher, or what a killed one left")
     secrets = verbs.add_parser("secrets", help="generate the secrets of a compose deployment")
     secrets.add_argument("directory", type=Path)
+    verbs.add_parser("build", help="compile translations and compress static files (image)")
     verbs.add_parser("migrate", help="prepare the database and end (compose's migrate job)")
+    process = verbs.add_parser("process", help="become one process of the product (compose)")
+    process.add_argument("name", choices=PROCESSES)
     probing = verbs.add_parser("probe", help="succeed if an address answers 200")
     probing.add_argument("url")
-    return parser
+    return top
 
 
 def _passing_on(parser: argparse.ArgumentParser) -> None:

@@ -64,6 +64,16 @@ class Layout:
         """Downloads and tools that can be fetched again."""
         return self.var / "cache"
 
+    @property
+    def setup_lock(self) -> Path:
+        """The lock around installing, beside what it guards: several launchers may share that."""
+        return self.venv.with_name(f"{self.venv.name}.lock")
+
+    @property
+    def beat_schedule(self) -> Path:
+        """When the scheduler last ran what."""
+        return self.var / "beat" / "schedule"
+
     def log(self, name: str) -> Path:
         """Return the log file of one process."""
         return self.logs / f"{name}.log"
@@ -74,7 +84,13 @@ class Layout:
 
     def create(self) -> None:
         """Make the directories; the secrets are closed to everyone else from the start."""
-        for directory in (self.logs, self.run, self.stamps, self.cache):
+        for directory in (
+            self.logs,
+            self.run,
+            self.stamps,
+            self.cache,
+            self.beat_schedule.parent,
+        ):
             directory.mkdir(parents=True, exist_ok=True)
         self.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.secrets.chmod(0o700)

@@ -18,7 +18,7 @@ def ensure_assets(layout: Layout, given: Mapping[str, str]) -> None:
     manifests = [layout.checkout / name for name in ("package.json", "package-lock.json")]
     stamp = Stamp(layout.node_modules / ".trialsite-lock")
     digest = digest_of_files(manifests)
-    with waiting_lock(layout.cache / "node.lock"):
+    with waiting_lock(layout.setup_lock):
         if stamp.matches(digest):
             return
         with step("Interface assets (package-lock.json)"):

@@ -74,11 +74,10 @@ def worker_command(layout: Layout) -> list[str]:
 
 def beat_command(layout: Layout) -> list[str]:
     """Return the command line of the scheduler."""
-    schedule = str(layout.var / "celerybeat-schedule")
     return [
         layout.tool("celery"),
         *("-A", "trialsite.celery", "beat"),
-        *("-s", schedule),
+        *("-s", str(layout.beat_schedule)),
         *("--pidfile", ""),
         *("--loglevel", "INFO"),
     ]

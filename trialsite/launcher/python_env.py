@@ -31,7 +31,7 @@ class PythonEnvironment:
 
     def ensure(self, lock: str) -> None:
         """Make the environment hold the lock; what already does is left alone."""
-        with waiting_lock(self._layout.cache / "python.lock"):
+        with waiting_lock(self._layout.setup_lock):
             lock = self._widest(lock)
             if self._version and self._stamp.matches(self._digest(lock)):
                 return
