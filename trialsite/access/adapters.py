@@ -2,57 +2,31 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import hashlib
-import hmac
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import record_authentication
+from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.db.models import Max, Q
-from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.core.mail import send_mail
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import override
 
-from trialsite.access.models import SignInAttempt, User, email_key
+from trialsite.access.lockout import record_failure, record_success, refuse_if_locked_out
+from trialsite.access.models import User
 from trialsite.core.acts import note_act
 from trialsite.core.encryption import decrypt, encrypt
 
 
-def _hash(text: str) -> str:
-    return hmac.new(settings.SECRET_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
-
-
-def is_locked_out(email: str, address: str) -> bool:
-    """Whether an account or an address has failed too often of late (ASVS 6.3.1).
-
-    Counted in PostgreSQL, since the last success: emptying the cache opens no door.
-    """
-    since = timezone.now() - dt.timedelta(minutes=settings.SIGN_IN_LOCK_MINUTES)
-    account, address = _hash(email_key(email)), _hash(address)
-    last = SignInAttempt.objects.filter(account_hash=account, succeeded=True).aggregate(
-        at=Max("at")
-    )["at"]
-    failures = SignInAttempt.objects.filter(succeeded=False, at__gt=since)
-    own = failures.filter(Q(account_hash=account), at__gt=last or since).count()
-    return (
-        own >= settings.SIGN_IN_ATTEMPTS
-        or failures.filter(address_hash=address).count() >= 10 * settings.SIGN_IN_ATTEMPTS
-    )
-
-
-def record_attempt(email: str, address: str, *, succeeded: bool) -> None:
-    """Keep one sign-in attempt for the lock-out, and note it in the trail."""
-    SignInAttempt.objects.create(
-        account_hash=_hash(email_key(email)), address_hash=_hash(address), succeeded=succeeded
-    )
-    user = User.objects.filter(email=email_key(email)).first()
-    note_act(
-        "signed_in" if succeeded else "sign_in_failed",
-        details={"user": user.pk if user else None},
-    )
+def address_of(path: str) -> str:
+    """A link for a mail: from BASE_URL, never from the Host header of whoever asks."""
+    return f"{settings.BASE_URL.rstrip('/')}{path}"
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -61,22 +35,65 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def is_safe_url(self, url: str | None) -> bool:
+        """Redirects stay on this server: no other host is a destination, trusted or not."""
+        return url_has_allowed_host_and_scheme(url, allowed_hosts=None)
+
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        if is_locked_out(credentials.get("email", ""), self.get_client_ip(request)):
-            raise ValidationError(
-                _("Too many failed attempts. Try again in %(minutes)d minutes or reset your password.")
-                % {"minutes": settings.SIGN_IN_LOCK_MINUTES},
-                code="too_many_login_attempts",
-            )
+        refuse_if_locked_out(credentials.get("email", ""), request)
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """The active person whose password this is; a deactivated one fails like a stranger."""
+        user: User | None = super().authenticate(request, **credentials)
+        if user is not None and not user.is_active:
+            self.authentication_failed(request, **credentials)
+            return None
+        return user
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        record_attempt(
-            credentials.get("email", ""), self.get_client_ip(request), succeeded=False
-        )
+        record_failure(credentials.get("email", ""), request)
 
-    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> Any:
-        record_attempt(user.email, self.get_client_ip(request), succeeded=True)
+    def reauthenticate(self, user: User, password: str) -> bool:
+        found = self.authenticate(context.request, email=user.email, password=password)
+        return found is not None and found.pk == user.pk
+
+    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
+        record_success(user, request)
+        if not user.has_second_factor:
+            # The password was typed a moment ago: enrolment does not ask for it again.
+            record_authentication(request, user, method="password", reauthenticated=True)
         return super().post_login(request, user, **kwargs)
+
+    def logout(self, request: HttpRequest) -> None:
+        note_act("signed_out")
+        super().logout(request)
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("account_login")
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
+        return address_of(path.replace("UID-KEY", quote(key)))
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """A plain text in the person's own language, without anything of the request in it."""
+        user = context.get("user")
+        with override(user.language if isinstance(user, User) else None):
+            values = {**context, "base_url": settings.BASE_URL}
+            subject = render_to_string(f"{template_prefix}_subject.txt", values)
+            body = render_to_string(f"{template_prefix}_message.txt", values)
+        send_mail(" ".join(subject.split()), body.strip() + "\n", None, [email])
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: User,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        """Tell the person of every change to their sign-in; one text serves all of them."""
+        values = {**(context or {}), "user": user, "change": template_prefix.rpartition("/")[2]}
+        self.send_mail("account/email/changed", user.email, values)
 
 
 class MFAAdapter(DefaultMFAAdapter):
@@ -87,3 +104,15 @@ class MFAAdapter(DefaultMFAAdapter):
 
     def decrypt(self, encrypted_text: str) -> str:
         return decrypt(encrypted_text)
+
+    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
+        """The last factor is replaced, never merely removed."""
+        return (
+            Authenticator.objects.filter(user=authenticator.user_id)
+            .exclude(pk=authenticator.pk)
+            .exclude(type=Authenticator.Type.RECOVERY_CODES)
+            .exists()
+        )
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        return {"id": urlsplit(settings.BASE_URL).hostname or "", "name": "Trialsite"}

@@ -84,3 +84,21 @@ GRANTS: dict[Role, frozenset[Capability]] = {
 def roles_granting(capability: Capability) -> frozenset[Role]:
     """The roles to which a capability is delegated."""
     return frozenset(role for role, granted in GRANTS.items() if capability in granted)
+
+
+#: Who looks over the data that others enter.
+_OVERSIGHT = frozenset(
+    {Role.DATA_MANAGER, Role.MONITOR, Role.AUDITOR, Role.STUDY_ADMINISTRATOR, Role.SPONSOR}
+)
+
+
+def are_incompatible(one: Role, other: Role) -> bool:
+    """Segregation of duties (EMA 2023 annex 3): nobody oversees what they enter, and who
+    hands out rights sees no clinical data."""
+    return _conflict(one, other) or _conflict(other, one)
+
+
+def _conflict(one: Role, other: Role) -> bool:
+    if one in _OVERSIGHT and Capability.ENTER_DATA in GRANTS[other]:
+        return True
+    return one is Role.STUDY_ADMINISTRATOR and Capability.VIEW_CASEBOOK in GRANTS[other]

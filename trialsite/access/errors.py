@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -36,12 +36,20 @@ def refusal(request: HttpRequest, status: int, detail: str = "") -> HttpResponse
         name = "account_login" if status == 401 else "access:unlock"
         target = f"{reverse(name)}?next={quote(_return_path(request))}"
         if request.headers.get("HX-Request"):
-            return HttpResponse(status=204, headers={"HX-Redirect": target})
+            response = problem_response(status, detail)
+            response["HX-Redirect"] = target
+            return response
         return redirect(target)
     return error_page(request, status, detail)
 
 
 def _return_path(request: HttpRequest) -> str:
+    """The page the person stands on; a fragment's or a form's own address is no page."""
+    if request.headers.get("HX-Request"):
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
+        return (
+            f"{page.path}?{page.query}" if page.query else page.path or reverse("dashboard:today")
+        )
     return request.get_full_path() if request.method == "GET" else reverse("dashboard:today")
 
 

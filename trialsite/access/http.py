@@ -28,7 +28,9 @@ class Audience(Enum):
     """Who a page is for, before capabilities."""
 
     ANYONE = "anyone"
-    #: Signed in, perhaps still without a second factor or behind the idle lock.
+    #: Signed in, perhaps behind the idle lock: to open it, or to leave.
+    LOCKED = "locked"
+    #: Signed in, perhaps still without a second factor: to enrol one.
     ENROLLING = "enrolling"
     STAFF = "staff"
 
@@ -58,6 +60,7 @@ def _with(policy: Policy | dict[str, Policy]) -> Callable[[V], V]:
 
 #: Decorators that state a view's policy.
 open_to_anyone = _with(Policy(Audience.ANYONE))
+open_behind_lock = _with(Policy(Audience.LOCKED))
 open_while_enrolling = _with(Policy(Audience.ENROLLING))
 open_to_staff = _with(Policy(Audience.STAFF))
 

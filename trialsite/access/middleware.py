@@ -7,7 +7,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from allauth.mfa.adapter import get_adapter as mfa_adapter
+from allauth.account.internal.flows.reauthentication import suspend_request
+from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.models import AnonymousUser
@@ -23,9 +24,10 @@ from django.utils.cache import add_never_cache_headers
 from trialsite.access.context import context_of
 from trialsite.access.errors import refusal
 from trialsite.access.http import Audience, Policy, policy_of
+from trialsite.access.keeping import kept
 from trialsite.access.models import User
 from trialsite.core.acts import note_act
-from trialsite.core.context import Channel, acting
+from trialsite.core.context import Channel, Context, acting
 from trialsite.core.exceptions import NotPermittedError
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -100,11 +102,10 @@ class Guardrail:
             return None
         if isinstance(request.user, AnonymousUser):
             return refusal(request, 401)
-        if policy.audience is Audience.STAFF:
-            if request.session.get("locked"):
-                return refusal(request, 423)
-            if not mfa_adapter().is_mfa_enabled(request.user):
-                return self._to_enrolment(request)
+        if request.session.get("locked") and policy.audience is not Audience.LOCKED:
+            return refusal(request, 423)
+        if policy.audience is Audience.STAFF and not request.user.has_second_factor:
+            return self._to_enrolment(request)
         if not policy.admits(request.user):
             self._note(request, "refused", {"capability": str(policy.capability)})
             return refusal(request, 403)
@@ -118,31 +119,56 @@ class Guardrail:
     def _run(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponseBase:
-        context = context_of(
-            request.user,
-            Channel.API if request.path.startswith("/api/") else Channel.UI,
-            request_id=request.request_id,  # type: ignore[attr-defined]
-        )
         try:
-            with acting(context):
-                response: HttpResponseBase = view(request, *args, **kwargs)
-                if callable(getattr(response, "render", None)):
-                    response = response.render()  # type: ignore[attr-defined]
-                if response.status_code >= 400:
-                    transaction.set_rollback(True)
+            response = self._answer(request, view, args, kwargs)
         except (NotPermittedError, PermissionDenied) as error:
             self._note(request, "refused", {"why": str(error)})
-            return refusal(request, 403, str(error))
+            response = refusal(request, 403, str(error))
         except Http404:
             self._note(request, "not_found")
-            return refusal(request, 404)
+            response = refusal(request, 404)
+        except ReauthenticationRequired:
+            return suspend_request(request, reverse("account_reauthenticate"))
+        except Exception:
+            self._remember(request)
+            raise
+        if response.status_code >= 400:
+            self._remember(request)
+        return response
+
+    def _answer(
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponseBase:
+        """The view's answer, from within its person's context and transaction."""
+        with acting(self._context(request)):
+            try:
+                response: HttpResponseBase = view(request, *args, **kwargs)
+            except ImmediateHttpResponse as immediate:
+                response = immediate.response
+            if callable(getattr(response, "render", None)):
+                response = response.render()  # type: ignore[attr-defined]
+            if response.status_code >= 400:
+                transaction.set_rollback(True)
         if response.status_code in {403, 404} and request.user.is_authenticated:
             self._note(request, "refused" if response.status_code == 403 else "not_found")
         return response
 
-    def _note(
-        self, request: HttpRequest, act: str, details: dict[str, str] | None = None
-    ) -> None:
-        channel = Channel.API if request.path.startswith("/api/") else Channel.UI
-        with acting(context_of(request.user, channel)):
-            note_act(act, details={"path": request.path, "method": request.method, **(details or {})})
+    def _context(self, request: HttpRequest) -> Context:
+        return context_of(
+            request.user,
+            Channel.API if request.path.startswith("/api/") else Channel.UI,
+            request_id=request.request_id,  # type: ignore[attr-defined]
+        )
+
+    def _remember(self, request: HttpRequest) -> None:
+        """Failed sign-ins and the like outlive the transaction in which they happened."""
+        if kept(request):
+            with acting(self._context(request)):
+                for act in kept(request):
+                    act()
+
+    def _note(self, request: HttpRequest, act: str, details: dict[str, str] | None = None) -> None:
+        with acting(self._context(request)):
+            note_act(
+                act, details={"path": request.path, "method": request.method, **(details or {})}
+            )

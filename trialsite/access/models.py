@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import unicodedata
 import zoneinfo
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
@@ -21,6 +21,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.capabilities import Capability, Role, roles_granting
@@ -109,6 +110,26 @@ class User(AbstractBaseUser):
         return self.full_name
 
     @cached_property
+    def has_second_factor(self) -> bool:
+        """Whether an authenticator app or a passkey is enrolled; recovery codes are no factor."""
+        return self.authenticator_set.exclude(type="recovery_codes").exists()
+
+    def get_session_auth_hash(self) -> str:
+        """What a session is bound to: it ends when the password changes, and when the first
+        second factor comes or the last one goes, whoever else held it."""
+        return self._session_hash(settings.SECRET_KEY)
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        for secret in settings.SECRET_KEY_FALLBACKS:
+            yield self._session_hash(secret)
+
+    def _session_hash(self, secret: str) -> str:
+        state = f"{self.password}|{self.has_second_factor}"
+        return salted_hmac(
+            "trialsite.access.session", state, secret=secret, algorithm="sha256"
+        ).hexdigest()
+
+    @cached_property
     def access(self) -> Access:
         """What this person may do where, today; read once for each request."""
         return access_of(self)
@@ -141,7 +162,11 @@ class Membership(models.Model):
 
     user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
     site = models.ForeignKey(
-        Site, models.PROTECT, null=True, blank=True, related_name="memberships",
+        Site,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="memberships",
         help_text=_("Empty: every site of the study."),
     )
     role = models.CharField(_("Role"), max_length=30, choices=Role)
@@ -157,13 +182,16 @@ class Membership(models.Model):
     class Meta:
         ordering: ClassVar[list[str]] = ["valid_from", "id"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.CheckConstraint(
-                condition=Q(role__in=Role.values), name="membership_role_known"
-            ),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
             models.CheckConstraint(
                 condition=Q(valid_until=None) | Q(valid_until__gte=F("valid_from")),
                 name="membership_ends_after_it_starts",
                 violation_error_message=_("The last day is before the first."),
+            ),
+            models.CheckConstraint(
+                condition=Q(granted_by=None) | ~Q(granted_by=F("user")),
+                name="membership_not_granted_to_oneself",
+                violation_error_message=_("Nobody grants a role to themselves."),
             ),
             models.UniqueConstraint(
                 fields=["user", "site", "role"],
@@ -196,12 +224,58 @@ class Training(models.Model):
         return f"{self.user}: {self.topic}"
 
 
+@guarded(secret=("token_hash",))
+class Invitation(models.Model):
+    """One offer to set a password; of several only the newest, unexpired, can be taken once."""
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="invitations")
+    token_hash = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="invitations_sent")
+    reason = models.CharField(_("Reason"), max_length=500, blank=True)
+    created_at = models.DateTimeField(_("Invited"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("Valid until"))
+    taken_at = models.DateTimeField(_("Taken"), null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.created_at:%Y-%m-%d}"
+
+
+@guarded()
+class Deactivation(models.Model):
+    """A time in which an account is switched off, so that any past day's access can be told."""
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="deactivations")
+    reason = models.CharField(_("Reason"), max_length=500)
+    started_at = models.DateTimeField(_("Deactivated"))
+    ended_at = models.DateTimeField(_("Reactivated"), null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["started_at", "id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(ended_at=None), name="deactivated_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=F("started_at")),
+                name="reactivated_after_deactivated",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.started_at:%Y-%m-%d}"
+
+
 @guarded(unaudited="each attempt is noted in the trail as an act", changeable=False)
 class SignInAttempt(models.Model):
     """One failed or successful sign-in, for the lock-out; addresses are kept as hashes."""
 
     account_hash = models.CharField(max_length=64)
     address_hash = models.CharField(max_length=64)
+    #: The person of a whole sign-in; a failed attempt is nobody's.
+    user = models.ForeignKey(User, models.PROTECT, null=True, related_name="sign_ins")
     succeeded = models.BooleanField()
     at = models.DateTimeField(auto_now_add=True)
 

@@ -70,7 +70,7 @@ def expected_version(request: Request) -> int:
     tag = request.headers.get("If-Match", "").strip()
     if not tag:
         raise exceptions.ValidationError(
-            {"If-Match": ["Send the version you read, such as If-Match: \"3\"."]}
+            {"If-Match": ['Send the version you read, such as If-Match: "3".']}
         )
     digits = tag.removeprefix("W/").strip('"')
     if not digits.isdigit():

@@ -157,9 +157,27 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "trialsite.access.credentials.ResetTokens"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_FORMS = {"reset_password": "trialsite.access.sign_in_forms.ForgottenPasswordForm"}
+#: Failures are counted in PostgreSQL (trialsite.access.lockout); only mails are limited here.
+ACCOUNT_RATE_LIMITS = {
+    "login": None, "login_failed": None, "reauthenticate": None, "change_password": None,
+    "reset_password": "20/m/ip,5/m/key", "reset_password_from_key": "60/m/ip",
+}
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 MFA_ADAPTER = "trialsite.access.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_TOTP_ISSUER = "Trialsite"
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_FORMS = {
+    "authenticate": "trialsite.access.sign_in_forms.SecondFactorForm",
+    "reauthenticate": "trialsite.access.sign_in_forms.SecondFactorAgainForm",
+    "authenticate_webauthn": "trialsite.access.sign_in_forms.PasskeyForm",
+    "reauthenticate_webauthn": "trialsite.access.sign_in_forms.PasskeyAgainForm",
+}
 PASSWORD_RESET_TIMEOUT = 3600
 INVITATION_TIMEOUT = 7 * 24 * 3600
 SIGN_IN_ATTEMPTS = 5
