@@ -10,6 +10,20 @@ from .conftest import SECOND, Amended, ProblemsOf, assert_on_the_line
 
 SINGLE = [
     pytest.param(
+        "target_enrolment: 240",
+        "target_enrolment: {value: 240, sources: listing}",
+        "study.target_enrolment.sources",
+        "Unknown key 'sources'",
+        id="misspelt source",
+    ),
+    pytest.param(
+        "target_enrolment: 240",
+        "target_enrolment: {source: listing}",
+        "study.target_enrolment",
+        "Write a whole number",
+        id="source without a value",
+    ),
+    pytest.param(
         "kind: investigator_judgement",
         "kind: investigator_judgment",
         "criteria.EX01.rule.kind",

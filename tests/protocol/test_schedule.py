@@ -143,3 +143,17 @@ def test_anchor_is_printed_in_both_languages(protocol: Protocol) -> None:
     assert protocol.anchor.printed.in_language("zh_CN") == protocol.anchor.printed.zh
     assert protocol.anchor.printed.in_language("en-GB") == protocol.anchor.printed.en
     assert protocol.anchor.printed.in_language("fr") == protocol.anchor.printed.en
+
+
+def intervals() -> st.SearchStrategy[DayInterval]:
+    days = st.tuples(st.integers(-3, 3), st.integers(-3, 3))
+    return days.map(lambda pair: DayInterval(first=min(pair), last=max(pair)))
+
+
+@pytest.mark.requirement("TM4")
+@given(one=intervals(), other=intervals())
+def test_two_windows_overlap_exactly_when_some_day_is_in_both(
+    one: DayInterval, other: DayInterval
+) -> None:
+    common = [day for day in range(-3, 4) if day in one and day in other]
+    assert one.shares_a_day_with(other) is bool(common)
