@@ -15,7 +15,7 @@ help: ## list these commands
 run: ## start Trialsite with the demo study (PORT, HOST, DEMO, DATABASE_URL, REDIS_URL)
 	@$(LAUNCHER) run
 
-seed-free: ## start an empty Trialsite and invite its first administrator
+seed-free: ## start an empty Trialsite (ADMIN_NAME, ADMIN_EMAIL)
 	@DEMO=0 $(LAUNCHER) run
 
 stop: ## stop a running Trialsite from another window

@@ -14,6 +14,7 @@ from trialsite.launcher.layout import Layout
 from trialsite.launcher.progress import step
 from trialsite.launcher.stamps import Stamp, digest_of_files, digest_of_listing, digest_of_text
 
+CONTENT_STAMP = "content-"
 PACKAGES = ("trialsite", "screening", "visits", "samples", "outcomes")
 
 
@@ -62,7 +63,7 @@ class Preparation:
     def fill(self) -> str:
         """Load the demo study, or invite the first administrator, on the first start only."""
         content = "demo" if self.choices.demo else "empty"
-        stamp = Stamp(self.layout.stamps / f"content-{self._database_digest[:16]}")
+        stamp = Stamp(self.layout.stamps / f"{CONTENT_STAMP}{self._database_digest[:16]}")
         if stamp.matches(content):
             return ""
         if stamp.matches("empty" if self.choices.demo else "demo"):

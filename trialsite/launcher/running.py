@@ -12,7 +12,7 @@ from trialsite.launcher.keys import Keyring
 from trialsite.launcher.layout import Layout
 from trialsite.launcher.lock import Lock
 from trialsite.launcher.node_assets import ensure_assets
-from trialsite.launcher.preparation import Preparation
+from trialsite.launcher.preparation import CONTENT_STAMP, Preparation
 from trialsite.launcher.product import product_services
 from trialsite.launcher.progress import say, step
 from trialsite.launcher.python_env import RUN_LOCK, PythonEnvironment
@@ -45,6 +45,7 @@ def run(layout: Layout, choices: Choices) -> int:
     lock = Lock(layout.run)
     with supervised(layout, lock, "run") as supervisor:
         _require_free_port(choices)
+        _require_administrator(layout, choices)
         PythonEnvironment(layout, choices.given).ensure(RUN_LOCK)
         ensure_assets(layout, choices.given)
         keyring = Keyring(layout.secrets)
@@ -67,6 +68,17 @@ def _prepare(preparation: Preparation) -> str:
     preparation.compile_messages()
     preparation.collect_static()
     return preparation.fill()
+
+
+def _require_administrator(layout: Layout, choices: Choices) -> None:
+    """Ask for the first administrator before the work of a first start, not after it."""
+    first_start = not any(layout.stamps.glob(f"{CONTENT_STAMP}*"))
+    named = choices.given.get("ADMIN_NAME") and choices.given.get("ADMIN_EMAIL")
+    if first_start and not choices.demo and not named:
+        raise LauncherError(
+            "An empty study begins with its administrator, who is invited by a one-time link:\n"
+            "  DEMO=0 ADMIN_NAME='Li Na' ADMIN_EMAIL=li.na@example.org make run"
+        )
 
 
 def _require_free_port(choices: Choices) -> None:
