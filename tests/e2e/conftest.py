@@ -1,0 +1,67 @@
+"""A browser on the running product. `cast` here is committed in the product's own database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connections
+from playwright.sync_api import Browser, sync_playwright
+
+from tests import databases
+from tests.e2e.stack import Stack, Visitors, running
+from tests.factories import Cast, make_cast, make_protocol
+
+
+@pytest.fixture(scope="session")
+def stack(worker: str, django_db_blocker) -> Iterator[Stack]:
+    """The product on a database of this process's own, for the whole run."""
+    with django_db_blocker.unblock(), running(f"trialsite_e2e_{worker}") as stack:
+        yield stack
+        for connection in connections.all():
+            connection.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium; without one the tests fail, they are not skipped."""
+    program = os.environ.get("CHROMIUM") or "/usr/bin/chromium"
+    if not Path(program).exists():
+        pytest.fail(f"There is no browser at {program}; set CHROMIUM to one.")
+    arguments = ["--disable-gpu", "--disable-quic", "--disable-background-networking"]
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def crew(stack: Stack, django_db_blocker) -> Cast:
+    """The people of the trial, once for the running product."""
+    with django_db_blocker.unblock(), databases.using(stack.database):
+        cast = make_cast()
+        make_protocol(cast.site, cast.other_site)
+    return cast
+
+
+@pytest.fixture
+def cast(stack: Stack, crew: Cast, django_db_blocker) -> Iterator[Cast]:
+    """The same people; inside the test the factories write to the product's database."""
+    with django_db_blocker.unblock(), databases.using(stack.database):
+        yield crew
+
+
+@pytest.fixture
+def visit(browser: Browser, stack: Stack, cast: Cast) -> Iterator[Visitors]:
+    """`page = visit(user, "/subjects/", width=820, language="zh-hans", theme="dark")`.
+
+    Console errors, page errors and violations of the content policy fail the test at its
+    end, unless `visit.expect(pattern)` has said that they belong to it.
+    """
+    visitors = Visitors(browser, stack)
+    yield visitors
+    visitors.leave()
