@@ -9,7 +9,11 @@ from allauth.account.internal.userkit import filter_users_by_email
 from allauth.core import context
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
-from allauth.mfa.webauthn.forms import AuthenticateWebAuthnForm, ReauthenticateWebAuthnForm
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -51,6 +55,14 @@ class SecondFactorAgainForm(_Code, ReauthenticateForm):
     """The second factor once more, before something that matters."""
 
 
+#: What fido2 raises over an answer that no browser sends.
+MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
+
+
+def _not_accepted() -> ValidationError:
+    return ValidationError(_("This passkey was not accepted."), code="incorrect_code")
+
+
 class _Passkey:
     """A passkey's answer; wrong ones count like wrong codes."""
 
@@ -60,9 +72,9 @@ class _Passkey:
         refuse_if_locked_out(self.user.email, context.request)
         try:
             return super().clean_credential()  # type: ignore[misc]
-        except ValidationError:
+        except (ValidationError, *MALFORMED) as error:
             record_failure(self.user.email, context.request)
-            raise
+            raise _not_accepted() from error
 
 
 class PasskeyForm(_Passkey, AuthenticateWebAuthnForm):
@@ -71,6 +83,17 @@ class PasskeyForm(_Passkey, AuthenticateWebAuthnForm):
 
 class PasskeyAgainForm(_Passkey, ReauthenticateWebAuthnForm):
     """A passkey once more."""
+
+
+class NewPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
+    """A passkey's first answer."""
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except MALFORMED as error:
+            raise _not_accepted() from error
+        return cleaned
 
 
 class ForgottenPasswordForm(ResetPasswordForm):

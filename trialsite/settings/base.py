@@ -175,6 +175,7 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_FORMS = {
     "authenticate": "trialsite.access.sign_in_forms.SecondFactorForm",
     "reauthenticate": "trialsite.access.sign_in_forms.SecondFactorAgainForm",
+    "add_webauthn": "trialsite.access.sign_in_forms.NewPasskeyForm",
     "authenticate_webauthn": "trialsite.access.sign_in_forms.PasskeyForm",
     "reauthenticate_webauthn": "trialsite.access.sign_in_forms.PasskeyAgainForm",
 }
