@@ -20,6 +20,8 @@ from django.db import connections
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from trialsite.core.protection import close_database
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -102,7 +104,8 @@ def clone(name: str) -> None:
     _administer(
         sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
             sql.Identifier(name), sql.Identifier(template())
-        )
+        ),
+        sql.SQL(close_database(name)),
     )
 
 

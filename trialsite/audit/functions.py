@@ -11,7 +11,9 @@ from trialsite.core.guards import APP, AUDIT, BACKUP, protect
 EVENTS = Event._meta.db_table
 
 #: The values every event carries from the context of its transaction.
-_COLUMNS = """xid, at, trial_at, database_user, actor_id, system, role, channel, request_id, reason"""
+_COLUMNS = (
+    """xid, at, trial_at, database_user, actor_id, system, role, channel, request_id, reason"""
+)
 _VALUES = """pg_current_xact_id()::text::bigint, clock_timestamp(), trialsite.now(), session_user,
     nullif(current_setting('trialsite.actor', true), '')::bigint,
     coalesce(current_setting('trialsite.system', true), ''),
@@ -23,9 +25,12 @@ _VALUES = """pg_current_xact_id()::text::bigint, clock_timestamp(), trialsite.no
 _NEEDS_ACTOR = """
   IF coalesce(current_setting('trialsite.actor', true), '') = ''
      AND coalesce(current_setting('trialsite.system', true), '') = '' THEN
-    RAISE EXCEPTION 'a change of % needs a context that says who', TG_TABLE_NAME
+    RAISE EXCEPTION 'a change of % needs a context that says who', {what}
       USING ERRCODE = 'TS002';
   END IF;"""
+
+#: A session that counts time elsewhere or writes dates otherwise leaves the same event.
+_PLAIN = (("TimeZone", "UTC"), ("DateStyle", "ISO, MDY"), ("IntervalStyle", "iso_8601"))
 
 #: Arguments: key column, site column, subject column, record column, secret columns.
 RECORD_EVENT = Function(
@@ -34,13 +39,14 @@ RECORD_EVENT = Function(
     definer=True,
     owner=AUDIT,
     execute=(),
+    settings=_PLAIN,
     source=f"""
 DECLARE
   was jsonb;
   is_now jsonb;
   image jsonb;
   secret text;
-BEGIN{_NEEDS_ACTOR}
+BEGIN{_NEEDS_ACTOR.format(what="TG_TABLE_NAME")}
   IF TG_OP = 'INSERT' THEN
     is_now := to_jsonb(NEW);
     image := is_now;
@@ -55,6 +61,9 @@ BEGIN{_NEEDS_ACTOR}
       WHERE a.value IS DISTINCT FROM b.value;
     IF is_now IS NULL THEN
       RETURN NULL;
+    END IF;
+    IF was ? TG_ARGV[0] THEN
+      RAISE EXCEPTION 'the key of a row of % never changes', TG_TABLE_NAME USING ERRCODE = 'TS003';
     END IF;
   END IF;
   IF TG_ARGV[4] <> '' THEN
@@ -81,13 +90,21 @@ NOTE_ACT = Function(
     definer=True,
     owner=AUDIT,
     execute=(APP,),
-    language="sql",
+    settings=_PLAIN,
     source=f"""
+DECLARE
+  noted bigint;
+BEGIN{_NEEDS_ACTOR.format(what="'the trail'")}
+  IF coalesce(note_act.act, '') = '' THEN
+    RAISE EXCEPTION 'an act needs its name' USING ERRCODE = 'TS003';
+  END IF;
   INSERT INTO public.{EVENTS} ({_COLUMNS}, operation, act, table_name, row_id,
     site_id, subject_id, record_id, new)
   VALUES ({_VALUES}, 'A', note_act.act, '', '', note_act.site, note_act.subject,
     note_act.record, note_act.details)
-  RETURNING eid
+  RETURNING eid INTO noted;
+  RETURN noted;
+END
 """,
 )
 
@@ -117,14 +134,12 @@ END
 @protect
 def trail() -> Iterable[Protection]:
     yield from (RECORD_EVENT, NOTE_ACT, REFUSE_TRUNCATE, REFUSE_CHANGE)
-    yield Table(EVENTS, row_security=True, owner=AUDIT)
+    yield Table(EVENTS, row_security=True, owner=AUDIT, numbers=False)
     yield Grant(EVENTS, APP, ("SELECT",))
     yield Grant(EVENTS, BACKUP, ("SELECT",))
     yield Trigger(
         EVENTS, "no_truncate", "BEFORE TRUNCATE", "trialsite.refuse_truncate", each="STATEMENT"
     )
-    yield Trigger(
-        EVENTS, "append_only", "BEFORE DELETE OR UPDATE", "trialsite.refuse_change"
-    )
+    yield Trigger(EVENTS, "append_only", "BEFORE DELETE OR UPDATE", "trialsite.refuse_change")
     yield Policy(EVENTS, "trail_writes", "INSERT", (AUDIT,), check="true")
     yield Policy(EVENTS, "trail_returns", "SELECT", (AUDIT,), using="true")

@@ -26,7 +26,7 @@ class Operation(models.TextChoices):
 @guarded(
     site="site_id",
     unaudited="it is the trail",
-    bespoke="written by its trigger alone; casebook states who reads, by the subject's present site",
+    bespoke="written by its trigger alone; read by the subject's present site (casebook)",
 )
 class Event(models.Model):
     """One change of one row, or one act worth keeping (ODM AuditRecord)."""

@@ -10,7 +10,7 @@ from django.db import connection
 from trialsite.core.protection import drift
 
 
-def check_protections(**kwargs: Any) -> list[CheckMessage]:
+def check_protections(**_options: Any) -> list[CheckMessage]:
     """Drift of the catalog, and server settings that would lose acknowledged data."""
     errors: list[CheckMessage] = [
         Error(words, hint="Run manage.py migrate as the owner.", id="trialsite.E001")

@@ -12,7 +12,8 @@ NOW = Function(
     returns="timestamptz",
     language="sql",
     execute=(APP, AUDIT, BACKUP, PUBLIC),
-    source="SELECT clock_timestamp() + coalesce((SELECT shift FROM public.trial_clock), '0'::interval)",
+    source="SELECT clock_timestamp() + "
+    "coalesce((SELECT shift FROM public.trial_clock), '0'::interval)",
 )
 
 #: Raising beats returning nothing: a forgotten context must not look like an empty study.

@@ -16,6 +16,7 @@ from django.apps import apps
 from django.db import models
 
 from trialsite.core.catalog import Check, Function, Grant, Policy, Protection, Table, Trigger
+from trialsite.core.declared import Declared
 
 OWNER, APP, PUBLIC, BACKUP, AUDIT = (
     f"trialsite_{name}" for name in ("owner", "app", "public", "backup", "audit")
@@ -94,8 +95,9 @@ def protections() -> list[Protection]:
     extra = [protection for provider in _providers for protection in provider()]
     tables: list[Protection] = []
     for model, stated in guarded_models():
+        tables.append(Declared(model))
         tables.extend(_table_protections(model, stated))
-    order = (Function, Table, Grant, Check, Trigger, Policy)
+    order = (Function, Table, Grant, Check, Declared, Trigger, Policy)
     return sorted([*extra, *tables], key=lambda protection: order.index(type(protection)))
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.db import connections, transaction
 
-from trialsite.core.catalog import SCHEMA, Catalog, Function, Grant, Policy, Trigger
-from trialsite.core.guards import AUDIT, OWNER, protections
+from trialsite.core.catalog import SCHEMA, Catalog, Function, Grant, Policy, Table, Trigger
+from trialsite.core.guards import APP, AUDIT, BACKUP, OWNER, PUBLIC, protections
+from trialsite.core.surroundings import threats
 
 
 def apply(using: str) -> None:
@@ -27,6 +28,7 @@ def prepare(using: str) -> None:
         cursor.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO PUBLIC")
         cursor.execute(f"GRANT USAGE, CREATE ON SCHEMA {SCHEMA}, public TO {AUDIT}")
         cursor.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        cursor.execute(close_database(connections[using].settings_dict["NAME"]))
         cursor.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
         cursor.execute(
             "CREATE TABLE IF NOT EXISTS public.trial_clock "
@@ -43,7 +45,16 @@ def drift(using: str = "default") -> list[str]:
     """Every difference between the catalog and the desired state, in words."""
     catalog = Catalog.read(using)
     found = [words for protection in protections() for words in protection.drift(catalog)]
-    return [*found, *_strangers(catalog)]
+    return [*found, *_strangers(catalog), *threats(using)]
+
+
+def close_database(name: str) -> str:
+    """The SQL that lets nobody make temporary tables, which would shadow the guarded ones.
+
+    These privileges do not travel with a database's template.
+    """
+    everybody = f"PUBLIC, {APP}, {PUBLIC}, {BACKUP}"
+    return f'REVOKE TEMPORARY, CREATE ON DATABASE "{name}" FROM {everybody}'
 
 
 def _expected(kind: type[Trigger] | type[Policy]) -> set[tuple[str, str]]:
@@ -65,10 +76,12 @@ def _unwanted(catalog: Catalog) -> list[str]:
 def _strangers(catalog: Catalog) -> list[str]:
     wanted = protections()
     granted = {(each.table, each.role) for each in wanted if isinstance(each, Grant)}
-    functions = {each.name for each in wanted if isinstance(each, Function)}
+    functions = {(each.name, each.arguments) for each in wanted if isinstance(each, Function)}
+    tables = {each.name for each in wanted if isinstance(each, Table)}
     return [
         *(f"unknown trigger {pair}" for pair in catalog.triggers.keys() - _expected(Trigger)),
         *(f"unknown policy {pair}" for pair in catalog.policies.keys() - _expected(Policy)),
         *(f"unknown grant {pair}" for pair in catalog.grants.keys() - granted),
-        *(f"unknown function {name}" for name in catalog.functions.keys() - functions),
+        *(f"unknown function {pair}" for pair in catalog.functions.keys() - functions),
+        *(f"unknown table {name}" for name in catalog.tables.keys() - tables),
     ]
