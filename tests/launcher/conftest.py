@@ -27,3 +27,11 @@ def launcher(open_directory: Path) -> Iterator[Launcher]:
     one = Launcher(open_directory / "var")
     yield one
     one.clean_up()
+
+
+@pytest.fixture
+def untouched(tmp_path: Path) -> Iterator[Launcher]:
+    """A launcher on data that do not exist yet."""
+    one = Launcher(tmp_path / "var")
+    yield one
+    one.clean_up()

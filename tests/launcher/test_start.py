@@ -21,26 +21,26 @@ def _free_port() -> str:
         return str(candidate.getsockname()[1])
 
 
-def test_a_taken_port_is_named_before_anything_is_started(launcher: Launcher) -> None:
+def test_a_taken_port_is_named_before_anything_is_started(untouched: Launcher) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        launcher.settings["PORT"] = str(port)
-        done = launcher.call("run")
+        untouched.settings["PORT"] = str(port)
+        done = untouched.call("run")
     assert done.returncode == 1
     assert f"Port {port} of 127.0.0.1 is taken" in done.stderr
     assert f"PORT={port + 1} make run" in done.stderr
-    assert not launcher.children
-    assert not (launcher.var / "postgres").exists()
+    assert not untouched.children
+    assert not (untouched.var / "postgres").exists()
 
 
-def test_an_empty_study_asks_for_its_administrator_first(launcher: Launcher) -> None:
-    launcher.settings |= {"DEMO": "0", "PORT": _free_port()}
-    done = launcher.call("run")
+def test_an_empty_study_asks_for_its_administrator_first(untouched: Launcher) -> None:
+    untouched.settings |= {"DEMO": "0", "PORT": _free_port()}
+    done = untouched.call("run")
     assert done.returncode == 1
     assert "ADMIN_EMAIL=" in done.stderr
-    assert not (launcher.var / "postgres").exists()
+    assert not (untouched.var / "postgres").exists()
 
 
 def test_a_python_without_venv_is_told_which_package_is_missing(tmp_path: Path) -> None:
