@@ -32,7 +32,7 @@ def address_of(path: str) -> str:
 class AccountAdapter(DefaultAccountAdapter):
     """No sign-up; lock-out by account and address; passwords are never known to others."""
 
-    def is_open_for_signup(self, request: HttpRequest) -> bool:
+    def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002
         return False
 
     def is_safe_url(self, url: str | None) -> bool:
@@ -68,7 +68,7 @@ class AccountAdapter(DefaultAccountAdapter):
         note_act("signed_out")
         super().logout(request)
 
-    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002
         return reverse("account_login")
 
     def get_reset_password_from_key_url(self, key: str) -> str:
@@ -89,7 +89,7 @@ class AccountAdapter(DefaultAccountAdapter):
         template_prefix: str,
         user: User,
         context: dict[str, Any] | None = None,
-        email: str | None = None,
+        email: str | None = None,  # noqa: ARG002
     ) -> None:
         """Tell the person of every change to their sign-in; one text serves all of them."""
         values = {**(context or {}), "user": user, "change": template_prefix.rpartition("/")[2]}

@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, ClassVar
 
-from django.db import IntegrityError, transaction
-from django.http import Http404
+from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
+from django.db import OperationalError, transaction
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
 from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import exception_handler, set_rollback
 from rest_framework.viewsets import GenericViewSet
 
+from trialsite.access.bodies import StrictJSON
 from trialsite.access.errors import TITLES
-from trialsite.access.models import IdempotentAnswer
+from trialsite.access.http import Policy, StaffRequest
+from trialsite.access.idempotency import Replayed, claim, keep
+from trialsite.access.openapi import EndpointSchema
+from trialsite.access.paging import Filter, Pages
 from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
 
-
-def problem(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Every error as RFC 9457 problem details; the view's transaction is rolled back."""
-    translated = _translate(error)
-    response = exception_handler(translated, context)
-    if response is None:
-        return None
-    set_rollback()
-    transaction.set_rollback(True)
-    body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": str(TITLES.get(response.status_code, response.status_text)),
-        "status": response.status_code,
-    }
-    if isinstance(translated, exceptions.ValidationError):
-        body["errors"] = response.data
-    elif isinstance(response.data, dict) and "detail" in response.data:
-        body["detail"] = response.data["detail"]
-    if isinstance(error, StaleError):
-        body["current"] = error.current
-    response.data = body
-    response.content_type = "application/problem+json"
-    return response
+#: PostgreSQL's lock_not_available: somebody has held the row for longer than we wait.
+_LOCKED_OUT = "55P03"
 
 
 class Conflict(exceptions.APIException):
@@ -53,85 +40,163 @@ class PreconditionFailed(exceptions.APIException):
     default_code = "precondition_failed"
 
 
+class TooLarge(exceptions.APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+
+
+class PreconditionRequired(exceptions.APIException):
+    status_code = status.HTTP_428_PRECONDITION_REQUIRED
+    default_code = "precondition_required"
+
+
+def problem(error: Exception, context: dict[str, Any]) -> HttpResponse | Response | None:
+    """Every error as RFC 9457 problem details; the view's transaction is rolled back."""
+    if isinstance(error, Replayed):
+        return error.response
+    translated = _translate(error)
+    response = exception_handler(translated, context)
+    if response is None:
+        return None
+    set_rollback()
+    transaction.set_rollback(True)
+    answer = JsonResponse(
+        _body(error, translated, response),
+        status=response.status_code,
+        content_type="application/problem+json",
+    )
+    for name in ("Allow", "Retry-After", "WWW-Authenticate"):
+        if name in response.headers:
+            answer[name] = response.headers[name]
+    if isinstance(error, StaleError):
+        answer["ETag"] = etag(error.version)
+    return answer
+
+
+def _body(error: Exception, translated: Exception, response: Response) -> dict[str, Any]:
+    code = response.status_code
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": str(TITLES.get(code, HTTPStatus(code).phrase)),
+        "status": code,
+    }
+    if isinstance(translated, exceptions.ValidationError):
+        body["errors"] = response.data
+    elif code != status.HTTP_404_NOT_FOUND:
+        body["detail"] = str(response.data["detail"])
+    if isinstance(error, StaleError):
+        body |= {"current": error.current, "version": error.version}
+    return body
+
+
 def _translate(error: Exception) -> Exception:
+    """The HTTP refusal behind one of ours; a foreign row and an unknown one are the same."""
     if isinstance(error, NotPermittedError):
         return exceptions.PermissionDenied(str(error))
     if isinstance(error, StaleError):
         return PreconditionFailed(str(error))
     if isinstance(error, DomainError):
-        return Conflict(str(error))
-    if isinstance(error, Http404):
+        by_item = getattr(error, "errors", None)
+        return exceptions.ValidationError(by_item) if by_item else Conflict(str(error))
+    if isinstance(error, (Http404, ObjectDoesNotExist)):
         return exceptions.NotFound()
+    if isinstance(error, RequestDataTooBig):
+        return TooLarge(_("The request is too large."))
+    locked = getattr(error.__cause__, "sqlstate", "") == _LOCKED_OUT
+    if locked and isinstance(error, OperationalError):
+        return Conflict(_("Somebody is at work on this right now. Try again in a moment."))
     return error
 
 
+def etag(version: int) -> str:
+    """A version as entity tag."""
+    return f'"{version}"'
+
+
 def expected_version(request: Request) -> int:
-    """The record version named by If-Match; writing without one is refused (RFC 9110 13.1.1)."""
+    """The version named by If-Match; writing without one is refused (RFC 6585, RFC 9110 13.1.1).
+
+    A weak tag is taken for the version it names: proxies weaken tags when they compress.
+    """
     tag = request.headers.get("If-Match", "").strip()
     if not tag:
-        raise exceptions.ValidationError(
-            {"If-Match": ['Send the version you read, such as If-Match: "3".']}
-        )
+        raise PreconditionRequired(_("Send the version you read, such as If-Match: “3”."))
     digits = tag.removeprefix("W/").strip('"')
-    if not digits.isdigit():
-        raise exceptions.ValidationError({"If-Match": ["This is not a version."]})
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
+        raise exceptions.ValidationError({"If-Match": [_("This is no version.")]})
     return int(digits)
 
 
-class IdempotentCreate:
-    """Mixin: a POST repeated with the same Idempotency-Key is answered, not done, again.
+class Endpoint(GenericViewSet[Any]):
+    """Base of every endpoint: a policy by method, an allow-list of query parameters, and a
+    POST that is done once however often it is sent."""
 
-    The key and the answer are kept in the transaction that did the work, so a crash
-    between them is impossible; the same key with another body is refused (422).
-    """
+    #: HTTP method -> who may use it; a method that is not named is refused (Guardrail).
+    policy: ClassVar[dict[str, Policy]]
+    #: Query parameters of the list that narrow it.
+    filters: ClassVar[Mapping[str, Filter]] = {}
+    #: Further query parameters, for every action.
+    parameters: ClassVar[frozenset[str]] = frozenset()
+    parser_classes = (StrictJSON,)
+    pagination_class = Pages
+    schema = EndpointSchema()
+    request: StaffRequest  # type: ignore[assignment]
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        key = request.headers.get("Idempotency-Key", "")
-        if request.method != "POST" or not key or not request.user.is_authenticated:
-            return super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
-        fingerprint = hashlib.sha256(
-            b"\0".join([request.path.encode(), bytes(request.body)])
-        ).hexdigest()
-        kept = IdempotentAnswer.objects.filter(user=request.user, key=key).first()
-        if kept is not None:
-            return self._replay(request, kept, fingerprint, *args, **kwargs)
-        response = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
-        if response.status_code < 400:
-            self._keep(request, key, fingerprint, response)
-        return response
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self._refuse_unknown_parameters(request)
+        self._claimed = claim(request) if request.method == "POST" else None
 
-    def _keep(self, request: Any, key: str, fingerprint: str, response: Response) -> None:
-        try:
-            with transaction.atomic():
-                IdempotentAnswer.objects.create(
-                    user=request.user,
-                    key=key,
-                    fingerprint=fingerprint,
-                    status=response.status_code,
-                    body=json.loads(response.render().content or b"null"),
-                )
-        except IntegrityError:
-            transaction.set_rollback(True)
-            response.status_code = status.HTTP_409_CONFLICT
-
-    def _replay(
-        self, request: Any, kept: IdempotentAnswer, fingerprint: str, *args: Any, **kwargs: Any
+    def finalize_response(
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
     ) -> Response:
-        self.headers: dict[str, str] = {}
-        drf: Request = self.initialize_request(request, *args, **kwargs)  # type: ignore[attr-defined]
-        if kept.fingerprint == fingerprint:
-            answer = Response(kept.body, status=kept.status)
-        else:
-            title = "This Idempotency-Key was used for another request."
-            answer = Response(
-                {"type": "about:blank", "title": title, "status": 422},
-                status=422,
-                content_type="application/problem+json",
-            )
-        return self.finalize_response(drf, answer, *args, **kwargs)  # type: ignore[attr-defined, no-any-return]
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        if getattr(self, "_claimed", None) and answer.status_code < 400:
+            keep(self._claimed, answer)
+        return answer
 
+    def _refuse_unknown_parameters(self, request: Request) -> None:
+        allowed = set(self.parameters)
+        if self.action == "list":
+            allowed |= {*self.filters, *Pages.parameters}
+        problems = {}
+        for name, values in request.query_params.lists():
+            if name not in allowed:
+                problems[name[:100]] = [_("There is no such parameter here.")]
+            elif len(values) > 1:
+                problems[name] = [_("Give this parameter once.")]
+        if problems:
+            raise exceptions.ValidationError(problems)
 
-class ScopedViewSet(GenericViewSet[Any]):
-    """Base of every endpoint: a policy by method, rows of the person's own sites."""
+    def narrow(self, rows: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+        """The rows that the query parameters ask for."""
+        problems: dict[str, list[str]] = {}
+        for name, each in self.filters.items():
+            text = self.request.GET.get(name)
+            if text is None:
+                continue
+            try:
+                rows = each.apply(rows, text)
+            except ValueError:
+                problems[name] = [_("This value cannot be used here.")]
+        if problems:
+            raise exceptions.ValidationError(problems)
+        return rows
 
-    lookup_value_regex: ClassVar[str] = "[0-9a-f-]{36}"
+    def page(self, rows: QuerySet[Any, Any], build: Any) -> Response:
+        """One page of the rows, each built into an answer."""
+        chosen = self.paginate_queryset(self.narrow(rows)) or []
+        return self.get_paginated_response([build(row) for row in chosen])
+
+    def body(self, serializer: type[Serializer[Any]]) -> dict[str, Any]:
+        """The request's body as the serializer understands it; else 400 with errors by name."""
+        reader = serializer(data=self.request.data)  # type: ignore[attr-defined]
+        reader.is_valid(raise_exception=True)
+        return dict(reader.validated_data)
+
+    def found(self, rows: QuerySet[Any, Any], **named: Any) -> Any:
+        """The one row among those the person may see, or 404."""
+        row: Model | dict[str, Any] | None = rows.filter(**named).first()
+        if row is None:
+            raise exceptions.NotFound
+        return row

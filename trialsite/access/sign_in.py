@@ -27,10 +27,9 @@ from trialsite.access.models import User
 View = Callable[..., HttpResponseBase]
 
 
-def keep_session(request: HttpRequest, user: User) -> None:
+def keep_session(request: HttpRequest) -> None:
     """This session goes on, under a new key, after a change that ends all others."""
-    user.__dict__.pop("has_second_factor", None)
-    update_session_auth_hash(request, user)
+    update_session_auth_hash(request, User.objects.get(pk=request.user.pk))
 
 
 class LogoutView(account.LogoutView):  # type: ignore[misc]
@@ -45,7 +44,7 @@ class ActivateTOTPView(totp.ActivateTOTPView):  # type: ignore[misc]
 
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)
-        keep_session(self.request, self.request.user)
+        keep_session(self.request)
         return response
 
 
@@ -73,7 +72,7 @@ class ReplaceTOTPView(ActivateTOTPView):
 class AddPasskeyView(webauthn.AddWebAuthnView):  # type: ignore[misc]
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)
-        keep_session(self.request, self.request.user)
+        keep_session(self.request)
         return response
 
 
@@ -132,7 +131,6 @@ deactivate_totp = staff(totp.deactivate_totp)
 replace_totp = staff(ReplaceTOTPView.as_view())
 recovery_codes = staff(recovery.view_recovery_codes)
 generate_recovery_codes = staff(recovery.generate_recovery_codes)
-download_recovery_codes = staff(recovery.download_recovery_codes)
 passkeys = staff(webauthn.list_webauthn)
 edit_passkey = staff(webauthn.edit_webauthn)
 remove_passkey = staff(RemovePasskeyView.as_view())

@@ -58,11 +58,6 @@ urlpatterns = [
         sign_in.generate_recovery_codes,
         name="mfa_generate_recovery_codes",
     ),
-    path(
-        "account/second-factor/recovery/download/",
-        sign_in.download_recovery_codes,
-        name="mfa_download_recovery_codes",
-    ),
     path("account/passkeys/", sign_in.passkeys, name="mfa_list_webauthn"),
     path("account/passkeys/add/", sign_in.add_passkey, name="mfa_add_webauthn"),
     path("account/passkeys/again/", sign_in.passkey_again, name="mfa_reauthenticate_webauthn"),
