@@ -10,6 +10,8 @@ handler404 = "trialsite.access.errors.page_not_found"
 handler500 = "trialsite.access.errors.server_error"
 
 urlpatterns = [
+    path("api/v1/", include("trialsite.api.urls")),
     path("", include("trialsite.dashboard.urls")),
+    path("", include("trialsite.crf.urls")),
     path("", include("trialsite.access.urls")),
 ]

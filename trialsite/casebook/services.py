@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -15,11 +16,14 @@ from trialsite.casebook.models import (
     ProtocolVersion,
     RecordStatus,
     Subject,
+    Visit,
+    VisitStatus,
 )
-from trialsite.casebook.protocols import version_in_force
+from trialsite.casebook.protocols import protocol_of, version_in_force
 from trialsite.core.clock import TrialNow
 from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, TransitionError
+from trialsite.core.date_ranges import closed
 from trialsite.core.ids import with_check
 
 
@@ -102,3 +106,77 @@ def mark_not_done(*, record: CrfRecord, reason: str, by: User) -> CrfRecord:
     record.version += 1
     record.save(update_fields=["status", "not_done_reason", "version"])
     return record
+
+
+@transaction.atomic
+def lay_out_visits(*, subject: Subject, by: User) -> list[Visit]:
+    """Make the subject's planned visits and the records the protocol expects at each.
+
+    Events without a target day (sessions, unscheduled visits) are made when they happen;
+    before day zero the visits are planned and undated. Running it again adds nothing.
+    """
+    by.require(Capability.ADD_SUBJECT, site=subject.site_id)
+    schedule = protocol_of(subject.protocol_version_id).schedule
+    existing = set(subject.visits.values_list("event_oid", flat=True))
+    visits = []
+    for event in schedule.events:
+        if event.target_day is None or event.oid in existing:
+            continue
+        visit = Visit.objects.create(
+            site_id=subject.site_id,
+            subject=subject,
+            event_oid=event.oid,
+            visit_number=event.visitnum_of(1),
+            protocol_version_id=subject.protocol_version_id,
+        )
+        expect_records(visit=visit, form_oids=event.forms)
+        visits.append(visit)
+    return visits
+
+
+def expect_records(*, visit: Visit, form_oids: Iterable[str]) -> None:
+    """The empty records of the forms expected at a visit, so that what is missing counts."""
+    for form_oid in form_oids:
+        CrfRecord.objects.get_or_create(
+            site_id=visit.site_id,
+            subject_id=visit.subject_id,
+            visit=visit,
+            form_oid=form_oid,
+            repeat_key=1,
+            defaults={"protocol_version_id": visit.protocol_version_id},
+        )
+
+
+@transaction.atomic
+def set_day_zero(*, subject: Subject, day_zero: dt.date, by: User) -> list[Visit]:
+    """Anchor the schedule: date the windows of every visit that has not begun.
+
+    Day zero is what the protocol's anchor says; moving it leaves attended visits alone.
+    """
+    by.require(Capability.ENTER_DATA, site=subject.site_id)
+    subject = Subject.objects.select_for_update(no_key=True).get(pk=subject.pk)
+    subject.day_zero = day_zero
+    subject.save(update_fields=["day_zero"])
+    schedule = protocol_of(subject.protocol_version_id).schedule
+    planned = {visit.event_oid: visit for visit in schedule.expand(day_zero)}
+    waiting = (VisitStatus.PLANNED, VisitStatus.DUE)
+    moved = []
+    for visit in subject.visits.filter(status__in=waiting, event_oid__in=planned):
+        plan = planned[visit.event_oid]
+        visit.target_on = plan.target_on
+        visit.window = closed(plan.window_first, plan.window_last)
+        visit.save(update_fields=["target_on", "window"])
+        moved.append(visit)
+    return moved
+
+
+@transaction.atomic
+def attend_visit(*, visit: Visit, on: dt.date, by: User) -> Visit:
+    """State that the visit took place on a date; outside its window it is kept and marked."""
+    by.require(Capability.ENTER_DATA, site=visit.site_id)
+    visit = Visit.objects.select_for_update(no_key=True).get(pk=visit.pk)
+    if visit.status == VisitStatus.ATTENDED:
+        raise TransitionError(_("This visit is already attended."))
+    visit.status, visit.attended_on = VisitStatus.ATTENDED, on
+    visit.save(update_fields=["status", "attended_on"])
+    return visit

@@ -42,6 +42,31 @@ def read_texts(table: type[ItemData], texts: Mapping[str, str]) -> Entry:
     return entry
 
 
+def read_values(
+    table: type[ItemData],
+    *,
+    values: Mapping[str, Any],
+    missing: Mapping[str, str],
+    confirmed: Mapping[str, str],
+    units: Mapping[str, str],
+) -> Entry:
+    """Read a client's JSON by turning it into the page's fields first."""
+    texts: dict[str, str] = {}
+    parts = {"": values, ".unit": units, ".missing": missing, ".confirm": confirmed}
+    errors: dict[str, list[str]] = {}
+    for suffix, given in parts.items():
+        for name, value in given.items():
+            if name not in items_of(table):
+                errors[name] = [_("This form has no such item.")]
+            elif isinstance(value, (dict, list)):
+                errors[name] = [_("This is no value of an item.")]
+            elif value is not None:
+                texts[f"{name}{suffix}"] = str(value)
+    entry = read_texts(table, texts)
+    entry.errors |= errors
+    return entry
+
+
 def _read_item(entry: Entry, name: str, item: Item, texts: Mapping[str, str]) -> None:
     text = texts.get(name, "").strip()
     reason = texts.get(f"{name}.missing", "").strip()
@@ -99,6 +124,8 @@ def text_of(row: ItemData, name: str, item: Item) -> str:
         return ""
     if item.data_type == "datetime":
         return str(value.isoformat(timespec="minutes"))
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, Decimal):
         return f"{value:f}".rstrip("0").rstrip(".") if item.places else f"{value:f}"
     return str(value)

@@ -88,6 +88,11 @@ class Item:
         return next(odm for kind, odm in DATA_TYPES if isinstance(self.field, kind))
 
     @property
+    def is_long(self) -> bool:
+        """Free text of more than a line."""
+        return isinstance(self.field, models.TextField)
+
+    @property
     def reported(self) -> str:
         """The column that keeps the text as reported, where several units are accepted."""
         return f"{self.name}_reported"
@@ -111,6 +116,8 @@ class Item:
         if self.data_type in {"integer", "float"}:
             text = unicodedata.normalize("NFKC", text.translate(_POINTS)).replace(" ", "")
             return self._number(text)
+        if self.data_type == "boolean":
+            text = text.capitalize()
         value = self.field.to_python(text)
         self.field.run_validators(value)
         if self.choices and value not in dict(self.choices):

@@ -113,8 +113,10 @@ class Draft(models.Model):
     subject = models.ForeignKey(Subject, models.PROTECT, related_name="+")
     record = models.ForeignKey(CrfRecord, models.PROTECT, related_name="drafts")
     user = models.ForeignKey(User, models.PROTECT, related_name="drafts")
+    #: Which part of the form: its own row (empty), or `<group>/<row id or new>`.
+    part = models.CharField(max_length=80, blank=True)
     fields = models.JSONField(default=dict)
-    #: The record's version that the person saw when starting to type.
+    #: The record's (or row's) version that the person saw when starting to type.
     base_version = models.PositiveIntegerField()
     saved_at = models.DateTimeField(auto_now=True)
 
@@ -122,7 +124,7 @@ class Draft(models.Model):
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["record", "user"], name="draft_once"),
+            models.UniqueConstraint(fields=["record", "user", "part"], name="draft_once"),
         ]
 
     def __str__(self) -> str:

@@ -271,12 +271,15 @@ def void_row(
 
 
 @transaction.atomic
-def save_draft(*, record: CrfRecord, texts: dict[str, str], by: User, base_version: int) -> Draft:
+def save_draft(
+    *, record: CrfRecord, texts: dict[str, str], by: User, base_version: int, part: str = ""
+) -> Draft:
     """Keep what a person has typed so far, field by field; nobody else and no export sees it."""
     by.require(Capability.ENTER_DATA, site=record.site_id)
     draft, made = Draft.objects.select_for_update().get_or_create(
         record=record,
         user=by,
+        part=part,
         defaults={
             "site_id": record.site_id,
             "subject_id": record.subject_id,
@@ -290,9 +293,9 @@ def save_draft(*, record: CrfRecord, texts: dict[str, str], by: User, base_versi
     return draft
 
 
-def discard_draft(*, record: CrfRecord, by: User) -> None:
+def discard_draft(*, record: CrfRecord, by: User, part: str = "") -> None:
     """The draft has become data, or its author threw it away."""
-    Draft.objects.filter(record=record, user=by).delete()
+    Draft.objects.filter(record=record, user=by, part=part).delete()
 
 
 def judge_record(record: CrfRecord, definition: Form) -> int:

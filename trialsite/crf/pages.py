@@ -1,0 +1,288 @@
+"""What the page of a form shows: values, what was last time, what is wrong, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import F
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from trialsite.access.models import User
+from trialsite.casebook.models import CrfRecord, RecordStatus
+from trialsite.casebook.protocols import protocol_of
+from trialsite.crf.entry import text_of, texts_of
+from trialsite.crf.items import Item, MissingReason, items_of
+from trialsite.crf.limits import limits_of
+from trialsite.crf.models import CrfRow, Draft, ItemData
+from trialsite.crf.registry import Form, form
+from trialsite.crf.skeleton import skeleton_of, values_of
+from trialsite.review.models import Query, QueryStatus
+
+#: Why completed data are changed (CDISC has no codelist; worded after EMA 2023, A2).
+CHANGE_REASONS = {
+    "transcription": gettext_lazy("Transcription error"),
+    "late": gettext_lazy("Information became available later"),
+    "source": gettext_lazy("Source was corrected"),
+    "query": gettext_lazy("Answer to a query"),
+}
+
+
+@dataclass(slots=True)
+class EntryPage:
+    """Everything the entry page of one table's row needs, before it becomes HTML."""
+
+    record: CrfRecord
+    table: type[ItemData]
+    row: ItemData | None
+    texts: dict[str, str]
+    version: int
+    draft: Draft | None = None
+    errors: dict[str, list[str]] = field(default_factory=dict)
+    #: What somebody else saved meanwhile, by field name.
+    theirs: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, str] = field(default_factory=dict)
+    needs_reason: bool = False
+
+    @property
+    def form(self) -> Form:
+        return form(self.record.form_oid)
+
+    @property
+    def problems(self) -> list[tuple[str, str, str]]:
+        """Anchor, label and message of everything that stands in the way."""
+        items = items_of(self.table)
+        return [
+            (name, items[name].label if name in items else "", message)
+            for name, messages in self.errors.items()
+            for message in messages
+        ]
+
+    def fields(self) -> SafeString:
+        """The fields as HTML."""
+        version_id = self.record.protocol_version_id
+        skeleton = skeleton_of(self.table, version_id, get_language() or "en")
+        slots = values_of(self.texts)
+        previous = previous_row(self.record, self.table)
+        queries = _queries_by_item(self.record, self.row)
+        for name, item in items_of(self.table).items():
+            self._fill(slots, name, item, previous, queries.get(item.oid, []))
+        return skeleton.fill(slots)
+
+    def _fill(
+        self,
+        slots: dict[str, str],
+        name: str,
+        item: Item,
+        previous: ItemData | None,
+        queries: list[Query],
+    ) -> None:
+        errors = self.errors.get(name, [])
+        if errors:
+            slots[f"{name}/row"] = " has-error"
+            slots[f"{name}/invalid"] = format_html(
+                ' aria-invalid="true" aria-describedby="{0}-error"', name
+            )
+        if previous is not None:
+            slots[f"{name}/previous"] = _shown(previous, name, item)
+        if item.units and self.row is not None:
+            slots[f"{name}/canonical"] = _canonical(self.row, name, item)
+        slots[f"{name}/messages"] = self._messages(name, item, errors, queries)
+        if not self._needs_confirmation(name, item):
+            slots[f"{name}/confirming"] = " hidden"
+        slots[f"{name}/links"] = self._links(name)
+        if f"{name}.missing" in self.texts and self.texts[f"{name}.missing"]:
+            slots[f"{name}/menu"] = " open"
+
+    def _links(self, name: str) -> SafeString:
+        address = reverse("crf:item_trail", args=[self.record.pk, name])
+        return format_html('<a data-drawer href="{}">{}</a>', address, _("History"))
+
+    def _needs_confirmation(self, name: str, item: Item) -> bool:
+        if self.texts.get(f"{name}.confirm"):
+            return True
+        plausible = limits_of(item, self.record.protocol_version_id).plausible
+        value = getattr(self.row, name, None)
+        return bool(plausible and value is not None and value not in plausible)
+
+    def _messages(
+        self, name: str, item: Item, errors: list[str], queries: Iterable[Query]
+    ) -> SafeString:
+        said = format_html_join("", '<p class="item-error">{}</p>', ((e,) for e in errors))
+        parts = [format_html('<div id="{}-error">{}</div>', name, said) if errors else said]
+        if name in self.asked:
+            parts.append(format_html('<p class="item-hint">{}</p>', self.asked[name]))
+        if name in self.theirs and self.theirs[name] != self.texts.get(name, ""):
+            parts.append(self._conflict(name, item))
+        parts.extend(
+            format_html('<a class="item-query" href="#query-{}">{}</a>', query.pk, _("Query"))
+            for query in queries
+        )
+        return format_html_join("", "{}", ((part,) for part in parts))
+
+    def _conflict(self, name: str, item: Item) -> SafeString:
+        """Both values side by side; the person decides."""
+        return format_html(
+            '<fieldset class="item-conflict"><legend>{}</legend>'
+            '<label><input type="radio" name="{}.keep" value="mine" checked> {} <b>{}</b></label>'
+            '<label><input type="radio" name="{}.keep" value="theirs"> {} <b>{}</b></label>'
+            "</fieldset>",
+            _("Two values"),
+            name,
+            _("Yours:"),
+            word_of(item, self.texts.get(name, "")) or "–",
+            name,
+            _("Saved meanwhile:"),
+            word_of(item, self.theirs[name]) or "–",
+        )
+
+
+def word_of(item: Item, text: str) -> str:
+    """A field's text as people read it: the word of a code."""
+    words = {str(code): str(word) for code, word in item.choices}
+    return words.get(text, text)
+
+
+def _shown(row: ItemData, name: str, item: Item) -> SafeString:
+    if name in row.missing:
+        return format_html('<span class="muted">{}</span>', MissingReason(row.missing[name]).label)
+    text = word_of(item, text_of(row, name, item))
+    unit = getattr(row, item.reported_unit, "") if item.units else ""
+    return (
+        format_html("{} {}", text, unit) if unit and unit != item.unit else format_html("{}", text)
+    )
+
+
+def _canonical(row: ItemData, name: str, item: Item) -> str:
+    value, unit = getattr(row, name), getattr(row, item.reported_unit)
+    if value is None or unit == item.unit:
+        return ""
+    return format_html("= {} {}", value, item.unit)
+
+
+def previous_row(record: CrfRecord, table: type[ItemData]) -> ItemData | None:
+    """The same form at the subject's visit before this one, else the last one entered."""
+    if issubclass(table, CrfRow):
+        return None
+    rows: Any = (
+        table.objects.filter(
+            subject_id=record.subject_id,
+            record__voided_at=None,
+            record__status__in=(RecordStatus.COMPLETE, RecordStatus.IN_PROGRESS),
+        )
+        .exclude(record_id=record.pk)
+        .order_by(F("record__visit__visit_number").desc(nulls_last=True), "-record__repeat_key")
+    )
+    if record.visit and record.visit.visit_number is not None:
+        rows = rows.filter(record__visit__visit_number__lt=record.visit.visit_number)
+    found: ItemData | None = rows.first()
+    return found
+
+
+def _queries_by_item(record: CrfRecord, row: ItemData | None) -> Mapping[str, list[Query]]:
+    queries = Query.objects.unresolved().filter(record=record)
+    if isinstance(row, CrfRow):
+        queries = queries.filter(row_id=row.pk)
+    found: dict[str, list[Query]] = {}
+    for query in queries:
+        found.setdefault(query.item_oid, []).append(query)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class RowAsRead:
+    """One row of a repeating group in a table."""
+
+    pk: Any
+    number: int
+    texts: tuple[str, ...]
+    voided: bool
+
+    @classmethod
+    def of(cls, row: CrfRow) -> RowAsRead:
+        items = items_of(type(row)).items()
+        texts = tuple(word_of(item, text_of(row, name, item)) for name, item in items)
+        return cls(row.pk, row.number, texts, row.voided_at is not None)
+
+
+def visit_name(record: CrfRecord) -> str:
+    """The visit's name in the protocol's words, in the present language."""
+    if record.visit is None:
+        return ""
+    event = protocol_of(record.protocol_version_id).schedule.event(record.visit.event_oid)
+    name = event.name.in_language(get_language() or "en")
+    return f"{name} {record.visit.repeat_key}" if event.repeating else name
+
+
+def labels_of(definition: Form) -> dict[str, str]:
+    """Item OID -> label, for every item of a form."""
+    return {
+        item.oid: item.label for table in definition.tables for item in items_of(table).values()
+    }
+
+
+def queries_of(record: CrfRecord, definition: Form) -> list[Query]:
+    """The record's queries with the label of what they ask about, the unresolved first."""
+    labels = labels_of(definition)
+    queries = list(Query.objects.filter(record=record).prefetch_related("messages__written_by"))
+    for query in queries:
+        query.label = labels.get(query.item_oid, str(definition.title))  # type: ignore[attr-defined]
+    return sorted(queries, key=lambda query: query.status == QueryStatus.CLOSED)
+
+
+def page_of(record: CrfRecord, user: User) -> EntryPage | None:
+    """The entry page of a record's own row, with the person's draft laid over what is saved."""
+    table = form(record.form_oid).data
+    if table is None:
+        return None
+    row = table.objects.filter(pk=record.pk).first()
+    return with_draft(EntryPage(record, table, row, texts_of(row), record.version), user)
+
+
+def page_of_row(
+    record: CrfRecord, group: type[CrfRow], row: CrfRow | None, user: User
+) -> EntryPage:
+    """The same for one row of a repeating item group, or for a new one."""
+    page = EntryPage(record, group, row, texts_of(row), row.version if row else 0)
+    return with_draft(page, user, part_of(group, row))
+
+
+def part_of(group: type[CrfRow], row: CrfRow | None) -> str:
+    """Under which name a row's draft is kept."""
+    return f"{group.group_oid}/{row.pk if row else 'new'}"
+
+
+def with_draft(page: EntryPage, user: User, part: str = "") -> EntryPage:
+    """Lay what the person has typed and not saved over what is stored."""
+    draft = Draft.objects.filter(record=page.record, user=user, part=part).first()
+    if draft is not None:
+        page.draft = draft
+        if draft.base_version != page.version:
+            page.theirs = page.texts
+        page.texts = {**page.texts, **draft.fields}
+    return page
+
+
+def show_conflict(
+    page: EntryPage, *, posted: dict[str, str], theirs: dict[str, str], version: int
+) -> None:
+    """Both values where they differ; what this person did not touch follows what stands now."""
+    touched = page.draft.fields.keys() if page.draft else posted.keys()
+    page.texts = {**theirs, **{name: posted[name] for name in touched if name in posted}}
+    page.theirs, page.version = theirs, version
+
+
+def next_record(record: CrfRecord) -> CrfRecord | None:
+    """The next form of the same visit that still waits."""
+    waiting = CrfRecord.objects.standing().filter(
+        subject_id=record.subject_id,
+        visit_id=record.visit_id,
+        status__in=(RecordStatus.NOT_STARTED, RecordStatus.IN_PROGRESS),
+    )
+    return waiting.exclude(pk=record.pk).order_by("form_oid", "repeat_key").first()

@@ -1,0 +1,357 @@
+"""The form at the bedside: enter, leave, come back, complete, change with a reason."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from trialsite.access.capabilities import Capability
+from trialsite.access.http import StaffRequest, requires
+from trialsite.casebook.models import CrfRecord, RecordStatus, Subject
+from trialsite.casebook.services import mark_not_done, open_record, void_record
+from trialsite.core.exceptions import DomainError, StaleError
+from trialsite.crf.entry import read_texts
+from trialsite.crf.items import items_of
+from trialsite.crf.models import CrfRow
+from trialsite.crf.pages import (
+    CHANGE_REASONS,
+    EntryPage,
+    RowAsRead,
+    labels_of,
+    next_record,
+    page_of,
+    page_of_row,
+    part_of,
+    queries_of,
+    show_conflict,
+    visit_name,
+)
+from trialsite.crf.registry import Form, form, forms
+from trialsite.crf.services import (
+    IncompleteError,
+    ReasonRequiredError,
+    Saved,
+    discard_draft,
+    save_crf,
+    save_draft,
+    save_row,
+    void_row,
+)
+from trialsite.crf.violations import ImpossibleError
+from trialsite.review.models import Query
+from trialsite.review.services import answer_query, close_query, raise_query, reopen_query
+
+
+def record_of(request: StaffRequest, pk: uuid.UUID) -> CrfRecord:
+    """The record, if the person may see it; any other is not there."""
+    visible = CrfRecord.objects.visible_to(request.user)
+    return get_object_or_404(
+        visible.select_related("subject", "visit", "site", "completed_by"), pk=pk
+    )
+
+
+def _group_of(record: CrfRecord, group_oid: str) -> type[CrfRow]:
+    for group in form(record.form_oid).groups:
+        if group.group_oid == group_oid:
+            return group
+    raise Http404
+
+
+@requires(Capability.VIEW_CASEBOOK)
+@require_http_methods(["GET", "HEAD", "POST"])
+def record(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """A form's page; a POST saves it, or completes it and goes on."""
+    found = record_of(request, pk)
+    page = page_of(found, request.user)
+    if request.method != "POST" or page is None:
+        return _render(request, found, page)
+    return _post(
+        request,
+        page,
+        lambda entry, version: save_crf(
+            record=found,
+            entry=entry,
+            by=request.user,
+            base_version=version,
+            complete=request.POST.get("action") == "complete",
+            reason=_reason(request),
+        ),
+    )
+
+
+@requires(Capability.VIEW_CASEBOOK)
+@require_http_methods(["GET", "HEAD", "POST"])
+def row(
+    request: StaffRequest, pk: uuid.UUID, group: str, row_id: uuid.UUID | None = None
+) -> HttpResponse:
+    """One row of a repeating item group, or a new one."""
+    found = record_of(request, pk)
+    table = _group_of(found, group)
+    existing = get_object_or_404(table, record=found, pk=row_id) if row_id else None
+    page = page_of_row(found, table, existing, request.user)
+    if request.method != "POST":
+        return _render(request, found, page)
+    return _post(
+        request,
+        page,
+        lambda entry, version: save_row(
+            record=found,
+            group=table,
+            entry=entry,
+            by=request.user,
+            row_id=row_id,
+            base_version=version,
+            reason=_reason(request),
+        ),
+        part=part_of(table, existing),
+    )
+
+
+def _post(request: StaffRequest, page: EntryPage, save: Any, *, part: str = "") -> HttpResponse:
+    """Save what was posted; whatever is refused comes back with every keystroke in place."""
+    page.texts = posted = _posted(request, page)
+    page.theirs = {}
+    entry = read_texts(page.table, posted)
+    page.errors = entry.errors
+    if not entry.errors:
+        try:
+            saved = save(entry, _integer(request.POST.get("version", "")))
+        except StaleError as error:
+            theirs = {name: str(text) for name, text in error.current.items()}
+            show_conflict(page, posted=posted, theirs=theirs, version=error.version)
+        except DomainError as error:
+            _explain(page, error)
+        else:
+            discard_draft(record=page.record, by=request.user, part=part)
+            return _go_on(request, saved)
+    status = 409 if page.theirs else 422
+    return _render(request, page.record, page, status=status)
+
+
+def _explain(page: EntryPage, error: DomainError) -> None:
+    match error:
+        case ImpossibleError():
+            page.errors = error.errors
+        case IncompleteError():
+            page.errors = {name: [message] for name, message in error.problems.items()}
+        case _:
+            page.errors = {"": [str(error)]}
+            page.needs_reason = isinstance(error, ReasonRequiredError)
+
+
+def _posted(request: StaffRequest, page: EntryPage) -> dict[str, str]:
+    """The page's fields as posted; where two values stood, the chosen one."""
+    texts = {name: str(value) for name, value in request.POST.items() if not name.endswith(".keep")}
+    stands = page.theirs or page.texts
+    for name, choice in request.POST.items():
+        if name.endswith(".keep") and choice == "theirs":
+            chosen = name.removesuffix(".keep")
+            texts[chosen] = stands.get(chosen, "")
+            texts[f"{chosen}.unit"] = stands.get(f"{chosen}.unit", "")
+    return texts
+
+
+def _reason(request: StaffRequest) -> str:
+    word = CHANGE_REASONS.get(request.POST.get("reason_code", ""))
+    parts = [str(word) if word else "", request.POST.get("reason_text", "").strip()]
+    return ": ".join(part for part in parts if part)[:1000]
+
+
+def _integer(text: str) -> int:
+    return int(text) if text.isdigit() and len(text) < 10 else -1
+
+
+def _go_on(request: StaffRequest, saved: Saved) -> HttpResponse:
+    """After completion the next form of the visit; after a save the same page."""
+    here = saved.record
+    if isinstance(saved.row, CrfRow):
+        messages.success(request, _("Row %(number)d saved.") % {"number": saved.row.number})
+    elif here.status == RecordStatus.COMPLETE:
+        messages.success(request, _("Complete. Saved in the casebook."))
+        following = next_record(here) if request.POST.get("action") == "complete" else None
+        if following is not None:
+            return redirect("crf:record", following.pk)
+    else:
+        messages.success(request, _("Saved. The form is not complete yet."))
+    return redirect("crf:record", here.pk)
+
+
+def _render(
+    request: StaffRequest, found: CrfRecord, page: EntryPage | None, *, status: int = 200
+) -> HttpResponse:
+    definition = form(found.form_oid)
+    may_enter = request.user.can(Capability.ENTER_DATA, site=found.site_id)
+    context = {
+        "record": found,
+        "form": definition,
+        "page": page,
+        "may_enter": may_enter and not found.is_closed,
+        "may_ask": request.user.can(Capability.RAISE_QUERY, site=found.site_id),
+        "may_answer": request.user.can(Capability.ANSWER_QUERY, site=found.site_id),
+        "may_close": request.user.can(Capability.CLOSE_QUERY, site=found.site_id),
+        "groups": [] if page and issubclass(page.table, CrfRow) else _groups(found, definition),
+        "fields": page.fields() if page else "",
+        "visit_name": visit_name(found),
+        "queries": queries_of(found, definition),
+        "askable": [(oid, label) for oid, label in labels_of(definition).items()],
+        "reasons": CHANGE_REASONS,
+        "row": page.row if page and issubclass(page.table, CrfRow) else None,
+        "part": _part(page),
+    }
+    return render(request, "crf/record.html", context, status=status)
+
+
+def _part(page: EntryPage | None) -> str:
+    if page is None or not issubclass(page.table, CrfRow):
+        return ""
+    return part_of(page.table, page.row)  # type: ignore[arg-type]
+
+
+def _groups(found: CrfRecord, definition: Form) -> list[dict[str, Any]]:
+    """Each repeating group with its rows as read."""
+    return [
+        {
+            "group": group,
+            "labels": [item.label for item in items_of(group).values()],
+            "rows": [
+                RowAsRead.of(row) for row in group.objects.filter(record=found).order_by("number")
+            ],
+        }
+        for group in definition.groups
+    ]
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def draft(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Keep the fields typed since the last time; the page asks for it as the person types."""
+    found = record_of(request, pk)
+    names = [name for name in request.POST if name not in {"version", "part"}]
+    kept = save_draft(
+        record=found,
+        texts={name: request.POST[name] for name in names},
+        by=request.user,
+        base_version=max(_integer(request.POST.get("version", "")), 0),
+        part=request.POST.get("part", ""),
+    )
+    return JsonResponse({"saved_at": kept.saved_at.isoformat(), "fields": len(names)})
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def discard(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Throw the own draft away and show what is stored."""
+    found = record_of(request, pk)
+    discard_draft(record=found, by=request.user, part=request.POST.get("part", ""))
+    messages.info(request, _("Your draft is discarded; the page shows what is saved."))
+    return redirect("crf:record", found.pk)
+
+
+def _act(request: StaffRequest, found: CrfRecord, act: Any, done: str) -> HttpResponse:
+    """Do one thing to a record and return to its page, with the refusal if there is one."""
+    try:
+        act()
+    except DomainError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, done)
+    return redirect("crf:record", found.pk)
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def not_done(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """The whole form was not done, and why."""
+    found, reason = record_of(request, pk), request.POST.get("reason", "")
+    return _act(
+        request,
+        found,
+        lambda: mark_not_done(record=found, reason=reason, by=request.user),
+        _("The form is marked as not done."),
+    )
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def void(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Take the record out of the casebook, with a reason."""
+    found, reason = record_of(request, pk), request.POST.get("reason", "")
+    return _act(
+        request,
+        found,
+        lambda: void_record(record=found, reason=reason, by=request.user),
+        _("The record is voided. It stays in the trail."),
+    )
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def row_void(request: StaffRequest, pk: uuid.UUID, group: str, row_id: uuid.UUID) -> HttpResponse:
+    """Take one row out of its group, with a reason."""
+    found = record_of(request, pk)
+    table, reason = _group_of(found, group), request.POST.get("reason", "")
+    get_object_or_404(table, record=found, pk=row_id)
+    return _act(
+        request,
+        found,
+        lambda: void_row(record=found, group=table, row_id=row_id, reason=reason, by=request.user),
+        _("The row is voided. It stays in the trail."),
+    )
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def open_new(request: StaffRequest, pk: uuid.UUID, slug: str) -> HttpResponse:
+    """Start one more record of a repeating form."""
+    subject = get_object_or_404(Subject.objects.visible_to(request.user), pk=pk)
+    definition = next((each for each in forms().values() if each.slug == slug), None)
+    if definition is None or not definition.repeating:
+        raise Http404
+    opened = open_record(subject=subject, form_oid=definition.oid, by=request.user)
+    return redirect("crf:record", opened.pk)
+
+
+@requires(Capability.RAISE_QUERY)
+@require_POST
+def ask(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Raise a query on an item of the record."""
+    found, text = record_of(request, pk), request.POST.get("text", "").strip()
+    if not text:
+        messages.error(request, _("Write what you ask."))
+        return redirect("crf:record", found.pk)
+    item_oid = request.POST.get("item", "")
+    return _act(
+        request,
+        found,
+        lambda: raise_query(record=found, item_oid=item_oid, text=text, by=request.user),
+        _("The query is raised."),
+    )
+
+
+QUERY_ACTS = {"answer": answer_query, "close": close_query, "reopen": reopen_query}
+
+
+@requires(Capability.VIEW_CASEBOOK)
+@require_POST
+def query(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Answer, close or reopen a query."""
+    found = get_object_or_404(
+        Query.objects.visible_to(request.user).select_related("record"), pk=pk
+    )
+    act, text = QUERY_ACTS.get(request.POST.get("act", "")), request.POST.get("text", "").strip()
+    if act is None or not text:
+        messages.error(request, _("Write your answer."))
+        return redirect(f"{reverse('crf:record', args=[found.record_id])}#query-{found.pk}")
+    return _act(
+        request,
+        found.record,
+        lambda: act(query=found, text=text, by=request.user),
+        _("The query is updated."),
+    )

@@ -1,0 +1,164 @@
+"""The demonstration study: invented sites and subjects, made through the services people use.
+
+Deterministic under its seed, dated relative to today, and SYNTHETIC wherever it says
+anything. Its past is made with the trial's clock shifted by the owner (decisions D15).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connections
+
+from trialsite.access.context import context_of, system_context
+from trialsite.access.models import Site, User
+from trialsite.casebook.models import CrfRecord, Subject
+from trialsite.casebook.protocols import approve_version, protocol_of, register_version
+from trialsite.casebook.services import add_subject, attend_visit, lay_out_visits, set_day_zero
+from trialsite.core.clock import trial_now
+from trialsite.core.context import Channel, acting
+from trialsite.crf.entry import read_texts
+from trialsite.crf.registry import form
+from trialsite.crf.services import save_crf, save_draft
+from trialsite.demo.people import make_people
+from trialsite.protocol import EventRole
+
+SEED = 6904755
+
+SITES = {
+    "001": ("Harbour Light Hospital (SYNTHETIC)", "港湾之光医院（虚构）", "Asia/Shanghai"),
+    "002": ("Plum Valley Hospital (SYNTHETIC)", "梅谷医院（虚构）", "Asia/Shanghai"),
+    "003": ("Western Gate Hospital (SYNTHETIC)", "西门医院（虚构）", "Asia/Urumqi"),
+}
+
+#: Site, nurse, and the study day each subject has reached today; None: still in screening.
+COURSE: tuple[tuple[str, str, int | None], ...] = (
+    ("001", "nurse", 29),
+    ("001", "nurse", 14),
+    ("001", "nurse2", 7),
+    ("001", "nurse", 0),
+    ("001", "nurse", None),
+    ("002", "nurse-b", 57),
+    ("002", "nurse-b", 5),
+    ("003", "nurse-c", 3),
+)
+
+
+@contextmanager
+def clock_shifted(days: int) -> Iterator[None]:
+    """Let the trial's clock stand this many days from now; only the owner can."""
+    owner = connections["owner"]
+    with owner.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO trial_clock (shift) VALUES (make_interval(days => %s)) "
+            "ON CONFLICT (only_row) DO UPDATE SET shift = excluded.shift",
+            [days],
+        )
+    try:
+        yield
+    finally:
+        with owner.cursor() as cursor:
+            cursor.execute("DELETE FROM trial_clock")
+
+
+def make_study() -> None:
+    """Sites, people and subjects with their vital signs up to today."""
+    chance = random.Random(SEED)  # noqa: S311  (a demonstration must be repeatable)
+    with clock_shifted(-90), acting(system_context("demo", Channel.COMMAND)):
+        since = trial_now().date()
+        sites = {
+            code: Site.objects.create(code=code, name=name, name_zh=name_zh, time_zone=zone)
+            for code, (name, name_zh, zone) in SITES.items()
+        }
+        version = register_version(Path(settings.PROTOCOL_FILE))
+        for site in sites.values():
+            approve_version(site=site, version=version, effective_on=since)
+        people = make_people(sites, since=since)
+    for code, nurse, day in COURSE:
+        _live_through(sites[code], people[nurse], day, chance)
+
+
+def _live_through(site: Site, nurse: User, day: int | None, chance: random.Random) -> None:
+    """One subject from the screening log to today, entered on the days it happened."""
+    first = -(day or 0) - 2
+    with clock_shifted(first), acting(context_of(nurse, Channel.COMMAND)):
+        subject = add_subject(site=site, by=nurse)
+        lay_out_visits(subject=subject, by=nurse)
+        _enter_visit(subject, nurse, EventRole.SCREENING, 0, chance)
+    if day is None:
+        return
+    with clock_shifted(-day), acting(context_of(nurse, Channel.COMMAND)):
+        set_day_zero(subject=subject, day_zero=trial_now().date(), by=nurse)
+        _enter_visit(subject, nurse, EventRole.DAY_ZERO, 0, chance)
+    for event in protocol_of(subject.protocol_version_id).schedule.with_role(EventRole.FOLLOW_UP):
+        target = event.target_day
+        if target is not None and target < day:
+            with clock_shifted(target - day), acting(context_of(nurse, Channel.COMMAND)):
+                _enter_visit(subject, nurse, EventRole.FOLLOW_UP, target, chance)
+        elif target == day:
+            with acting(context_of(nurse, Channel.COMMAND)):
+                _begin_visit(subject, nurse, event.oid)
+
+
+def _enter_visit(
+    subject: Subject, nurse: User, role: EventRole, target: int, chance: random.Random
+) -> None:
+    schedule = protocol_of(subject.protocol_version_id).schedule
+    event = next(
+        each
+        for each in schedule.with_role(role)
+        if role is not EventRole.FOLLOW_UP or each.target_day == target
+    )
+    visit = subject.visits.get(event_oid=event.oid)
+    attend_visit(visit=visit, on=trial_now().date(), by=nurse)
+    for record in CrfRecord.objects.filter(visit=visit):
+        texts = vital_signs(chance, trial_now(), recovery=max(0, target) / 84)
+        entry = read_texts(_table(record), texts)
+        save_crf(record=record, entry=entry, by=nurse, base_version=0, complete=True)
+
+
+def _begin_visit(subject: Subject, nurse: User, event_oid: str) -> None:
+    """Today's visit is under way: somebody was called away from the bedside."""
+    record = CrfRecord.objects.filter(visit__subject=subject, visit__event_oid=event_oid).first()
+    if record is not None:
+        save_draft(
+            record=record, texts={"systolic": "112", "diastolic": "68"}, by=nurse, base_version=0
+        )
+
+
+def _table(record: CrfRecord) -> type:
+    table = form(record.form_oid).data
+    assert table is not None
+    return table
+
+
+def vital_signs(chance: random.Random, at: dt.datetime, *, recovery: float) -> dict[str, str]:
+    """A plausible bedside reading: early on fast and warm, calmer as weeks go by."""
+    unrest = 1 - min(recovery, 1)
+    systolic = round(chance.gauss(112 + 6 * recovery, 7))
+    pulse = round(chance.gauss(78 + 22 * unrest, 8))
+    temperature = Decimal(str(round(chance.gauss(36.7 + 0.6 * unrest, 0.25), 1)))
+    return {
+        "assessed_at": at.replace(hour=8, minute=30 + chance.randrange(25)).strftime(
+            "%Y-%m-%dT%H:%M"
+        ),
+        "position": "SUPINE",
+        "systolic": str(systolic),
+        "diastolic": str(min(systolic - 25, round(chance.gauss(68, 5)))),
+        "heart_rate": str(pulse),
+        "respiratory_rate": str(round(chance.gauss(17 + 2 * unrest, 1.5))),
+        "temperature": str(temperature),
+        "temperature.unit": "Cel",
+        "oxygen_saturation": str(min(100, round(chance.gauss(96.5, 1)))),
+        "oxygen_support": "ROOM AIR",
+        "fio2": "21",
+        "weight": str(round(chance.gauss(66, 6), 1)),
+        "weight.unit": "kg",
+        "comment": "SYNTHETIC",
+    }
