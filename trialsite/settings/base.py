@@ -234,6 +234,7 @@ STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [
     BASE_DIR / "trialsite/static",
     ("vendor/tabler", BASE_DIR / "node_modules/@tabler/core/dist"),
+    ("vendor/inter", BASE_DIR / "node_modules/@fontsource-variable/inter/files"),
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -256,6 +257,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "trialsite.access.rest.problem",
     "COERCE_DECIMAL_TO_STRING": True,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Trialsite API",
@@ -263,7 +265,8 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "ENUM_NAME_OVERRIDES": {},
+    # Choices stay where they are used: a name for each would collide as forms are added.
+    "POSTPROCESSING_HOOKS": ["trialsite.access.openapi.problems"],
 }
 
 # -- Background work -----------------------------------------------------------------
