@@ -216,7 +216,7 @@ def test_the_line_of_time_begins_with_the_first_dated_visit(cast):
     make_visit(subject, "SE.D28", window=inclusive(TODAY + dt.timedelta(days=24), TODAY + dt.timedelta(days=30)))
     line = time_line(_casebook(cast.nurse, subject))
     assert line is not None
-    assert line.marks[0].x == line.now < line.marks[1].x <= 960
+    assert line.marks[0].x == line.now < line.marks[1].x <= 94
 
 
 def test_a_casebook_without_visits_teaches(cast, nurse_client):

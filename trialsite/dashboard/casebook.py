@@ -133,8 +133,8 @@ def _flags(subject: Subject) -> list[Flag]:
     return [Flag(word, tone) for holds, word, tone in signs if holds]
 
 
-#: The line of time is drawn in these units; the page scales it.
-LINE, _EDGE = 1000, 40
+#: The line of time is drawn in percent of its width, whose narrowest is this many pixels.
+_EDGE, _NARROWEST = 6, 640
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,24 +166,25 @@ def time_line(casebook: Casebook) -> TimeLine | None:
         return None
     first = min(window.first for _c, window in dated)
     last = max(window.last for _c, window in dated)
-    unit = (LINE - 2 * _EDGE) / max(1, (last - first).days + 1)
+    unit = (100 - 2 * _EDGE) / max(1, (last - first).days + 1)
 
     def at(date: dt.date, offset: float = 0.5) -> float:
         days = (min(max(date, first), last) - first).days
-        return round(_EDGE + (days + offset) * unit, 1)
+        return round(_EDGE + (days + offset) * unit, 2)
 
     marks: list[Mark] = []
     free_from = 0.0
     for column, window in dated:
         date = column.visit.attended_on or window.target or window.first
-        x = at(date)
-        labelled = x >= free_from
-        free_from = x + 11 * max(6, len(column.name)) if labelled else free_from
+        half = _label_width(column.name) / 2
+        labelled = at(date) - half >= free_from
+        free_from = at(date) + half + 1 if labelled else free_from
+        start = at(window.first, 0)
         marks.append(
             Mark(
-                x=x,
-                start=at(window.first, 0),
-                width=round(max(2.0, at(window.last, 1) - at(window.first, 0)), 1),
+                x=at(date),
+                start=start,
+                width=round(max(0.3, at(window.last, 1) - start), 2),
                 name=column.name,
                 done=column.visit.attended_on is not None,
                 date=date,
@@ -191,3 +192,9 @@ def time_line(casebook: Casebook) -> TimeLine | None:
             )
         )
     return TimeLine(marks, at(casebook.today), casebook.today)
+
+
+def _label_width(name: str) -> float:
+    """How much of the narrowest line a label takes; a Chinese sign is as wide as two others."""
+    pixels = sum(13 if ord(sign) > 0x2E7F else 7 for sign in name)
+    return 100 * pixels / _NARROWEST

@@ -97,6 +97,8 @@ def lanes_of(user: User, *, now: dt.datetime, site_id: int | None = None) -> lis
     for row in _rows(user, _visits(user, now, site_id), now):
         if row.lane is not None:
             lanes[row.lane].rows.append(row)
+    for lane in lanes.values():
+        lane.rows.sort(key=lambda row: row.window.last if row.window else dt.date.max)
     return list(lanes.values())
 
 
@@ -163,20 +165,22 @@ class Left:
 
 
 def drafts_of(user: User) -> list[Left]:
-    """The person's own drafts, the latest first."""
+    """The forms with drafts of the person's own, the latest first; a form may have several."""
     drafts = (
         Draft.objects.visible_to(user)
         .filter(user=user, record__voided_at=None)
         .select_related("record__subject", "record__visit", "site")
-        .order_by("-saved_at")[:_MOST_BESIDE]
+        .order_by("record_id", "-saved_at")
+        .distinct("record_id")
     )
+    latest = sorted(drafts, key=lambda draft: draft.saved_at, reverse=True)[:_MOST_BESIDE]
     return [
         Left(
             draft,
             form_title(draft.record.form_oid),
             visit_name(draft.record.visit) if draft.record.visit else "",
         )
-        for draft in drafts
+        for draft in latest
     ]
 
 
