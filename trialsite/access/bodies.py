@@ -21,7 +21,10 @@ class StrictJSON(BaseParser):
     media_type = "application/json"
 
     def parse(
-        self, stream: Any, media_type: str | None = None, parser_context: Any = None
+        self,
+        stream: Any,
+        media_type: str | None = None,  # noqa: ARG002
+        parser_context: Any = None,  # noqa: ARG002
     ) -> dict[str, Any]:
         try:
             read = json.loads(

@@ -52,7 +52,9 @@ def claim(request: Request) -> Claim:
     key = request.headers.get(HEADER, "")
     if not (key.isascii() and key.isprintable() and 0 < len(key) <= 200):
         raise ValidationError({HEADER: [_("Send a key of your own, such as a random UUID.")]})
-    claimed = Claim(request.user.pk, key, _fingerprint(request))
+    user_id = request.user.pk
+    assert user_id is not None
+    claimed = Claim(user_id, key, _fingerprint(request))
     _wait_for_turn(claimed)
     kept = IdempotentAnswer.objects.filter(user_id=claimed.user_id, key=key).first()
     if kept is None:

@@ -34,10 +34,10 @@ _PROBLEM = {
 class EndpointSchema(AutoSchema):
     """Parameters follow from the endpoint itself, so that none is said twice."""
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
-        found = []
+    def get_override_parameters(self) -> list[Any]:
+        found: list[Any] = []
         if getattr(self.view, "action", "") == "list":
-            for name, each in self.view.filters.items():
+            for name, each in getattr(self.view, "filters", {}).items():
                 found.append(OpenApiParameter(name, each.kind, enum=each.choices or None))
         if self.method == "POST":
             description = "A key of the client's own; the same request again is answered, not done."

@@ -21,7 +21,7 @@ from rest_framework.viewsets import GenericViewSet
 from trialsite.access.bodies import StrictJSON
 from trialsite.access.errors import TITLES
 from trialsite.access.http import Policy, StaffRequest
-from trialsite.access.idempotency import Replayed, claim, keep
+from trialsite.access.idempotency import Claim, Replayed, claim, keep
 from trialsite.access.openapi import EndpointSchema
 from trialsite.access.paging import Filter, Pages
 from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
@@ -151,8 +151,9 @@ class Endpoint(GenericViewSet[Any]):
         self, request: Request, response: Any, *args: Any, **kwargs: Any
     ) -> Response:
         answer = super().finalize_response(request, response, *args, **kwargs)
-        if getattr(self, "_claimed", None) and answer.status_code < 400:
-            keep(self._claimed, answer)
+        claimed: Claim | None = getattr(self, "_claimed", None)
+        if claimed and answer.status_code < 400:
+            keep(claimed, answer)
         return answer
 
     def _refuse_unknown_parameters(self, request: Request) -> None:

@@ -288,14 +288,14 @@ def _data_routes(form: Form, table: type[ItemData]) -> Iterator[URLPattern]:
         update=extend_schema(request=FormBody, responses=data),
     )
     if form.repeating:
-        view = _with_creation(view, form, table)
+        view = _with_creation(view, table)
         yield path(f"crf/{form.slug}/", view.as_view({"get": "list", "post": "create"}))
     else:
         yield path(f"crf/{form.slug}/", view.as_view({"get": "list"}))
     yield path(one, view.as_view({"get": "retrieve", "put": "update"}))
 
 
-def _with_creation(view: Any, form: Form, table: type[ItemData]) -> Any:
+def _with_creation(view: Any, table: type[ItemData]) -> Any:
     policy = {**FormData.policy, **RepeatingForm.policy}
     return type(f"{table.__name__}Records", (view, RepeatingForm), {"policy": policy})
 

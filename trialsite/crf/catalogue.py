@@ -60,7 +60,7 @@ class ItemAnswer(serializers.Serializer[Any]):
     unit = serializers.CharField(help_text="UCUM, canonical")
     units = UnitAnswer(many=True)
     choices = CodeAnswer(many=True)
-    required = serializers.BooleanField()
+    required = serializers.BooleanField()  # type: ignore[assignment]
     places = serializers.IntegerField()
     usual = RangeAnswer(allow_null=True, help_text="Outside, a query asks")
     plausible = RangeAnswer(allow_null=True, help_text="Outside, completion needs a comment")
@@ -90,7 +90,7 @@ class FormInBrief(serializers.Serializer[Any]):
 
 class FormAnswer(FormInBrief):
     protocol_version = serializers.CharField()
-    data = TableAnswer(allow_null=True)
+    data = TableAnswer(allow_null=True)  # type: ignore[assignment]
     groups = TableAnswer(many=True)
     missing_reasons = CodeAnswer(many=True)
 

@@ -1,0 +1,19 @@
+"""The API, gathered from the apps; each app's own module says what it offers."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from trialsite.api.schema import Schema
+from trialsite.casebook.api import routes as casebook
+from trialsite.crf.api import routes as data
+from trialsite.crf.catalogue import routes as definitions
+from trialsite.review.api import routes as review
+
+urlpatterns = [
+    path("schema/", Schema.as_view()),
+    *casebook,
+    *definitions,
+    *data,
+    *review,
+]
