@@ -3,7 +3,7 @@ PYTHON ?= python3
 LAUNCHER = $(PYTHON) -m trialsite.launcher
 BIN = $(or $(TRIALSITE_VENV),.venv)/bin
 MANAGE = $(LAUNCHER) exec -- $(BIN)/python manage.py
-CODE = trialsite screening visits samples outcomes
+CODE = $(wildcard trialsite screening visits samples outcomes)
 
 .DEFAULT_GOAL := help
 .PHONY: help run seed-free stop test lint types arch migrations messages api gates check bench \

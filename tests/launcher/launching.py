@@ -118,6 +118,12 @@ class Launcher:
         for _ in range(times):
             os.kill(self.pid, number)
 
+    def kill_and_await_successor(self, name: str) -> None:
+        """Kill a child outright and wait until another one took its place."""
+        killed = self.children[name]
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: self.children.get(name, killed) != killed, f"a new {name}")
+
     def ended(self, seconds: float) -> int:
         """Wait for the end and return the exit code."""
         assert self.process is not None

@@ -61,9 +61,7 @@ def test_a_killed_database_comes_back_with_every_acknowledged_row(launcher: Laun
     with launcher.database() as connection:
         connection.execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept (n int)")
         connection.execute("INSERT INTO kept SELECT generate_series(1, 1000)")
-    killed = launcher.children["postgres"]
-    os.kill(killed, signal.SIGKILL)
-    wait_until(lambda: launcher.children.get("postgres", killed) != killed, "a new postmaster")
+    launcher.kill_and_await_successor("postgres")
 
     def rows() -> object:
         try:
@@ -103,9 +101,7 @@ def test_a_killed_broker_comes_back_with_its_queue(launcher: Launcher) -> None:
     with launcher.broker(password) as broker:
         broker.set("kept", "yes")
         broker.waitaof(1, 0, 5000)
-    killed = launcher.children["valkey"]
-    os.kill(killed, signal.SIGKILL)
-    wait_until(lambda: launcher.children.get("valkey", killed) != killed, "a new broker")
+    launcher.kill_and_await_successor("valkey")
 
     def kept() -> object:
         try:

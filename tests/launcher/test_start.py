@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.launcher.launching import CHECKOUT, Launcher, alive, wait_until
+from tests.launcher.launching import CHECKOUT, Launcher, alive
 
 
 def _free_port() -> str:
@@ -120,12 +120,7 @@ def test_the_whole_product_starts_heals_itself_and_stops_clean(launcher: Launche
         assert b"trialsite_owner" not in environment
         assert launcher.secret("postgres_password").encode() not in environment
     for name in ("web", "worker"):
-        killed = launcher.children[name]
-        os.kill(killed, signal.SIGKILL)
-        wait_until(
-            lambda name=name, killed=killed: launcher.children.get(name, killed) != killed,
-            f"a new {name}",
-        )
+        launcher.kill_and_await_successor(name)
     children = launcher.children.values()
     launcher.signal(signal.SIGINT, times=2)
     assert launcher.ended(10) == 0

@@ -28,7 +28,7 @@ def product_services(
             log=layout.log(name),
             directory=layout.checkout,
             ready=_at_once,
-            patience=4.5,
+            patience=4.0,
         )
 
     web = replace(

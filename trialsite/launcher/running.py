@@ -34,6 +34,7 @@ def supervised(layout: Layout, lock: Lock, verb: str) -> Iterator[Supervisor]:
             yield supervisor
         except Interrupted:
             say("\n  Stopping ...")
+            raise
         finally:
             supervisor.stop()
 
@@ -58,8 +59,16 @@ def run(layout: Layout, choices: Choices) -> int:
         say(invitation + preparation.sign_ins())
         say(f"Logs: {layout.logs}   Stop: Ctrl-C")
         lock.note("run", ready=True)
-        supervisor.watch()
+        watch_until_stopped(supervisor)
     return 0
+
+
+def watch_until_stopped(supervisor: Supervisor) -> None:
+    """Keep everything running; being asked to stop is then no failure."""
+    try:
+        supervisor.watch()
+    except Interrupted:
+        say("\n  Stopping ...")
 
 
 def _prepare(preparation: Preparation) -> str:

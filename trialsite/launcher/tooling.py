@@ -18,13 +18,12 @@ from trialsite.launcher.node_assets import ensure_assets
 from trialsite.launcher.preparation import Preparation
 from trialsite.launcher.progress import say
 from trialsite.launcher.python_env import RUN_LOCK, TEST_LOCK, PythonEnvironment
-from trialsite.launcher.running import supervised
+from trialsite.launcher.running import supervised, watch_until_stopped
 from trialsite.launcher.stores import Stores
 
 SHARED_VERBS = ("run", "services")
 READY_WITHIN = 120.0
 GRACE = 10.0
-INTERRUPTED = 130
 POLL_SECONDS = 0.1
 
 
@@ -90,7 +89,7 @@ def serve(bench: Workbench) -> int:
         bench.prepare(bench.stores.start(supervisor))
         lock.note("services", ready=True)
         say("Services are ready. Stop: Ctrl-C")
-        supervisor.watch()
+        watch_until_stopped(supervisor)
     return 0
 
 
@@ -107,7 +106,6 @@ def execute(bench: Workbench, command: Sequence[str], extra: Mapping[str, str]) 
         bench.prepare(connections)
         tend = _once(supervisor.watch)
         return _foreground(bench, command, connections, extra, tend)
-    return INTERRUPTED
 
 
 def _once(watch: Callable[[Callable[[], bool]], None]) -> Callable[[], None]:
