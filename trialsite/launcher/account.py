@@ -34,10 +34,16 @@ class Account:
         os.chown(path, self.uid, self.gid)
 
 
-def unprivileged_account() -> Account | None:
-    """Return the account for PostgreSQL, or None when the launcher itself is unprivileged."""
+def unprivileged_account(data: Path) -> Account | None:
+    """Return the account for PostgreSQL, or None when the launcher itself is unprivileged.
+
+    Data that exist keep their owner: PostgreSQL serves nobody else's files.
+    """
     if os.geteuid() != 0:
         return None
+    if data.exists() and data.stat().st_uid != 0:
+        status = data.stat()
+        return Account(f"account {status.st_uid}", status.st_uid, status.st_gid)
     for name in CANDIDATES:
         try:
             entry = pwd.getpwnam(name)

@@ -33,8 +33,17 @@ def main(arguments: Sequence[str]) -> int:
     except LauncherError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
+    except PermissionError as error:
+        print(f"\n{error.filename}: {error.strerror}.\n{_OTHER_ACCOUNT}", file=sys.stderr)
+        return 1
     except (Interrupted, KeyboardInterrupt):
         return 130
+
+
+_OTHER_ACCOUNT = (
+    "Was Trialsite started here under another account before? Use that account, give the files "
+    "to this one (chown -R), or keep data of its own: TRIALSITE_VAR=... make run"
+)
 
 
 def _dispatch(options: argparse.Namespace, layout: Layout) -> int:

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trialsite.launcher.connections import ADMIN, ROLES
+from trialsite.launcher.errors import LauncherError
 from trialsite.launcher.keys import Keyring
 from trialsite.launcher.layout import Layout
 
 DEVELOPMENT = "trialsite.settings.development"
 TEST = "trialsite.settings.test"
+HOST_NAMES = {"localhost": "127.0.0.1"}
+PORT_LIMIT = 65536
 WITHHELD = (*ROLES, ADMIN, "REDIS_URL", "PYTHONHOME", "PYTHONPATH")
 
 
@@ -31,8 +34,8 @@ class Choices:
         """Read HOST, PORT and DEMO."""
         return cls(
             settings=settings,
-            host=environ.get("HOST") or cls.host,
-            port=int(environ.get("PORT") or cls.port),
+            host=HOST_NAMES.get(environ.get("HOST") or "localhost", environ.get("HOST", "")),
+            port=_port(environ.get("PORT") or str(cls.port)),
             demo=(environ.get("DEMO") or "1") != "0",
             given=dict(environ),
         )
@@ -41,6 +44,12 @@ class Choices:
     def base_url(self) -> str:
         """The address people use: by name, since passkeys and Secure cookies need one."""
         return self.given.get("BASE_URL") or f"http://localhost:{self.port}"
+
+
+def _port(text: str) -> int:
+    if not (text.isdigit() and 0 < int(text) < PORT_LIMIT):
+        raise LauncherError(f"PORT={text} is no port: give a number from 1 to {PORT_LIMIT - 1}.")
+    return int(text)
 
 
 def child_environment(layout: Layout, choices: Choices, keyring: Keyring) -> dict[str, str]:

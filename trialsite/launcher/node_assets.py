@@ -18,6 +18,8 @@ def ensure_assets(layout: Layout, given: Mapping[str, str]) -> None:
     manifests = [layout.checkout / name for name in ("package.json", "package-lock.json")]
     stamp = Stamp(layout.node_modules / ".trialsite-lock")
     digest = digest_of_files(manifests)
+    if stamp.matches(digest):
+        return
     with waiting_lock(layout.setup_lock):
         if stamp.matches(digest):
             return

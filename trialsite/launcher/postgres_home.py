@@ -47,13 +47,18 @@ class Home:
             shutil.rmtree(path)
 
 
+def home_link(var: Path) -> Path:
+    """Return where a cluster's home is, or is linked from."""
+    return var / "postgres"
+
+
 def settle(var: Path, account: Account | None, *, durable: bool) -> Home:
     """Return the home of a cluster: under `var`, or outside and linked from there.
 
     Root's own home is usually closed to the account PostgreSQL runs under. Opening it would
     change the machine, so the data go to a place the account can reach.
     """
-    link = var / "postgres"
+    link = home_link(var)
     if link.is_symlink() or link.exists():
         directory = link.resolve()
     elif account is None or account.can("-x", var):

@@ -31,9 +31,11 @@ class PythonEnvironment:
 
     def ensure(self, lock: str) -> None:
         """Make the environment hold the lock; what already does is left alone."""
+        if self._holds(lock):
+            return
         with waiting_lock(self._layout.setup_lock):
             lock = self._widest(lock)
-            if self._version and self._stamp.matches(self._digest(lock)):
+            if self._holds(lock):
                 return
             self._create()
             with step(f"Python packages ({lock})"):
@@ -52,6 +54,9 @@ class PythonEnvironment:
     def _widest(self, lock: str) -> str:
         """Keep a developer's environment one: the test lock contains all of the other."""
         return TEST_LOCK if self._purpose.matches(TEST_LOCK) else lock
+
+    def _holds(self, lock: str) -> bool:
+        return bool(self._version) and self._stamp.matches(self._digest(self._widest(lock)))
 
     def _digest(self, lock: str) -> str:
         return digest_of_text(digest_of_files([self._layout.checkout / lock]), self._version)

@@ -21,7 +21,7 @@ from trialsite.launcher.keys import Keyring
 from trialsite.launcher.layout import Layout
 from trialsite.launcher.ports import Ports
 from trialsite.launcher.postgres import SUPERUSER, Cluster
-from trialsite.launcher.postgres_home import reachable, settle
+from trialsite.launcher.postgres_home import home_link, reachable, settle
 from trialsite.launcher.progress import step
 from trialsite.launcher.supervisor import Service, Supervisor
 from trialsite.launcher.valkey import ValkeyServer
@@ -63,7 +63,7 @@ class Stores:
         return Connections(database_urls(database, self.keyring, given), broker, None)
 
     def _cluster(self) -> Cluster:
-        account = unprivileged_account()
+        account = unprivileged_account(home_link(self.layout.var))
         home = settle(self.layout.var, account, durable=self.durable)
         return Cluster(
             home=home,
