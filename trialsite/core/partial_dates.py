@@ -83,5 +83,8 @@ class PartialDateField(models.CharField[Any, Any]):
     def get_prep_value(self, value: Any) -> str | None:
         return None if value in (None, "") else str(value)
 
+    def run_validators(self, value: Any) -> None:
+        super().run_validators(self.get_prep_value(value))
+
     def value_to_string(self, obj: models.Model) -> str:
         return self.get_prep_value(self.value_from_object(obj)) or ""

@@ -9,8 +9,12 @@ from django.db import models
 from django.utils.functional import Promise
 
 from trialsite.core.guards import guard
+from trialsite.core.slots import declare
 from trialsite.crf.items import items_of
 from trialsite.crf.models import CrfData, CrfRow, ItemData
+
+#: Actions that apps above offer on a record's page (an adverse event from a complication).
+RECORD_ACTIONS = declare("crf.record.actions")
 
 D = TypeVar("D", bound=type[CrfData])
 R = TypeVar("R", bound=type[CrfRow])

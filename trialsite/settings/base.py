@@ -16,6 +16,9 @@ env = environ.FileAwareEnv()
 BASE_DIR = Path(__file__).resolve().parents[2]
 VAR_DIR = Path(env.str("TRIALSITE_VAR", str(BASE_DIR / "var")))
 
+#: Where npm has put the interface's packages (package-lock.json).
+NODE_MODULES = Path(env.str("NODE_MODULES", str(BASE_DIR / "node_modules")))
+
 SECRET_KEY = env.str("SECRET_KEY")
 FIELD_KEYS: list[str] = env.list("FIELD_KEYS")
 DEBUG = False
@@ -39,9 +42,11 @@ TRIAL_APPS = [
     "trialsite.api",
     "trialsite.dashboard",
     "visits",
+    "trialsite.exports",
     "trialsite.crf",
     "trialsite.review",
     "trialsite.casebook",
+    "trialsite.notify",
     "trialsite.access",
     "trialsite.audit",
     "trialsite.core",
@@ -233,8 +238,8 @@ STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [
     BASE_DIR / "trialsite/static",
-    ("vendor/tabler", BASE_DIR / "node_modules/@tabler/core/dist"),
-    ("vendor/inter", BASE_DIR / "node_modules/@fontsource-variable/inter/files"),
+    ("vendor/tabler", NODE_MODULES / "@tabler/core/dist"),
+    ("vendor/inter", NODE_MODULES / "@fontsource-variable/inter/files"),
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -242,8 +247,12 @@ STORAGES = {
 }
 
 # -- Mail ----------------------------------------------------------------------------
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default=f"filemail://{VAR_DIR}/mail")
+#: Every mail enters the outbox; the worker hands it to the server of EMAIL_URL, or to files.
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default=f"filemail:///{VAR_DIR}/mail")
+NOTIFY_DELIVERY_BACKEND: str = EMAIL_CONFIG.pop("EMAIL_BACKEND")
 globals().update(EMAIL_CONFIG)
+EMAIL_BACKEND = "trialsite.notify.mail.OutboxEmailBackend"
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "trialsite@localhost")
 
 # -- API -----------------------------------------------------------------------------
@@ -280,6 +289,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 180}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
+    "plan-notices": {
+        "task": "trialsite.notify.tasks.plan", "schedule": 60, "options": {"expires": 55},
+    },
+    "deliver-notices": {
+        "task": "trialsite.notify.tasks.deliver", "schedule": 60, "options": {"expires": 55},
+    },
     "edit-checks": {"task": "trialsite.crf.tasks.judge_all_records", "schedule": 24 * 3600},
 }
 

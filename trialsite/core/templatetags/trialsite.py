@@ -12,9 +12,11 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.conf import settings
 from django.utils.functional import Promise
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
+
+from trialsite.core.slots import fillings
 
 register = template.Library()
 
@@ -25,7 +27,7 @@ _BLANK = re.compile(r"<path stroke=\"none\"[^>]*/>|\s*\n\s*")
 @cache
 def _drawing(name: str) -> str:
     """The strokes of one icon of the set; an unknown name fails where it is written."""
-    path = Path(settings.BASE_DIR) / "node_modules/@tabler/icons/icons/outline" / f"{name}.svg"
+    path = Path(settings.NODE_MODULES) / "@tabler/icons/icons/outline" / f"{name}.svg"
     found = _DRAWING.search(path.read_text("utf-8"))
     if found is None:
         raise template.TemplateSyntaxError(f"{path.name} is no drawing")
@@ -121,3 +123,10 @@ def day(value: dt.date | dt.datetime | str | None) -> str:
 def at_site(value: dt.datetime | None, zone: str) -> str:
     """A moment on the clock of a site, whose IANA time zone is given."""
     return value.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M") if value else "–"
+
+
+@register.simple_tag(takes_context=True)
+def slot(context: template.Context, name: str, thing: object) -> SafeString:
+    """What the apps above have to add here (`trialsite.core.slots`)."""
+    found = fillings(name, context["request"], thing)
+    return format_html_join("", "{}", ((text,) for text in found))
