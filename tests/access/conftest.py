@@ -5,6 +5,6 @@ from django.core.cache import cache
 
 
 @pytest.fixture(autouse=True)
-def _no_mail_limit_left_over(db):
+def _no_mail_limit_left_over():
     """The limit on mails counts by address in the cache; every test begins without a past."""
     cache.clear()

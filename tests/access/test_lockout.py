@@ -21,9 +21,9 @@ from tests.access.browser import (
 )
 from tests.factories import PASSWORD, make_user, sign_in
 from trialsite.access.capabilities import Role
+from trialsite.access.context import context_of
 from trialsite.access.models import SignInAttempt
 from trialsite.access.services import deactivate_person
-from trialsite.access.context import context_of
 from trialsite.core.context import Channel, acting
 
 pytestmark = pytest.mark.requirement("SA5")
@@ -38,7 +38,9 @@ def test_five_wrong_passwords_lock_the_account_for_fifteen_minutes(cast):
     with time_machine.travel("2026-11-20 10:00:05Z", tick=False) as clock:
         _fail(cast.nurse.email, 5)
         client = Client()
-        assert "Too many failed attempts" in type_password(client, cast.nurse.email).content.decode()
+        assert (
+            "Too many failed attempts" in type_password(client, cast.nurse.email).content.decode()
+        )
         assert not holds_session(client)
         clock.shift(15 * 60 - 1)
         assert type_password(client, cast.nurse.email).status_code == 200

@@ -228,9 +228,10 @@ def test_the_language_is_switched_here_and_for_the_person(cast):
     assert answer["Location"] == "/account/profile/"
     assert User.objects.get(pk=cast.nurse.pk).language == "zh-hans"
     assert 'lang="zh-hans"' in client.get("/account/profile/").content.decode()
-    assert 'lang="zh-hans"' in sign_in(User.objects.get(pk=cast.nurse.pk)).get(
-        "/account/profile/"
-    ).content.decode()
+    assert (
+        'lang="zh-hans"'
+        in sign_in(User.objects.get(pk=cast.nurse.pk)).get("/account/profile/").content.decode()
+    )
 
 
 def test_an_unknown_language_changes_nothing(cast):

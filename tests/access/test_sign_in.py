@@ -71,8 +71,9 @@ def test_a_person_without_a_second_factor_reaches_only_enrolment(db):
 
 
 def _enrol(client: Client) -> None:
-    from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY, format_hotp_value, hotp_value
     import time
+
+    from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY, format_hotp_value, hotp_value
 
     client.get(reverse("mfa_activate_totp"))
     secret = client.session[SECRET_SESSION_KEY]
@@ -88,7 +89,7 @@ def test_enrolment_leads_to_recovery_codes_shown_once(db, django_capture_on_comm
     before = client.session.session_key
     _enrol(client)
     assert client.session.session_key != before
-    codes = [code for code in recovery_codes_of(newcomer)]
+    codes = recovery_codes_of(newcomer)
     first = client.get(reverse("mfa_view_recovery_codes")).content.decode()
     assert all(code in first for code in codes)
     second = client.get(reverse("mfa_view_recovery_codes")).content.decode()

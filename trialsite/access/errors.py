@@ -70,15 +70,15 @@ def error_page(request: HttpRequest, status: int, detail: str = "") -> HttpRespo
     return render(request, "error.html", context, status=status)
 
 
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
     return _page_or_problem(request, 400)
 
 
-def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
     return _page_or_problem(request, 403)
 
 
-def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
     return _page_or_problem(request, 404)
 
 
@@ -86,7 +86,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _page_or_problem(request, 500)
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
     detail = _("This page was open too long or in another session. Go back, reload and try again.")
     if wants_json(request):
         return problem_response(403, str(detail))

@@ -61,7 +61,7 @@ def _filtered(people: QuerySet[User], chosen: dict[str, Any]) -> QuerySet[User]:
         people = people.filter(Exists(held.filter(Q(site=chosen["site"]) | Q(site=None))))
     if chosen.get("role"):
         people = people.filter(Exists(held.filter(role=chosen["role"])))
-    waiting = Q(**{"password__startswith": UNUSABLE_PASSWORD_PREFIX})
+    waiting = Q(password__startswith=UNUSABLE_PASSWORD_PREFIX)
     states = {
         "active": Q(is_active=True) & ~waiting,
         "invited": Q(is_active=True) & waiting,

@@ -1,0 +1,50 @@
+"""The first administrator of an empty study comes from the command line, by invitation."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from trialsite.access.capabilities import Role
+from trialsite.access.models import User
+
+
+def _run(**options: str) -> str:
+    out = io.StringIO()
+    call_command("create_administrator", stdout=out, **options)
+    return out.getvalue()
+
+
+def test_the_first_administrator_is_invited_with_a_link_that_works(db):
+    printed = _run(email="Ada@Example.org", name="Ada Administrator")
+    user = User.objects.get(email="ada@example.org")
+    assert user.access.roles() == (Role.STUDY_ADMINISTRATOR,)
+    path = re.search(r"https?://[^/]+(/account/invitation/\S+)", printed).group(1)
+    new = "a pass phrase of my own"
+    answer = Client().post(path, {"password1": new, "password2": new})
+    assert answer["Location"] == "/account/second-factor/app/"
+
+
+def test_a_second_run_says_so_and_changes_nothing(db):
+    _run(email="ada@example.org", name="Ada Administrator")
+    assert "has an administrator already: Ada Administrator" in _run(
+        email="eve@example.org", name="Eve"
+    )
+    assert User.objects.count() == 1
+
+
+@pytest.mark.parametrize(("email", "name"), [("", "Ada"), ("no address", "Ada"), ("a@b.org", " ")])
+def test_what_is_missing_is_named(db, email, name):
+    with pytest.raises(CommandError, match="Give"):
+        _run(email=email, name=name)
+    assert not User.objects.exists()
+
+
+def test_the_environment_can_say_it(db, monkeypatch):
+    monkeypatch.setenv("ADMIN_EMAIL", "ada@example.org")
+    monkeypatch.setenv("ADMIN_NAME", "Ada Administrator")
+    assert "/account/invitation/" in _run()
