@@ -235,6 +235,7 @@ class Table:
             f"REVOKE ALL ON public.{self.name} FROM {EVERYBODY}",
             f"DO $$ DECLARE s text; BEGIN FOR s IN {sequences} LOOP IF s IS NOT NULL THEN "
             f"EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM {EVERYBODY}', s); "
+            f"EXECUTE format('GRANT SELECT ON SEQUENCE %s TO trialsite_backup', s); "
             f"{draw}END IF; END LOOP; END $$",
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import models
 
@@ -45,5 +46,5 @@ class Declared:
                 yield f"column {column.column} of {table} refers to nothing"
 
 
-def _is_foreign(column: models.Field[object, object]) -> bool:
-    return isinstance(column, models.ForeignKey) and column.db_constraint
+def _is_foreign(column: models.Field[Any, Any]) -> bool:
+    return isinstance(column, models.ForeignKey) and bool(getattr(column, "db_constraint", True))

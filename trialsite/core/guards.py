@@ -119,7 +119,13 @@ def _table_protections(model: type[models.Model], stated: Guard) -> Iterable[Pro
     if not stated.unaudited:
         pk = model._meta.pk
         assert pk is not None
-        columns = (pk.column, stated.site, stated.subject, stated.record, ",".join(stated.secret))
+        columns = (
+            str(pk.column),
+            stated.site,
+            stated.subject,
+            stated.record,
+            ",".join(stated.secret),
+        )
         yield Trigger(
             table, "audit", "AFTER INSERT OR DELETE OR UPDATE", "trialsite.record_event", columns
         )

@@ -64,6 +64,7 @@ _QUERIES = (
       AND NOT (g.rolname IS NOT DISTINCT FROM 'trialsite_app'
                AND pg_get_userbyid(c.relowner) <> 'trialsite_audit'
                AND a.privilege_type IN ('USAGE', 'SELECT'))
+      AND NOT (g.rolname IS NOT DISTINCT FROM 'trialsite_backup' AND a.privilege_type = 'SELECT')
     """,
     # A column's privilege stands beside its table's; a rule rewrites what a statement does.
     """
