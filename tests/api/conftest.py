@@ -11,13 +11,13 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from tests.api.filling import texts_for
 from tests.factories import Cast, as_person, make_record, make_subject, sign_in
 from trialsite.access.models import Site, User
-from trialsite.casebook.models import CrfRecord
+from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.crf.entry import read_texts
 from trialsite.crf.registry import Form
 from trialsite.crf.services import save_crf
-from tests.api.filling import texts_for
 
 API = "/api/v1/"
 
@@ -76,9 +76,18 @@ def record(cast: Cast) -> CrfRecord:
     return make_record(make_subject(cast.site))
 
 
-def fill(form: Form, site: Site, by: User, **changes: str) -> CrfRecord:
+def fill(
+    form: Form,
+    site: Site,
+    by: User,
+    *,
+    subject: Subject | None = None,
+    repeat_key: int = 1,
+    **changes: str,
+) -> CrfRecord:
     """A record of this form with data in every item."""
-    record = make_record(make_subject(site), form_oid=form.oid)
+    subject = subject or make_subject(site)
+    record = make_record(subject, form_oid=form.oid, repeat_key=repeat_key)
     assert form.data is not None
     with as_person(by):
         entry = read_texts(form.data, texts_for(form.data) | changes)

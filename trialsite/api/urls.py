@@ -8,6 +8,9 @@ from trialsite.api.schema import Schema
 from trialsite.casebook.api import routes as casebook
 from trialsite.crf.api import routes as data
 from trialsite.crf.catalogue import routes as definitions
+from trialsite.crf.codebook import routes as codebook
+from trialsite.crf.odm import routes as odm
+from trialsite.exports.api import routes as datasets
 from trialsite.review.api import routes as review
 
 urlpatterns = [
@@ -16,4 +19,7 @@ urlpatterns = [
     *definitions,
     *data,
     *review,
+    *datasets,
+    *codebook,
+    *odm,
 ]

@@ -259,8 +259,8 @@ class GroupRowVoid(GroupEndpoint):
 
 
 def slug_of(group: type[CrfRow]) -> str:
-    """A group in an address: `IG.MSC.READINGS` -> `msc-readings`."""
-    return group.group_oid.removeprefix("IG.").lower().replace(".", "-")
+    """A group in an address: `G.MSC.READINGS` -> `msc-readings`."""
+    return group.group_oid.partition(".")[2].lower().replace(".", "-")
 
 
 def _made(base: type[Any], form: Form, table: type[ItemData], **schemas: Any) -> Any:

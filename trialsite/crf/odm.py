@@ -1,0 +1,275 @@
+"""The study's metadata as CDISC ODM-XML 1.3.2: schedule from the protocol, items from the forms.
+
+CamelCase is the standard's. The order of elements is that of its schema.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from django.http import HttpResponse
+from django.urls import URLPattern, path
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from trialsite.access.rest import Endpoint
+from trialsite.casebook.api import DETAIL, SEES
+from trialsite.casebook.models import ProtocolVersion
+from trialsite.casebook.protocols import protocol_of
+from trialsite.casebook.selectors import current_version
+from trialsite.core.clock import trial_now
+from trialsite.crf.catalogue import in_both
+from trialsite.crf.items import Item, items_of
+from trialsite.crf.limits import limits_of
+from trialsite.crf.models import CrfRow, ItemData
+from trialsite.crf.registry import Form, forms
+from trialsite.protocol import EventKind, Protocol
+
+NAMESPACE = "http://www.cdisc.org/ns/odm/v1.3"
+_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_KINDS = {
+    EventKind.SCHEDULED: "Scheduled",
+    EventKind.UNSCHEDULED: "Unscheduled",
+    EventKind.COMMON: "Common",
+}
+
+
+def document(version: ProtocolVersion, *, at: dt.datetime) -> bytes:
+    """The metadata of a protocol version as one ODM file."""
+    protocol = protocol_of(version.pk)
+    root = ET.Element(
+        "ODM",
+        {
+            "xmlns": NAMESPACE,
+            "ODMVersion": "1.3.2",
+            "FileType": "Snapshot",
+            "FileOID": f"{protocol.study.study_id}.{version.version}.metadata",
+            "CreationDateTime": at.isoformat(timespec="seconds"),
+            "SourceSystem": "Trialsite",
+        },
+    )
+    study = _add(root, "Study", OID=protocol.study.study_id)
+    names = _add(study, "GlobalVariables")
+    _add(names, "StudyName").text = protocol.study.short_name.en
+    _add(names, "StudyDescription").text = protocol.study.title.en
+    _add(names, "ProtocolName").text = protocol.study.study_id
+    _basic_definitions(study)
+    _metadata(study, protocol, version)
+    ET.indent(root)
+    return ET.tostring(root, encoding="utf-8", xml_declaration=True)
+
+
+def _add(parent: ET.Element, name: str, **attributes: str) -> ET.Element:
+    return ET.SubElement(parent, name, attributes)
+
+
+def _words(parent: ET.Element, name: str, text: Any) -> None:
+    """A text in both languages of the study; the same in both is said once."""
+    element, said = _add(parent, name), in_both(text)
+    for language, words in (("en", said["en"]), ("zh-Hans", said["zh"])):
+        if language == "en" or words != said["en"]:
+            translated = _add(element, "TranslatedText")
+            translated.set(_LANG, language)
+            translated.text = words
+
+
+def tables() -> list[type[ItemData]]:
+    return [table for each in forms().values() for table in each.tables]
+
+
+def units() -> list[str]:
+    """Every unit of any item, each once."""
+    found: dict[str, None] = {}
+    for table in tables():
+        for item in items_of(table).values():
+            found |= dict.fromkeys([*([item.unit] if item.unit else []), *item.units])
+    return list(found)
+
+
+def _basic_definitions(study: ET.Element) -> None:
+    if not units():
+        return
+    definitions = _add(study, "BasicDefinitions")
+    for unit in units():
+        element = _add(definitions, "MeasurementUnit", OID=_unit_oid(unit), Name=unit)
+        symbol = _add(_add(element, "Symbol"), "TranslatedText")
+        symbol.text = unit
+        _add(element, "Alias", Context="UCUM", Name=unit)
+
+
+def _unit_oid(unit: str) -> str:
+    return f"MU.{unit}"
+
+
+def _metadata(study: ET.Element, protocol: Protocol, version: ProtocolVersion) -> None:
+    metadata = _add(
+        study,
+        "MetaDataVersion",
+        OID=f"MDV.{version.version}",
+        Name=f"{protocol.study.short_name.en} {version.version}",
+    )
+    order = _add(metadata, "Protocol")
+    for number, event in enumerate(protocol.schedule.events, 1):
+        _add(
+            order,
+            "StudyEventRef",
+            StudyEventOID=event.oid,
+            OrderNumber=str(number),
+            Mandatory="Yes" if event.kind is EventKind.SCHEDULED else "No",
+        )
+    _events(metadata, protocol)
+    for each in forms().values():
+        _form(metadata, each)
+    for table in tables():
+        _group(metadata, table)
+    for table in tables():
+        for item in items_of(table).values():
+            _item(metadata, item, version.pk)
+    for table in tables():
+        for item in items_of(table).values():
+            _code_list(metadata, item)
+
+
+def _events(metadata: ET.Element, protocol: Protocol) -> None:
+    known = forms()
+    for event in protocol.schedule.events:
+        definition = _add(
+            metadata,
+            "StudyEventDef",
+            OID=event.oid,
+            Name=event.name.en,
+            Repeating=_yes(value=event.repeating),
+            Type=_KINDS[event.kind],
+        )
+        description = _add(definition, "Description")
+        for language, words in (("en", event.name.en), ("zh-Hans", event.name.zh)):
+            translated = _add(description, "TranslatedText")
+            translated.set(_LANG, language)
+            translated.text = words
+        expected = dict.fromkeys(event.forms, True) | dict.fromkeys(event.optional_forms, False)
+        for oid, mandatory in expected.items():
+            # A form of the protocol that no app has defined yet cannot be referred to.
+            if oid in known:
+                _add(definition, "FormRef", FormOID=oid, Mandatory=_yes(value=mandatory))
+
+
+def _yes(*, value: bool) -> str:
+    return "Yes" if value else "No"
+
+
+def group_oid(table: type[ItemData]) -> str:
+    """A form's own row is an item group too, named after the form."""
+    if issubclass(table, CrfRow):
+        return table.group_oid
+    return f"IG.{table.form_oid.removeprefix('F.')}"
+
+
+def _form(metadata: ET.Element, form: Form) -> None:
+    definition = _add(
+        metadata,
+        "FormDef",
+        OID=form.oid,
+        Name=in_both(form.title)["en"],
+        Repeating=_yes(value=form.repeating),
+    )
+    _words(definition, "Description", form.title)
+    for number, table in enumerate(form.tables, 1):
+        _add(
+            definition,
+            "ItemGroupRef",
+            ItemGroupOID=group_oid(table),
+            OrderNumber=str(number),
+            Mandatory=_yes(value=table is form.data),
+        )
+
+
+def _group(metadata: ET.Element, table: type[ItemData]) -> None:
+    definition = _add(
+        metadata,
+        "ItemGroupDef",
+        OID=group_oid(table),
+        Name=in_both(table.title)["en"],
+        Repeating=_yes(value=issubclass(table, CrfRow)),
+    )
+    _words(definition, "Description", table.title)
+    for number, item in enumerate(items_of(table).values(), 1):
+        _add(
+            definition,
+            "ItemRef",
+            ItemOID=item.oid,
+            OrderNumber=str(number),
+            Mandatory=_yes(value=item.required),
+        )
+
+
+def _item(metadata: ET.Element, item: Item, version_id: int) -> None:
+    assert item.field is not None
+    definition = _add(metadata, "ItemDef", OID=item.oid, Name=item.name, **_type_of(item))
+    _words(definition, "Question", item.field.verbose_name)
+    for unit in item.units or ([item.unit] if item.unit else []):
+        _add(definition, "MeasurementUnitRef", MeasurementUnitOID=_unit_oid(unit))
+    _range_checks(definition, item, version_id)
+    if item.choices:
+        _add(definition, "CodeListRef", CodeListOID=_code_list_oid(item))
+    if item.sdtm:
+        _add(definition, "Alias", Context="SDTM", Name=item.sdtm)
+
+
+def _type_of(item: Item) -> dict[str, str]:
+    attributes = {"DataType": item.data_type}
+    digits = getattr(item.field, "max_digits", None)
+    length = getattr(item.field, "max_length", None)
+    if digits:
+        attributes |= {"Length": str(digits), "SignificantDigits": str(item.places)}
+    elif item.data_type == "integer":
+        attributes["Length"] = "10"
+    elif item.data_type == "text" and length:
+        attributes["Length"] = str(length)
+    return attributes
+
+
+def _range_checks(definition: ET.Element, item: Item, version_id: int) -> None:
+    """Soft, all of them: outside the usual range a query asks, nothing is refused."""
+    usual = limits_of(item, version_id).usual
+    for comparator, bound in (("GE", usual and usual.low), ("LE", usual and usual.high)):
+        if bound is None:
+            continue
+        check = _add(definition, "RangeCheck", Comparator=comparator, SoftHard="Soft")
+        _add(check, "CheckValue").text = f"{bound.normalize():f}"
+        if item.unit:
+            _add(check, "MeasurementUnitRef", MeasurementUnitOID=_unit_oid(item.unit))
+
+
+def _code_list_oid(item: Item) -> str:
+    return f"CL.{item.oid.removeprefix('I.')}"
+
+
+def _code_list(metadata: ET.Element, item: Item) -> None:
+    if not item.choices:
+        return
+    assert item.field is not None
+    kind = item.data_type if item.data_type in {"integer", "float"} else "text"
+    name = in_both(item.field.verbose_name)["en"]
+    codes = _add(metadata, "CodeList", OID=_code_list_oid(item), Name=name, DataType=kind)
+    for code, words in item.choices:
+        _words(_add(codes, "CodeListItem", CodedValue=str(code)), "Decode", words)
+
+
+class Odm(Endpoint):
+    policy = {"GET": SEES}
+
+    @extend_schema(responses={(200, "application/xml"): OpenApiTypes.STR})
+    def retrieve(self, request: Request) -> HttpResponse:
+        """The metadata of the present protocol version as ODM-XML 1.3.2."""
+        version = current_version()
+        return HttpResponse(
+            document(version, at=trial_now()),
+            content_type="application/xml",
+            headers={"Content-Disposition": f'attachment; filename="odm-{version.version}.xml"'},
+        )
+
+
+routes: list[URLPattern] = [path("metadata/odm/", Odm.as_view(DETAIL))]

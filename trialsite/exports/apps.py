@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ExportsConfig(AppConfig):
+    name = "trialsite.exports"
+
+    def ready(self) -> None:
+        from trialsite.exports import casebook  # noqa: F401

@@ -1,0 +1,75 @@
+"""The datasets of the study. Forms are datasets by themselves; apps register further ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from django.utils.functional import Promise
+
+from trialsite.access.capabilities import Capability
+
+
+class Kind(StrEnum):
+    """ODM DataTypes, and what else a column can hold."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    FLOAT = "float"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TIME = "time"
+    #: The clock on the wall at the site, without offset.
+    DATETIME = "datetime"
+    PARTIAL_DATE = "partialDate"
+    #: A moment, written in UTC.
+    MOMENT = "moment"
+    ID = "uuid"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column: its name in the file, the SQL that computes it, and what it means."""
+
+    name: str
+    sql: str
+    label: str | Promise
+    kind: Kind = Kind.TEXT
+    unit: str = ""
+    codes: Mapping[str, str | Promise] = field(default_factory=dict)
+    sdtm: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A rectangular extract. Every SQL text here is a constant of the code; the person's
+    sites are the only value that is ever added, as a literal."""
+
+    name: str
+    title: str | Promise
+    columns: tuple[Column, ...]
+    #: What stands after FROM, with its aliases; and which rows of it.
+    source: str
+    where: str = "true"
+    #: The expression for a row's site; only sites where the person may export are read.
+    site: str
+    order: str
+    #: What the person must hold at the site beside EXPORT.
+    needs: Capability = Capability.VIEW_CASEBOOK
+
+
+_makers: list[Callable[[], list[Dataset]]] = []
+
+
+def register_datasets(maker: Callable[[], list[Dataset]]) -> Callable[[], list[Dataset]]:
+    """Decorator: this function yields datasets, asked anew each time."""
+    _makers.append(maker)
+    return maker
+
+
+def datasets() -> dict[str, Dataset]:
+    """Every dataset by name, in the order of registration."""
+    found = [dataset for maker in _makers for dataset in maker()]
+    return {dataset.name: dataset for dataset in found}
