@@ -200,7 +200,7 @@ class Visitors:
             if "ERR_ABORTED" not in text
             and not any(re.search(pattern, text) for pattern in self._expected)
         ]
-        assert unexpected == []
+        assert not unexpected, "\n".join(unexpected)
 
 
 _STEP = 30
@@ -245,9 +245,16 @@ def assert_accessible(page: Page) -> None:
     assert found.violations_count == 0, found.generate_report()
 
 
+_TOO_WIDE = """() => document.documentElement.scrollWidth <= window.innerWidth ? []
+  : [...document.body.querySelectorAll("*")]
+      .filter((each) => each.getBoundingClientRect().right > window.innerWidth + 1)
+      .map((each) => each.outerHTML.slice(0, 100))"""
+
+
 def assert_no_sideways_scroll(page: Page) -> None:
     """The page fits its window; wide tables scroll inside themselves."""
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    wide = page.evaluate(_TOO_WIDE)
+    assert not wide, "\n".join(wide)
 
 
 def screenshot(page: Page, name: str, *, full_page: bool = False) -> Path:
