@@ -6,7 +6,7 @@ MANAGE = $(LAUNCHER) exec -- $(BIN)/python manage.py
 CODE = $(wildcard trialsite screening visits samples outcomes)
 
 .DEFAULT_GOAL := help
-.PHONY: help run seed-free stop test lint types arch migrations messages api gates check bench \
+.PHONY: help run seed-free signins stop test lint types arch migrations messages api gates check bench \
 	docs faults audit tools
 
 help: ## list these commands
@@ -17,6 +17,9 @@ run: ## start Trialsite with the demo study (PORT, HOST, DEMO, DATABASE_URL, RED
 
 seed-free: ## start an empty Trialsite (ADMIN_NAME, ADMIN_EMAIL)
 	@DEMO=0 $(LAUNCHER) run
+
+signins: ## sign-ins of the demo, with the codes of this moment
+	@$(LAUNCHER) manage demo_signins
 
 stop: ## stop a running Trialsite from another window
 	@$(LAUNCHER) stop
