@@ -6,7 +6,8 @@ A check over a missing value is unknown, and only a check known to be false is b
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +23,7 @@ from trialsite.review.models import Query, QueryStatus
 from trialsite.review.services import Finding
 
 
+@lru_cache(maxsize=256)
 def checks_of(table: type[ItemData], version_id: int) -> tuple[EditCheck, ...]:
     """The declared checks and one for each item with a usual range in the protocol."""
     ranges: list[EditCheck] = []
@@ -36,35 +38,56 @@ def checks_of(table: type[ItemData], version_id: int) -> tuple[EditCheck, ...]:
 
 
 @lru_cache(maxsize=256)
-def _judge(table: type[ItemData], version_id: int) -> tuple[str, tuple[Any, ...]]:
-    """One SELECT: each check's verdict, then the OIDs of the standing automatic queries."""
+def verdicts_of(table: type[ItemData], version_id: int) -> tuple[str, tuple[Any, ...]]:
+    """Select expressions: each check's verdict, then the OIDs of the standing automatic queries.
+
+    They stand in `SELECT ... FROM` and in `UPDATE ... RETURNING` alike, so saving and
+    judging are one statement.
+    """
     checks = checks_of(table, version_id)
-    verdicts = [ExpressionWrapper(check.holds, BooleanField()) for check in checks]
-    sql, parameters = table.objects.values_list(*verdicts).query.sql_with_params()
-    columns, _from, rest = sql.partition(" FROM ")
-    row = "q.row_id = t.id" if issubclass(table, CrfRow) else "q.row_id IS NULL"
-    standing = (
-        f"ARRAY(SELECT q.check_oid FROM {Query._meta.db_table} q WHERE q.record_id = t.record_id "
-        f"AND {row} AND q.check_oid <> '' AND q.status <> '{QueryStatus.CLOSED}')"
-    )
+    holding = [ExpressionWrapper(check.holds, BooleanField()) for check in checks]
     name = table._meta.db_table
-    columns = columns.replace(f'"{name}".', "t.") if checks else "SELECT"
-    separator = ", " if checks else " "
-    return (
-        f"{columns}{separator}{standing} FROM {name} t WHERE t.{table._meta.pk.column} = %s",  # type: ignore[union-attr]
-        tuple(parameters),
+    row = f'q.row_id = "{name}".id' if issubclass(table, CrfRow) else "q.row_id IS NULL"
+    standing = (
+        f"ARRAY(SELECT q.check_oid FROM {Query._meta.db_table} q "
+        f'WHERE q.record_id = "{name}".record_id AND {row} '
+        f"AND q.check_oid <> '' AND q.status <> '{QueryStatus.CLOSED}')"
     )
+    if not checks:
+        return standing, ()
+    sql, parameters = table.objects.order_by().values_list(*holding).query.sql_with_params()
+    columns = sql.partition(" FROM ")[0].removeprefix("SELECT ")
+    return f"{columns}, {standing}", tuple(parameters)
 
 
-def judge(row: ItemData, version_id: int) -> tuple[list[EditCheck], frozenset[str]]:
-    """The checks this row breaks, and the check OIDs that already have a standing query."""
-    sql, parameters = _judge(type(row), version_id)
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The checks a row breaks, and the check OIDs that already have a standing query."""
+
+    broken: tuple[EditCheck, ...]
+    standing: frozenset[str]
+
+    @classmethod
+    def of(cls, table: type[ItemData], version_id: int, answer: Sequence[Any]) -> Judgement:
+        """From what `verdicts_of` selected."""
+        *holds, standing = answer
+        checks = zip(checks_of(table, version_id), holds, strict=True)
+        broken = tuple(check for check, verdict in checks if verdict is False)
+        return cls(broken, frozenset(standing))
+
+
+def judge(row: ItemData, version_id: int) -> Judgement:
+    """Judge a stored row."""
+    table = type(row)
+    columns, parameters = verdicts_of(table, version_id)
+    pk = table._meta.pk
+    assert pk is not None
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*parameters, row.pk])
-        *verdicts, standing = cursor.fetchone()
-    checks = checks_of(type(row), version_id)
-    broken = [check for check, holds in zip(checks, verdicts, strict=True) if holds is False]
-    return broken, frozenset(standing)
+        cursor.execute(
+            f'SELECT {columns} FROM "{table._meta.db_table}" WHERE "{pk.column}" = %s',
+            [*parameters, row.pk],
+        )
+        return Judgement.of(table, version_id, cursor.fetchone())
 
 
 def finding(table: type[ItemData], check: EditCheck, version_id: int) -> Finding:

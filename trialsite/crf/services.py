@@ -22,9 +22,10 @@ from trialsite.casebook.models import CrfRecord, RecordStatus
 from trialsite.core.clock import TrialNow, trial_now
 from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, StaleError, TransitionError
+from trialsite.crf import writing
 from trialsite.crf.entry import Entry, texts_of
 from trialsite.crf.items import items_of
-from trialsite.crf.judging import finding, incomplete, judge, row_key, unconfirmed
+from trialsite.crf.judging import Judgement, finding, incomplete, judge, row_key, unconfirmed
 from trialsite.crf.models import CrfData, CrfRow, Draft, ItemData
 from trialsite.crf.registry import Form, form
 from trialsite.crf.violations import refusal_of
@@ -53,7 +54,6 @@ class Saved:
     asked: dict[str, str] = field(default_factory=dict)
 
 
-@transaction.atomic
 def save_crf(
     *,
     record: CrfRecord,
@@ -68,12 +68,12 @@ def save_crf(
     Raises NotPermittedError, StaleError (with what stands now), ReasonRequiredError,
     IncompleteError, ImpossibleError or TransitionError; nothing is then changed.
     """
-    record, crf = lock_record(record, by=by), form(record.form_oid).data
+    crf = form(record.form_oid).data
     if crf is None:
         raise DomainError(_("This form has no fields of its own."))
-    row: CrfData | None = crf.objects.filter(pk=record.pk).first()
-    _expect_version(record.version, base_version, row)
+    record, row = _lock_with_row(record, crf, by=by)
     made = row is None
+    _expect_version(record.version, base_version, row)
     if row is None:
         row = crf(record=record, site_id=record.site_id, subject_id=record.subject_id)
     changed = _assign(row, entry, zone=record.site.time_zone)
@@ -86,18 +86,46 @@ def save_crf(
     if completed and not reason.strip():
         raise ReasonRequiredError(_("Say why you change completed data."))
     with because(reason) if reason else nullcontext(), refusals(crf):
-        row.save(force_insert=made, force_update=not made)
+        judgement = _write(row, changed, record.protocol_version_id, made=made)
         _advance(record, row, by=by, complete=completing)
-    return Saved(record, row, changed, _ask(record, row, complete=completing))
+    return Saved(record, row, changed, _ask(record, row, judgement, complete=completing))
+
+
+def _write(row: ItemData, changed: frozenset[str], version_id: int, *, made: bool) -> Judgement:
+    """Store the row; where only its header moves on, it is judged as it stands."""
+    if made:
+        return writing.insert(row, version_id)
+    return writing.update(row, changed, version_id) if changed else judge(row, version_id)
+
+
+def _lock_with_row(
+    record: CrfRecord, crf: type[CrfData], *, by: User
+) -> tuple[CrfRecord, CrfData | None]:
+    """The locked record and its row, in one statement once there is a row."""
+    row: CrfData | None = (
+        crf.objects.select_for_update(no_key=True, of=("record",))
+        .select_related("record__site")
+        .filter(pk=record.pk)
+        .first()
+        if record.version
+        else None
+    )
+    if row is not None:
+        return _enterable(row.record, by=by), row
+    return lock_record(record, by=by), crf.objects.filter(pk=record.pk).first()
 
 
 def lock_record(record: CrfRecord, *, by: User) -> CrfRecord:
     """The record under a row lock, if this person may enter data into it now."""
-    record = (
+    locked = (
         CrfRecord.objects.select_for_update(no_key=True, of=("self",))
         .select_related("site")
         .get(pk=record.pk)
     )
+    return _enterable(locked, by=by)
+
+
+def _enterable(record: CrfRecord, *, by: User) -> CrfRecord:
     by.require(Capability.ENTER_DATA, site=record.site_id)
     if record.voided_at is not None:
         raise TransitionError(_("This record has been voided."))
@@ -171,11 +199,12 @@ def _advance(record: CrfRecord, row: ItemData, *, by: User, complete: bool) -> N
     record.save(update_fields=fields)
 
 
-def _ask(record: CrfRecord, row: ItemData, *, complete: bool) -> dict[str, str]:
-    """Judge the row; a completed form's broken checks become queries. Item name -> question."""
-    version = record.protocol_version_id
-    broken, standing = judge(row, version)
-    broken = [check for check in broken if check.item not in row.confirmed]
+def _ask(
+    record: CrfRecord, row: ItemData, judgement: Judgement, *, complete: bool
+) -> dict[str, str]:
+    """A completed form's broken checks become queries. Item name -> question."""
+    version, standing = record.protocol_version_id, judgement.standing
+    broken = [check for check in judgement.broken if check.item not in row.confirmed]
     findings = {check.oid: finding(type(row), check, version) for check in broken}
     if complete or standing:
         asked = findings if complete else {k: v for k, v in findings.items() if k in standing}
@@ -193,7 +222,6 @@ def content_hash(row: ItemData) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@transaction.atomic
 def save_row(
     *,
     record: CrfRecord,
@@ -229,9 +257,11 @@ def save_row(
         raise ReasonRequiredError(_("Say why you change completed data."))
     row.version += 1
     with because(reason) if reason else nullcontext(), refusals(group):
-        row.save(force_insert=row_id is None, force_update=row_id is not None)
+        judgement = _write(
+            row, changed | {"version"}, record.protocol_version_id, made=row_id is None
+        )
         _touch(record)
-    return Saved(record, row, changed, _ask(record, row, complete=completed))
+    return Saved(record, row, changed, _ask(record, row, judgement, complete=completed))
 
 
 def _next_row_number(record: CrfRecord, group: type[CrfRow]) -> int:
@@ -306,6 +336,6 @@ def judge_record(record: CrfRecord, definition: Form) -> int:
         if issubclass(table, CrfRow):
             rows = rows.filter(voided_at=None)
         for row in rows:
-            _ask(record, row, complete=True)
+            _ask(record, row, judge(row, record.protocol_version_id), complete=True)
             judged += 1
     return judged

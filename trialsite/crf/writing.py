@@ -1,0 +1,49 @@
+"""One statement stores a row, and answers how the edit checks judge it.
+
+Django's `save` writes every column and cannot select; here only what changed is written,
+and the verdicts come back with it (docs/benchmarks.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import connection
+
+from trialsite.crf.judging import Judgement, verdicts_of
+from trialsite.crf.models import ItemData
+
+
+def insert(row: ItemData, version_id: int) -> Judgement:
+    """Store a new row and judge it."""
+    columns, values = _columns(row, [field.name for field in row._meta.concrete_fields])
+    names = ", ".join(f'"{column}"' for column in columns)
+    marks = ", ".join(["%s"] * len(columns))
+    head = f'INSERT INTO "{row._meta.db_table}" ({names}) VALUES ({marks})'
+    return _run(row, version_id, head, values)
+
+
+def update(row: ItemData, changed: Iterable[str], version_id: int) -> Judgement:
+    """Store the changed columns of a row and judge all of it."""
+    columns, values = _columns(row, changed)
+    settings = ", ".join(f'"{column}" = %s' for column in columns)
+    pk = row._meta.pk
+    assert pk is not None
+    head = f'UPDATE "{row._meta.db_table}" SET {settings} WHERE "{pk.column}" = %s'
+    return _run(row, version_id, head, [*values, row.pk])
+
+
+def _columns(row: ItemData, names: Iterable[str]) -> tuple[list[str], list[Any]]:
+    fields = [row._meta.get_field(name) for name in names]
+    return (
+        [field.column for field in fields],
+        [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields],
+    )
+
+
+def _run(row: ItemData, version_id: int, head: str, values: list[Any]) -> Judgement:
+    verdicts, parameters = verdicts_of(type(row), version_id)
+    with connection.cursor() as cursor:
+        cursor.execute(f"{head} RETURNING {verdicts}", [*values, *parameters])
+        return Judgement.of(type(row), version_id, cursor.fetchone())
