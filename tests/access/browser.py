@@ -36,7 +36,7 @@ def code_of(user: User, *, later: int = 0) -> str:
     """What the person's phone shows, now or some periods later."""
     factor = Authenticator.objects.get(user=user, type="totp")
     step = int(time.time()) // 30 + later
-    return format_hotp_value(hotp_value(decrypt(factor.data["secret"]), step))
+    return str(format_hotp_value(hotp_value(decrypt(factor.data["secret"]), step)))
 
 
 def sign_in_fully(user: User, *, later: int = 0, **defaults: Any) -> Client:
@@ -49,7 +49,7 @@ def sign_in_fully(user: User, *, later: int = 0, **defaults: Any) -> Client:
 
 @given
 def recovery_codes_of(user: User) -> list[str]:
-    return RecoveryCodes.activate(user).get_unused_codes()
+    return list(RecoveryCodes.activate(user).get_unused_codes())
 
 
 def is_signed_in(client: Client) -> bool:

@@ -23,7 +23,7 @@ def test_the_first_administrator_is_invited_with_a_link_that_works(db):
     printed = _run(email="Ada@Example.org", name="Ada Administrator")
     user = User.objects.get(email="ada@example.org")
     assert user.access.roles() == (Role.STUDY_ADMINISTRATOR,)
-    path = re.search(r"https?://[^/]+(/account/invitation/\S+)", printed).group(1)
+    (path,) = re.findall(r"https?://[^/]+(/account/invitation/\S+)", printed)
     new = "a pass phrase of my own"
     answer = Client().post(path, {"password1": new, "password2": new})
     assert answer["Location"] == "/account/second-factor/app/"

@@ -419,7 +419,7 @@ def test_the_list_of_people_is_filtered_by_site_role_and_state(cast):
     client = sign_in(cast.administrator)
     _invite(cast)
 
-    def names(**query: object) -> str:
+    def names(**query: str | int) -> str:
         page = client.get("/people/", query)
         return page.content.decode().partition("<table")[2]
 

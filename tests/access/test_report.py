@@ -63,7 +63,8 @@ def history(db):
         yield User.objects.get(pk=admin.pk), nurse
 
 
-def _lines(admin: User, nurse: User, day: str):
+def _lines(history: tuple[User, User], day: str):
+    admin, nurse = history
     report = access_on(by=admin, date=dt.date.fromisoformat(day))
     return [line for line in report if line.membership.user_id == nurse.pk]
 
@@ -84,16 +85,16 @@ def _lines(admin: User, nurse: User, day: str):
     ],
 )
 def test_a_past_day_is_told_as_it_was(history, day, state, trained, signed_in):
-    (line,) = _lines(*history, day)
+    (line,) = _lines(history, day)
     assert line.state is state
-    assert (line.trained_on is not None) is trained
+    assert (line.training is not None) is trained
     assert (line.last_sign_in is not None) is signed_in
     assert Capability.ENTER_DATA in line.capabilities
 
 
 @pytest.mark.parametrize("day", ["2026-01-31", "2026-03-01", "2026-08-16", "2026-09-01"])
 def test_before_and_after_the_role_there_is_no_line(history, day):
-    assert _lines(*history, day) == []
+    assert _lines(history, day) == []
 
 
 def test_a_day_before_the_account_existed_lists_nobody(history):

@@ -10,8 +10,10 @@ from django.urls import reverse
 
 from tests.access.browser import (
     acts,
+    code_of,
     is_signed_in,
     sign_in_fully,
+    type_code,
     type_password,
 )
 from tests.factories import PASSWORD, sign_in
@@ -74,10 +76,10 @@ def test_scripts_are_told_of_the_lock_as_a_problem(cast, clock):
     is_signed_in(client)
     clock.shift(31 * 60)
     for headers in (
-        {"HTTP_HX_REQUEST": "true", "HTTP_HX_CURRENT_URL": "http://testserver/people/?q=1"},
-        {"HTTP_X_AUTOSAVE": "1"},
+        {"HX-Request": "true", "HX-Current-URL": "http://testserver/people/?q=1"},
+        {"X-Autosave": "1"},
     ):
-        answer = client.get("/account/profile/", **headers)
+        answer = client.get("/account/profile/", headers=headers)
         assert answer.status_code == 423
         assert answer["Content-Type"] == "application/problem+json"
         assert answer.json()["status"] == 423
@@ -135,8 +137,6 @@ def test_signing_in_gives_a_new_session_key(cast):
     client.get("/account/login/")
     type_password(client, cast.nurse.email)
     before = client.session.session_key
-    from tests.access.browser import code_of, type_code
-
     type_code(client, code_of(cast.nurse))
     assert is_signed_in(client)
     assert client.session.session_key != before
@@ -203,8 +203,6 @@ EVIL = [
 def test_no_page_sends_anybody_to_another_host(cast, target):
     client = Client()
     type_password(client, cast.nurse.email, next=target)
-    from tests.access.browser import code_of, type_code
-
     assert type_code(client, code_of(cast.nurse))["Location"] == "/"
     switched = client.post("/account/language/", {"language": "zh-hans", "next": target})
     assert switched["Location"] == "/"
@@ -217,8 +215,6 @@ def test_the_page_asked_for_opens_after_signing_in(cast):
     path = client.get("/account/profile/?a=1")["Location"]
     client.get(path)
     type_password(client, cast.nurse.email, next="/account/profile/?a=1")
-    from tests.access.browser import code_of, type_code
-
     assert type_code(client, code_of(cast.nurse))["Location"] == "/account/profile/?a=1"
 
 

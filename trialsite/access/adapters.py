@@ -29,7 +29,7 @@ def address_of(path: str) -> str:
     return f"{settings.BASE_URL.rstrip('/')}{path}"
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """No sign-up; lock-out by account and address; passwords are never known to others."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002
@@ -62,7 +62,8 @@ class AccountAdapter(DefaultAccountAdapter):
         if not user.has_second_factor:
             # The password was typed a moment ago: enrolment does not ask for it again.
             record_authentication(request, user, method="password", reauthenticated=True)
-        return super().post_login(request, user, **kwargs)
+        response: HttpResponse = super().post_login(request, user, **kwargs)
+        return response
 
     def logout(self, request: HttpRequest) -> None:
         note_act("signed_out")
@@ -96,7 +97,7 @@ class AccountAdapter(DefaultAccountAdapter):
         self.send_mail("account/email/changed", user.email, values)
 
 
-class MFAAdapter(DefaultMFAAdapter):
+class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Second factors; their secrets rest encrypted under the field keys."""
 
     def encrypt(self, text: str) -> str:
@@ -107,12 +108,9 @@ class MFAAdapter(DefaultMFAAdapter):
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
         """The last factor is replaced, never merely removed."""
-        return (
-            Authenticator.objects.filter(user=authenticator.user_id)
-            .exclude(pk=authenticator.pk)
-            .exclude(type=Authenticator.Type.RECOVERY_CODES)
-            .exists()
-        )
+        others = Authenticator.objects.filter(user=authenticator.user_id)
+        others = others.exclude(pk=authenticator.pk)
+        return bool(others.exclude(type=Authenticator.Type.RECOVERY_CODES).exists())
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         return {"id": urlsplit(settings.BASE_URL).hostname or "", "name": "Trialsite"}

@@ -26,7 +26,7 @@ _signer = Signer(salt="trialsite.access.invitation")
 class ResetTokens(PasswordResetTokenGenerator):
     """Reset links die with the password, with a sign-in, and with the account's deactivation."""
 
-    def _make_hash_value(self, user: User, timestamp: int) -> str:  # type: ignore[override]
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
         return f"{super()._make_hash_value(user, timestamp)}{user.is_active}"
 
 

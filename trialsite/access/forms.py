@@ -129,9 +129,7 @@ class InviteForm(GrantForm):
         label=_("E-mail"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
     )
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
-    field_order: ClassVar[list[str]] = [
-        "full_name", "email", "language", "role", "site", "valid_from", "valid_until",
-    ]  # fmt: skip
+    field_order = ("full_name", "email", "language", "role", "site", "valid_from", "valid_until")
 
 
 class TrainingForm(forms.Form):

@@ -20,7 +20,7 @@ V = TypeVar("V", bound=Callable[..., Any])
 class StaffRequest(HttpRequest):
     """A request of a signed-in person whose second factor has been seen."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     htmx: HtmxDetails
 
 

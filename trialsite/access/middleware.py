@@ -128,7 +128,10 @@ class Guardrail:
             self._note(request, "not_found")
             response = refusal(request, 404)
         except ReauthenticationRequired:
-            return suspend_request(request, reverse("account_reauthenticate"))
+            suspended: HttpResponseBase = suspend_request(
+                request, reverse("account_reauthenticate")
+            )
+            return suspended
         except Exception:
             self._remember(request)
             raise

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import AnonymousUser
@@ -112,7 +113,8 @@ class User(AbstractBaseUser):
     @cached_property
     def has_second_factor(self) -> bool:
         """Whether an authenticator app or a passkey is enrolled; recovery codes are no factor."""
-        return self.authenticator_set.exclude(type="recovery_codes").exists()
+        factors = apps.get_model("mfa", "Authenticator")._default_manager.filter(user=self)
+        return bool(factors.exclude(type="recovery_codes").exists())
 
     def get_session_auth_hash(self) -> str:
         """What a session is bound to: it ends when the password changes, and when the first
@@ -121,7 +123,7 @@ class User(AbstractBaseUser):
 
     def get_session_auth_fallback_hash(self) -> Iterator[str]:
         for secret in settings.SECRET_KEY_FALLBACKS:
-            yield self._session_hash(secret)
+            yield self._session_hash(str(secret))
 
     def _session_hash(self, secret: str) -> str:
         state = f"{self.password}|{self.has_second_factor}"

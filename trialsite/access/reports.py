@@ -28,8 +28,7 @@ class Line:
 
     membership: Membership
     state: State
-    trained_on: dt.date | None
-    training: str
+    training: Training | None
     last_sign_in: dt.datetime | None
 
     @property
@@ -59,7 +58,7 @@ def access_on(*, by: User, date: dt.date) -> list[Line]:
         Line(
             line,
             states.get(line.user_id, State.ACTIVE),
-            *trainings.get(line.user_id, (None, "")),
+            trainings.get(line.user_id),
             sign_ins.get(line.user_id),
         )
         for line in lines
@@ -104,10 +103,10 @@ def _states(people: Iterable[int], date: dt.date) -> dict[int, State]:
     }
 
 
-def _trainings(people: Iterable[int], date: dt.date) -> dict[int, tuple[dt.date, str]]:
+def _trainings(people: Iterable[int], date: dt.date) -> dict[int, Training]:
     """The latest training of each person by that day."""
     found = Training.objects.filter(user__in=people, trained_on__lte=date)
-    return {each.user_id: (each.trained_on, each.topic) for each in found.order_by("trained_on")}
+    return {each.user_id: each for each in found.order_by("trained_on", "pk")}
 
 
 def _sign_ins(people: Iterable[int], date: dt.date) -> dict[int, dt.datetime]:
@@ -131,8 +130,8 @@ def as_rows(lines: Iterable[Line], date: dt.date) -> Iterator[list[str]]:
             held.valid_until.isoformat() if held.valid_until else "",
             held.ended_on.isoformat() if held.ended_on else "",
             line.state.value,
-            line.training,
-            line.trained_on.isoformat() if line.trained_on else "",
+            line.training.topic if line.training else "",
+            line.training.trained_on.isoformat() if line.training else "",
             line.last_sign_in.strftime("%Y-%m-%d %H:%M:%S") if line.last_sign_in else "",
             " ".join(line.capabilities),
         ]

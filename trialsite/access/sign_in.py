@@ -29,7 +29,7 @@ View = Callable[..., HttpResponseBase]
 
 def keep_session(request: HttpRequest) -> None:
     """This session goes on, under a new key, after a change that ends all others."""
-    update_session_auth_hash(request, User.objects.get(pk=request.user.pk))
+    update_session_auth_hash(request, User.objects.get(email=request.user.get_username()))
 
 
 class LogoutView(account.LogoutView):  # type: ignore[misc]

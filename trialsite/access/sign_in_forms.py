@@ -47,11 +47,11 @@ class _Code:
         return code
 
 
-class SecondFactorForm(_Code, AuthenticateForm):
+class SecondFactorForm(_Code, AuthenticateForm):  # type: ignore[misc]
     """The second step of signing in."""
 
 
-class SecondFactorAgainForm(_Code, ReauthenticateForm):
+class SecondFactorAgainForm(_Code, ReauthenticateForm):  # type: ignore[misc]
     """The second factor once more, before something that matters."""
 
 
@@ -77,11 +77,11 @@ class _Passkey:
             raise _not_accepted() from error
 
 
-class PasskeyForm(_Passkey, AuthenticateWebAuthnForm):
+class PasskeyForm(_Passkey, AuthenticateWebAuthnForm):  # type: ignore[misc]
     """The second step of signing in, by passkey."""
 
 
-class PasskeyAgainForm(_Passkey, ReauthenticateWebAuthnForm):
+class PasskeyAgainForm(_Passkey, ReauthenticateWebAuthnForm):  # type: ignore[misc]
     """A passkey once more."""
 
 
@@ -96,7 +96,7 @@ class NewPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
         return cleaned
 
 
-class ForgottenPasswordForm(ResetPasswordForm):
+class ForgottenPasswordForm(ResetPasswordForm):  # type: ignore[misc]
     """Only a person who has had a password can reset it; to everybody it looks the same."""
 
     def clean_email(self) -> str:

@@ -24,7 +24,7 @@ def field(bound: BoundField) -> dict[str, Any]:
     """A field with everything that belongs to it."""
     widget = bound.field.widget
     classes = _class_of(widget) + (" is-invalid" if bound.errors else "")
-    attrs = {"class": classes}
+    attrs: dict[str, str | bool] = {"class": classes}
     widget.attrs.pop("placeholder", None)
     return {
         "field": bound,

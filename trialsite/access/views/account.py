@@ -74,7 +74,7 @@ def language(request: HttpRequest) -> HttpResponse:
         max_age=365 * 24 * 3600,
         httponly=True,
         secure=settings.LANGUAGE_COOKIE_SECURE,
-        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+        samesite="Lax",
     )
     return response
 
