@@ -29,15 +29,10 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def worker(request: pytest.FixtureRequest) -> str:
-    """This process's name among the parallel ones."""
-    return os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-
-
-@pytest.fixture(scope="session")
-def django_db_setup(django_db_blocker, worker: str) -> Iterator[None]:
+def django_db_setup(django_db_blocker) -> Iterator[None]:
     """A clone of the template, used as the application's role; tests in it roll back."""
-    name = f"trialsite_test_{worker}"
+    name = databases.of_this_process("test")
+    databases.sweep()
     with django_db_blocker.unblock():
         databases.clone(name)
         with databases.using(name):
@@ -46,9 +41,9 @@ def django_db_setup(django_db_blocker, worker: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def committed(django_db_setup: None, django_db_blocker, worker: str) -> Iterator[str]:
+def committed(django_db_setup: None, django_db_blocker) -> Iterator[str]:
     """A database of the test's own, where transactions really commit; its name."""
-    name = f"trialsite_test_{worker}_{next(_numbers)}"
+    name = f"{databases.of_this_process('test')}_{next(_numbers)}"
     with django_db_blocker.unblock():
         databases.clone(name)
         with databases.using(name):

@@ -45,9 +45,10 @@ def _administer(*statements: sql.Composable) -> None:
 
 def _fingerprint() -> str:
     digest = hashlib.sha256()
-    for path in sorted(ROOT.glob("**/*.py")):
+    folders = ("trialsite", "visits", "tests/engine")
+    for path in sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py")):
         relative = path.relative_to(ROOT)
-        if relative.parts[0] in {"trialsite", "visits", "tests"} and (
+        if (
             "migrations" in relative.parts
             or path.name in {"models.py", "guards.py", "functions.py", "catalog.py"}
             or relative.parts[:2] in {("trialsite", "crf"), ("trialsite", "core")}
@@ -55,6 +56,22 @@ def _fingerprint() -> str:
         ):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def of_this_process(purpose: str) -> str:
+    """A database name that no other run of the tests uses."""
+    return f"trialsite_{purpose}_{os.getpid()}"
+
+
+def sweep() -> None:
+    """Drop what runs that were killed have left behind."""
+    with psycopg.connect(owner_url("postgres"), autocommit=True) as connection:
+        names = connection.execute(
+            "SELECT datname FROM pg_database WHERE datname ~ '^trialsite_[a-z0-9]+_[0-9]+(_[0-9]+)?$'"
+        ).fetchall()
+    for (name,) in names:
+        if not Path(f"/proc/{name.split('_')[2]}").exists() and Path("/proc/self").exists():
+            drop(name)
 
 
 def template() -> str:

@@ -16,9 +16,9 @@ from tests.factories import Cast, make_cast, make_protocol
 
 
 @pytest.fixture(scope="session")
-def stack(worker: str, django_db_blocker) -> Iterator[Stack]:
+def stack(django_db_blocker) -> Iterator[Stack]:
     """The product on a database of this process's own, for the whole run."""
-    with django_db_blocker.unblock(), running(f"trialsite_e2e_{worker}") as stack:
+    with django_db_blocker.unblock(), running(databases.of_this_process("e2e")) as stack:
         yield stack
         for connection in connections.all():
             connection.close()
