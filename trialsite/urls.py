@@ -13,5 +13,6 @@ urlpatterns = [
     path("api/v1/", include("trialsite.api.urls")),
     path("", include("trialsite.dashboard.urls")),
     path("", include("trialsite.crf.urls")),
+    path("", include("trialsite.casebook.urls")),
     path("", include("trialsite.access.urls")),
 ]

@@ -134,7 +134,8 @@ ATTACKS = [
     logged("a write through ctid", "UPDATE casebook_subject SET " + ANEW + " WHERE ctid = "
            "(SELECT ctid FROM casebook_subject WHERE id = '{ours}')"),
     logged("a write inside a common table expression",
-           "WITH w AS (UPDATE casebook_subject SET " + ANEW + " WHERE id = '{ours}' RETURNING id) SELECT count(*) FROM w"),
+           "WITH w AS (UPDATE casebook_subject SET " + ANEW + " WHERE id = '{ours}' "
+           "RETURNING id) SELECT count(*) FROM w"),
     logged("an upsert", "INSERT INTO casebook_numbersequence (site_id, kind, last) VALUES "
            "({site}, 'x', 0)", "INSERT INTO casebook_numbersequence (site_id, kind, last) VALUES "
            "({site}, 'x', 0) ON CONFLICT (site_id, kind) DO UPDATE SET last = 7", changes=2),

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trialsite.audit.models import Event
-from trialsite.casebook.models import CrfRecord, Subject, Visit
+from trialsite.casebook.models import Attachment, CrfRecord, Subject, Visit
 from trialsite.core.catalog import Check, Function, Policy, Protection, Trigger
 from trialsite.core.guards import APP, protect
 
-SUBJECTS, VISITS, RECORDS, EVENTS = (
-    model._meta.db_table for model in (Subject, Visit, CrfRecord, Event)
+SUBJECTS, VISITS, RECORDS, ATTACHMENTS, EVENTS = (
+    model._meta.db_table for model in (Subject, Visit, CrfRecord, Attachment, Event)
 )
 
 _REASON = "coalesce(current_setting('trialsite.reason', true), '') = ''"
@@ -80,6 +80,37 @@ END
 """,
 )
 
+#: A kept document is what it was; it can be voided, and neither comes nor goes under a lock.
+GUARD_DOCUMENT = Function(
+    "guard_document",
+    returns="trigger",
+    execute=(),
+    source=f"""
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    IF OLD.voided_at IS NOT NULL AND NEW.voided_at IS DISTINCT FROM OLD.voided_at THEN
+      RAISE EXCEPTION 'voiding is not undone' USING ERRCODE = 'TS011';
+    END IF;
+    IF (OLD.sha256, OLD.size, OLD.media_type, OLD.filename, OLD.uploaded_by_id, OLD.uploaded_at)
+       IS DISTINCT FROM
+       (NEW.sha256, NEW.size, NEW.media_type, NEW.filename, NEW.uploaded_by_id, NEW.uploaded_at)
+    THEN
+      RAISE EXCEPTION 'a kept document is not replaced' USING ERRCODE = 'TS003';
+    END IF;
+    IF NEW.voided_at IS NOT DISTINCT FROM OLD.voided_at THEN
+      RETURN NEW;
+    END IF;
+  END IF;
+  PERFORM 1 FROM public.{SUBJECTS} s WHERE s.id = NEW.subject_id AND s.lock_state = 'open'
+    FOR SHARE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'the subject is locked' USING ERRCODE = 'TS012';
+  END IF;
+  RETURN NEW;
+END
+""",
+)
+
 
 def same_site(table: str, *, record: bool = False) -> Check:
     """The composite key that keeps a row in its subject's site, also when that site changes."""
@@ -96,7 +127,7 @@ def same_site(table: str, *, record: bool = False) -> Check:
 
 @protect
 def casebook() -> Iterable[Protection]:
-    yield from (GUARD_ENTRY, GUARD_RECORD)
+    yield from (GUARD_ENTRY, GUARD_RECORD, GUARD_DOCUMENT)
     yield same_site(VISITS)
     yield same_site(RECORDS)
     yield Check(
@@ -104,6 +135,17 @@ def casebook() -> Iterable[Protection]:
         f"{RECORDS}_same_subject",
         f"FOREIGN KEY (site_id, subject_id, visit_id) "
         f"REFERENCES public.{VISITS} (site_id, subject_id, id) ON UPDATE CASCADE",
+    )
+    yield same_site(ATTACHMENTS)
+    # Put off to the end: at a transfer the subject and the record both carry it along.
+    yield Check(
+        ATTACHMENTS,
+        f"{ATTACHMENTS}_same_record",
+        f"FOREIGN KEY (site_id, subject_id, record_id) REFERENCES public.{RECORDS} "
+        "(site_id, subject_id, id) ON UPDATE CASCADE DEFERRABLE INITIALLY DEFERRED",
+    )
+    yield Trigger(
+        ATTACHMENTS, "guard_document", "BEFORE INSERT OR UPDATE", "trialsite.guard_document"
     )
     yield Trigger(RECORDS, "guard_record", "BEFORE UPDATE", "trialsite.guard_record")
     yield Policy(EVENTS, "trail_of_subjects", "SELECT", (APP,), using=_trail_policy())
