@@ -91,7 +91,7 @@ def test_what_forbids_work_outweighs_what_asks_for_it(cast):
     record = make_record(make_subject(cast.site))
     assert state_of(record).key == "not_started"
     record.status = "complete"
-    record.open_queries = 2
+    record.open_queries = 2  # type: ignore[attr-defined]
     assert state_of(record).key == "queried"
     record.lock_state = "locked"
     assert state_of(record).key == "locked"

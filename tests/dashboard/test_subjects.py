@@ -121,10 +121,15 @@ def test_a_line_counts_forms_and_names_the_next_visit(cast, nurse_client):
     today = trial_today("Asia/Shanghai")
     subject = make_subject(cast.site, day_zero=today - dt.timedelta(days=9))
     late = make_visit(
-        subject, "SE.D7",
+        subject,
+        "SE.D7",
         window=inclusive(today - dt.timedelta(days=3), today - dt.timedelta(days=1)),
     )
-    make_visit(subject, "SE.D14", window=inclusive(today + dt.timedelta(days=3), today + dt.timedelta(days=7)))
+    make_visit(
+        subject,
+        "SE.D14",
+        window=inclusive(today + dt.timedelta(days=3), today + dt.timedelta(days=7)),
+    )
     make_record(subject, visit=late, status=RecordStatus.COMPLETE)
     make_record(subject, visit=late, repeat_key=2)
     (line,) = nurse_client.get(LIST).context["lines"]
@@ -176,8 +181,12 @@ def test_numbers_are_compared_as_they_are_written():
 def test_the_grid_shows_a_state_for_what_is_expected_and_nothing_else(cast):
     subject = make_subject(cast.site, day_zero=TODAY - dt.timedelta(days=3))
     attended = make_visit(
-        subject, "SE.D1", visit_number=70, status=VisitStatus.ATTENDED,
-        attended_on=TODAY - dt.timedelta(days=2), window=inclusive(TODAY, TODAY),
+        subject,
+        "SE.D1",
+        visit_number=70,
+        status=VisitStatus.ATTENDED,
+        attended_on=TODAY - dt.timedelta(days=2),
+        window=inclusive(TODAY, TODAY),
     )
     make_visit(subject, "SE.D3", visit_number=80, window=inclusive(TODAY, TODAY))
     record = make_record(subject, visit=attended, status=RecordStatus.COMPLETE)
@@ -213,7 +222,11 @@ def test_the_line_of_time_begins_with_the_first_dated_visit(cast):
     subject = make_subject(cast.site)
     assert time_line(_casebook(cast.nurse, subject)) is None
     make_visit(subject, "SE.D1", window=inclusive(TODAY, TODAY))
-    make_visit(subject, "SE.D28", window=inclusive(TODAY + dt.timedelta(days=24), TODAY + dt.timedelta(days=30)))
+    make_visit(
+        subject,
+        "SE.D28",
+        window=inclusive(TODAY + dt.timedelta(days=24), TODAY + dt.timedelta(days=30)),
+    )
     line = time_line(_casebook(cast.nurse, subject))
     assert line is not None
     assert line.marks[0].x == line.now < line.marks[1].x <= 94

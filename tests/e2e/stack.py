@@ -169,7 +169,10 @@ class Visitors:
             client = sign_in(user)
             cookies["sessionid"] = client.cookies[settings.SESSION_COOKIE_NAME].value
         context.add_cookies(
-            [{"name": name, "value": value, "url": self.stack.url} for name, value in cookies.items()]
+            [
+                {"name": name, "value": value, "url": self.stack.url}
+                for name, value in cookies.items()
+            ]
         )
         context.add_init_script(_REPORT_VIOLATIONS)
         page = context.new_page()

@@ -8,11 +8,14 @@ import pytest
 from django.db.backends.postgresql.psycopg_any import DateRange
 from playwright.sync_api import expect
 
+from tests import databases
 from tests.e2e.stack import assert_accessible, assert_no_sideways_scroll, screenshot
-from tests.factories import make_record, make_subject, make_visit
-from trialsite.access.models import Site
-from trialsite.casebook.models import RecordStatus, Subject, SubjectStatus, VisitStatus
+from tests.factories import given, make_record, make_subject, make_visit
+from trialsite.access.models import Site, User
+from trialsite.casebook.models import CrfRecord, RecordStatus, Subject, SubjectStatus, VisitStatus
 from trialsite.core.clock import trial_today
+from trialsite.crf.models import Draft
+from trialsite.review.models import Query
 
 PLAN = (
     ("SE.SCR", 10, -14, 0), ("SE.D0", 20, 0, 0), ("SE.D1", 70, 1, 1), ("SE.D3", 80, 3, 4),
@@ -49,15 +52,30 @@ def enrolled(site: Site, number: str, *, day: int) -> Subject:
     return subject
 
 
+@given
+def left_and_asked(subject: Subject, user: User) -> None:
+    """The person's draft in the subject's last form, and a query about its first."""
+    records = CrfRecord.objects.filter(subject=subject, visit__isnull=False)
+    begun, asked = (
+        records.filter(status=status).order_by("visit__visit_number")[0]
+        for status in (RecordStatus.NOT_STARTED, RecordStatus.COMPLETE)
+    )
+    where = {"site_id": subject.site_id, "subject_id": subject.pk}
+    Draft.objects.create(
+        **where, record=begun, user=user, fields={"heart_rate": "0"}, base_version=0
+    )
+    Query.objects.create(**where, record=asked, item_oid="I.VS.HR")
+
+
 @pytest.fixture(scope="module")
 def subjects(stack, crew, django_db_blocker) -> list[Subject]:
-    from tests import databases
-
     with django_db_blocker.unblock(), databases.using(stack.database):
-        return [
+        made = [
             enrolled(crew.site, f"001-{number:03d}", day=day)
             for number, day in enumerate((2, 4, 8, 13, 16, 18, 24), start=101)
         ]
+        left_and_asked(made[3], crew.nurse)
+    return made
 
 
 LOOKS = [
@@ -165,9 +183,7 @@ def test_the_person_menu_opens_and_closes_by_key(visit, cast):
 
 def test_the_details_open_beside_the_page_and_close_by_key(visit, cast, subjects):
     page = visit(cast.nurse, "/subjects/")
-    page.evaluate(
-        "document.querySelector('tbody th a').setAttribute('data-drawer', '')"
-    )
+    page.evaluate("document.querySelector('tbody th a').setAttribute('data-drawer', '')")
     page.locator("tbody th a").first.click()
     expect(page.locator("#drawer")).to_be_visible()
     assert_accessible(page)
@@ -222,9 +238,7 @@ def test_paper_holds_the_list_and_nothing_to_press(visit, cast, subjects):
 
 
 def test_targets_are_large_enough_for_a_finger(visit, cast, subjects):
-    page = visit(
-        cast.nurse, f"/subjects/{subjects[3].pk}/", width=820, touch=True, is_mobile=True
-    )
+    page = visit(cast.nurse, f"/subjects/{subjects[3].pk}/", width=820, touch=True, is_mobile=True)
     small = page.evaluate(
         """[...document.querySelectorAll('a.btn, button, .cell, .rail a, select, summary')]
            .filter(each => each.checkVisibility())
@@ -232,3 +246,16 @@ def test_targets_are_large_enough_for_a_finger(visit, cast, subjects):
            .map(each => each.outerHTML.slice(0, 120))"""
     )
     assert small == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_each_environment_has_its_own_colour_and_all_are_legible(visit, cast, theme):
+    page = visit(cast.nurse, "/subjects/", theme=theme)
+    colours = set()
+    for name in ("demo", "training", "production", "test"):
+        page.evaluate("(name) => (document.body.className = `shell env-${name}`)", name)
+        colours.add(
+            page.evaluate("getComputedStyle(document.querySelector('.topbar')).borderTopColor")
+        )
+        assert_accessible(page)
+    assert len(colours) == 4

@@ -189,9 +189,7 @@ def test_a_draft_belongs_to_its_author_alone(visit, cast, record):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
 def test_the_form_is_legible_everywhere(visit, cast, record, width, theme, language):
-    page = visit(
-        cast.nurse, f"/records/{record.pk}/", width=width, theme=theme, language=language
-    )
+    page = visit(cast.nurse, f"/records/{record.pk}/", width=width, theme=theme, language=language)
     assert_accessible(page)
     assert_no_sideways_scroll(page)
     screenshot(page, f"vital-signs-{language}-{width}-{theme}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
@@ -106,7 +107,9 @@ def with_queries(records: QuerySet[CrfRecord]) -> QuerySet[CrfRecord]:
 def _column(visit: Visit, today: dt.date) -> Column:
     window = Window.of(visit)
     waiting = window is not None and visit.status in STANDING
-    return Column(visit, visit_name(visit), window, window.lane(today) if waiting and window else None)
+    return Column(
+        visit, visit_name(visit), window, window.lane(today) if waiting and window else None
+    )
 
 
 def _rows(records: list[CrfRecord], visits: list[object]) -> list[FormRow]:
@@ -126,7 +129,11 @@ def _flags(subject: Subject) -> list[Flag]:
         (subject.lock_state == LockState.FROZEN, _("Casebook frozen"), "accent"),
         (subject.status == SubjectStatus.DIED, _("Died"), "danger"),
         (subject.status == SubjectStatus.WITHDRAWN, _("Withdrawn"), "danger"),
-        (subject.consent_state == ConsentState.WITHDRAWN, _("Consent withdrawn, all data"), "danger"),
+        (
+            subject.consent_state == ConsentState.WITHDRAWN,
+            _("Consent withdrawn, all data"),
+            "danger",
+        ),
         (subject.consent_state == ConsentState.RECONSENT_DUE, _("Re-consent due"), "warning"),
         (subject.consent_state == ConsentState.NONE, _("No consent yet"), "warning"),
     )
@@ -176,7 +183,8 @@ def time_line(casebook: Casebook) -> TimeLine | None:
     free_from = 0.0
     for column, window in dated:
         date = column.visit.attended_on or window.target or window.first
-        half = _label_width(column.name) / 2
+        name = _short(column.name)
+        half = _label_width(name) / 2
         labelled = at(date) - half >= free_from
         free_from = at(date) + half + 1 if labelled else free_from
         start = at(window.first, 0)
@@ -185,7 +193,7 @@ def time_line(casebook: Casebook) -> TimeLine | None:
                 x=at(date),
                 start=start,
                 width=round(max(0.3, at(window.last, 1) - start), 2),
-                name=column.name,
+                name=name,
                 done=column.visit.attended_on is not None,
                 date=date,
                 labelled=labelled,
@@ -194,7 +202,12 @@ def time_line(casebook: Casebook) -> TimeLine | None:
     return TimeLine(marks, at(casebook.today), casebook.today)
 
 
+def _short(name: str) -> str:
+    """A visit's name without what stands in brackets."""
+    return re.split(r"\s*[(（]", name)[0]
+
+
 def _label_width(name: str) -> float:
     """How much of the narrowest line a label takes; a Chinese sign is as wide as two others."""
-    pixels = sum(13 if ord(sign) > 0x2E7F else 7 for sign in name)
+    pixels = sum(12.5 if ord(sign) > 0x2E7F else 6.5 for sign in name)
     return 100 * pixels / _NARROWEST

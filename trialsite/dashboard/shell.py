@@ -13,7 +13,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext_lazy as _
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import Site, User
@@ -40,7 +41,13 @@ class Place:
 #: In the order of the rail. A role sees at most seven.
 PLACES = (
     Place("dashboard:today", _("Today"), "checklist"),
-    Place("dashboard:subjects", _("Subjects"), "users", Capability.VIEW_CASEBOOK, ("/records/",)),
+    Place(
+        "dashboard:subjects",
+        _("Subjects"),
+        "users",
+        Capability.VIEW_CASEBOOK,
+        ("/records/", "/queries/"),
+    ),
     Place("crf:trail", _("Audit trail"), "history", Capability.VIEW_TRAIL),
     Place("access:people", _("People"), "user-cog", Capability.MANAGE_PEOPLE),
     Place("access:sites", _("Sites"), "building-hospital", Capability.MANAGE_PEOPLE),

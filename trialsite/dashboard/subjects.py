@@ -120,5 +120,6 @@ def add_once(*, site: Site, by: User, once: str) -> Subject:
             )
     except IntegrityError:
         kept = IdempotentAnswer.objects.get(user=by, key=key)
+        assert kept.body is not None
         return Subject.objects.visible_to(by).get(pk=kept.body["subject"])
     return subject

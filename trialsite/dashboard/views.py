@@ -142,14 +142,14 @@ def _add(request: StaffRequest, site: Site | None) -> HttpResponse:
 
 @open_to_anyone
 @require_safe
-def live(request: HttpRequest) -> HttpResponse:
+def live(_request: HttpRequest) -> HttpResponse:
     """The process answers."""
     return HttpResponse("ok", content_type="text/plain")
 
 
 @open_to_anyone
 @require_safe
-def ready(request: HttpRequest) -> JsonResponse:
+def ready(_request: HttpRequest) -> JsonResponse:
     """The database is reachable, guarded as the code says, and keeps what it acknowledges.
 
     The detail is for the log of the prober; it names no data.

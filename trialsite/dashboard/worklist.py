@@ -109,8 +109,7 @@ def _visits(user: User, now: dt.datetime, site_id: int | None) -> Iterable[Visit
     visits = (
         Visit.objects.visible_to(user)
         .filter(
-            Exists(laid_out.exclude(status__in=DONE))
-            | Q(~Exists(laid_out), status__in=STANDING),
+            Exists(laid_out.exclude(status__in=DONE)) | Q(~Exists(laid_out), status__in=STANDING),
             status__in=[*STANDING, VisitStatus.ATTENDED],
             lock_state=LockState.OPEN,
             subject__lock_state=LockState.OPEN,
