@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from hypothesis import strategies as st
 
 from trialsite.crf.items import Item, items_of
@@ -19,7 +17,14 @@ _PLAIN = {
 }
 
 #: Where two items bound each other, a value that suits both.
-_KNOWN = {"systolic": "118", "diastolic": "70", "oxygen_support": "OXYGEN"}
+_KNOWN = {
+    "systolic": "118",
+    "diastolic": "70",
+    "heart_rate": "80",
+    "oxygen_support": "OXYGEN",
+    "oxygen_saturation": "98",
+    "weight": "60.5",
+}
 
 
 def text_for(name: str, item: Item) -> str:
@@ -56,7 +61,9 @@ def typed(item: Item) -> st.SearchStrategy[str]:
 def pages(draw: st.DrawFn, table: type[ItemData]) -> dict[str, str]:
     """A page's fields as a person might leave them."""
     texts: dict[str, str] = {}
-    for name, item in items_of(table).items():
+    items = items_of(table)
+    for name in draw(st.lists(st.sampled_from(list(items)), unique=True, max_size=5)):
+        item = items[name]
         texts[name] = draw(typed(item))
         if draw(st.booleans()):
             texts[f"{name}.missing"] = draw(st.sampled_from(["", "ND", "UNK", "because", "NA"]))
@@ -80,7 +87,3 @@ def as_payload(table: type[ItemData], texts: dict[str, str]) -> dict[str, dict[s
         name, _, suffix = field.partition(".")
         payload[parts[suffix]][name] = text
     return payload
-
-
-def exact(text: str) -> Decimal:
-    return Decimal(text)

@@ -119,7 +119,7 @@ def test_a_record_is_not_found_under_another_forms_address(cast, nurse, form):
 
 @pytest.mark.requirement("DI9")
 @pytest.mark.parametrize("table", TABLES)
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_page_and_api_give_the_same_verdict(table, data):
     texts = data.draw(pages(table))

@@ -1,0 +1,58 @@
+"""Every operation of the API, read from its addresses, so that none can be forgotten."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trialsite.api.urls import urlpatterns
+from trialsite.crf.registry import forms
+
+_ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
+#: Arguments that name no row of a person's data.
+PLAIN = {"slug": "vs", "code": "001", "name": "subjects"}
+
+ENTRY = {"values": {}}
+_BODIES = {"void": {"reason": "x"}, "not-done": {"reason": "x"}}
+_TEXT = {"text": "x"}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one address."""
+
+    method: str
+    route: str
+
+    @property
+    def arguments(self) -> list[str]:
+        return [name for name in _ARGUMENT.findall(self.route) if name not in PLAIN]
+
+    @property
+    def form_oid(self) -> str:
+        """The form whose records this address takes."""
+        slug = self.route.split("/")[1] if self.route.startswith("crf/") else "vs"
+        return next(form.oid for form in forms().values() if form.slug == slug)
+
+    def path(self, ids: Mapping[str, Any]) -> str:
+        return _ARGUMENT.sub(lambda found: str({**PLAIN, **ids}[found[1]]), self.route)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        last = self.route.rstrip("/").rpartition("/")[2]
+        if self.route.startswith("queries/"):
+            return _TEXT
+        return _BODIES.get(last, ENTRY)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.route}"
+
+
+def operations() -> Iterator[Operation]:
+    for pattern in urlpatterns:
+        actions = getattr(pattern.callback, "actions", None) or {"get": "get"}
+        for method in actions:
+            if method != "head":
+                yield Operation(method.upper(), str(pattern.pattern))
