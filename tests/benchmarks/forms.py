@@ -64,7 +64,7 @@ def saving() -> list[str]:
         record_id=record.pk, site_id=record.site_id, subject_id=record.subject_id, time_zone="UTC"
     )
     context = context_of(nurse, Channel.UI)
-    state = {"version": 0}
+    state = {"record": record}
 
     def bare_save(serial: int) -> None:
         with transaction.atomic():
@@ -75,12 +75,12 @@ def saving() -> list[str]:
     def service_save(serial: int) -> None:
         with acting(context):
             saved = save_crf(
-                record=record,
+                record=state["record"],
                 entry=read_texts(Wide, _texts(serial)),
                 by=nurse,
-                base_version=state["version"],
+                base_version=state["record"].version,
             )
-        state["version"] = saved.record.version
+        state["record"] = saved.record
 
     timings = in_turns({"bare Django save": bare_save, "save_crf": service_save}, calls=100)
     with CaptureQueriesContext(connection) as queries:

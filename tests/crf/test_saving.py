@@ -192,3 +192,17 @@ def test_locked_data_are_refused_by_the_database_itself(cast, level):
             VitalSigns.objects.filter(pk=record.pk).update(systolic=1)
         with pytest.raises((TransitionError, DomainError), match="locked"):
             save(record, cast.nurse, GOOD | {"systolic": "121"}, reason="x")
+
+
+def test_the_nightly_batch_judges_as_the_save_did(cast, record):
+    from trialsite.crf.tasks import judge_all_records
+
+    with as_person(cast.nurse):
+        save(record, cast.nurse, GOOD | {"heart_rate": "130"}, complete=True)
+        Query.objects.update(status=QueryStatus.CLOSED)
+    assert judge_all_records() == 1
+    with as_person(cast.nurse):
+        assert [q.check_oid for q in Query.objects.unresolved()] == ["I.VS.HR.RANGE"]
+    assert judge_all_records() == 1
+    with as_person(cast.nurse):
+        assert Query.objects.unresolved().count() == 1

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import F
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, RecordStatus
@@ -22,7 +20,7 @@ from trialsite.crf.items import Item, MissingReason, items_of
 from trialsite.crf.limits import limits_of
 from trialsite.crf.models import CrfRow, Draft, ItemData
 from trialsite.crf.registry import Form, form
-from trialsite.crf.skeleton import skeleton_of, values_of
+from trialsite.crf.skeleton import RECORD, skeleton_of, values_of
 from trialsite.review.models import Query, QueryStatus
 
 #: Why completed data are changed (CDISC has no codelist; worded after EMA 2023, A2).
@@ -49,6 +47,7 @@ class EntryPage:
     theirs: dict[str, str] = field(default_factory=dict)
     asked: dict[str, str] = field(default_factory=dict)
     needs_reason: bool = False
+    queries: Sequence[Query] = ()
 
     @property
     def form(self) -> Form:
@@ -68,12 +67,21 @@ class EntryPage:
         """The fields as HTML."""
         version_id = self.record.protocol_version_id
         skeleton = skeleton_of(self.table, version_id, get_language() or "en")
-        slots = values_of(self.texts)
+        slots = values_of(self.texts) | {RECORD: str(self.record.pk)}
         previous = previous_row(self.record, self.table)
-        queries = _queries_by_item(self.record, self.row)
+        queries = self._queries_by_item()
         for name, item in items_of(self.table).items():
             self._fill(slots, name, item, previous, queries.get(item.oid, []))
         return skeleton.fill(slots)
+
+    def _queries_by_item(self) -> dict[str, list[Query]]:
+        """The unresolved queries that ask about this row, by item OID."""
+        row_id = self.row.pk if isinstance(self.row, CrfRow) else None
+        found: dict[str, list[Query]] = {}
+        for query in self.queries:
+            if query.row_id == row_id and query.status != QueryStatus.CLOSED:
+                found.setdefault(query.item_oid, []).append(query)
+        return found
 
     def _fill(
         self,
@@ -96,13 +104,8 @@ class EntryPage:
         slots[f"{name}/messages"] = self._messages(name, item, errors, queries)
         if not self._needs_confirmation(name, item):
             slots[f"{name}/confirming"] = " hidden"
-        slots[f"{name}/links"] = self._links(name)
-        if f"{name}.missing" in self.texts and self.texts[f"{name}.missing"]:
+        if self.texts.get(f"{name}.missing"):
             slots[f"{name}/menu"] = " open"
-
-    def _links(self, name: str) -> SafeString:
-        address = reverse("crf:item_trail", args=[self.record.pk, name])
-        return format_html('<a data-drawer href="{}">{}</a>', address, _("History"))
 
     def _needs_confirmation(self, name: str, item: Item) -> bool:
         if self.texts.get(f"{name}.confirm"):
@@ -182,16 +185,6 @@ def previous_row(record: CrfRecord, table: type[ItemData]) -> ItemData | None:
     if record.visit and record.visit.visit_number is not None:
         rows = rows.filter(record__visit__visit_number__lt=record.visit.visit_number)
     found: ItemData | None = rows.first()
-    return found
-
-
-def _queries_by_item(record: CrfRecord, row: ItemData | None) -> Mapping[str, list[Query]]:
-    queries = Query.objects.unresolved().filter(record=record)
-    if isinstance(row, CrfRow):
-        queries = queries.filter(row_id=row.pk)
-    found: dict[str, list[Query]] = {}
-    for query in queries:
-        found.setdefault(query.item_oid, []).append(query)
     return found
 
 

@@ -102,16 +102,10 @@ def _lock_with_row(
     record: CrfRecord, crf: type[CrfData], *, by: User
 ) -> tuple[CrfRecord, CrfData | None]:
     """The locked record and its row, in one statement once there is a row."""
-    row: CrfData | None = (
-        crf.objects.select_for_update(no_key=True, of=("record",))
-        .select_related("record__site")
-        .filter(pk=record.pk)
-        .first()
-        if record.version
-        else None
-    )
-    if row is not None:
-        return _enterable(row.record, by=by), row
+    if record.version:
+        locked = crf.objects.select_for_update(no_key=True, of=("record",))
+        for row in locked.select_related("record__site").filter(pk=record.pk):
+            return _enterable(row.record, by=by), row
     return lock_record(record, by=by), crf.objects.filter(pk=record.pk).first()
 
 

@@ -8,11 +8,13 @@ its slots, and filling it is joining strings (docs/benchmarks.md).
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -26,6 +28,10 @@ from trialsite.crf.models import ItemData, Section
 _SLOT = re.compile("\ue000([^\ue001]*)\ue001")
 
 SELECTED = " selected"
+
+#: The slot that takes the record's id, wherever an address names it.
+RECORD = "record"
+_NO_RECORD = uuid.UUID(int=0)
 
 
 def slot(name: str) -> SafeString:
@@ -83,22 +89,19 @@ class Field:
         return slot(f"{self.name}.confirm/value")
 
     @property
+    def history(self) -> SafeString:
+        """Where the item's trail is read."""
+        address = reverse("crf:item_trail", args=[_NO_RECORD, self.name])
+        return mark_safe(address.replace(str(_NO_RECORD), slot(RECORD)))  # noqa: S308  (our own)
+
+    @property
     def is_number(self) -> bool:
         return self.item.data_type in {"integer", "float"}
 
     @property
     def slots(self) -> dict[str, SafeString]:
         """The other places of an item's row, by name."""
-        names = (
-            "row",
-            "invalid",
-            "previous",
-            "canonical",
-            "messages",
-            "confirming",
-            "menu",
-            "links",
-        )
+        names = ("row", "invalid", "previous", "canonical", "messages", "confirming", "menu")
         return {name: slot(f"{self.name}/{name}") for name in names}
 
 

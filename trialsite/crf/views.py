@@ -187,6 +187,9 @@ def _render(
     request: StaffRequest, found: CrfRecord, page: EntryPage | None, *, status: int = 200
 ) -> HttpResponse:
     definition = form(found.form_oid)
+    queries = queries_of(found, definition)
+    if page is not None:
+        page.queries = queries
     may_enter = request.user.can(Capability.ENTER_DATA, site=found.site_id)
     context = {
         "record": found,
@@ -199,7 +202,7 @@ def _render(
         "groups": [] if page and issubclass(page.table, CrfRow) else _groups(found, definition),
         "fields": page.fields() if page else "",
         "visit_name": visit_name(found),
-        "queries": queries_of(found, definition),
+        "queries": queries,
         "askable": [(oid, label) for oid, label in labels_of(definition).items()],
         "reasons": CHANGE_REASONS,
         "row": page.row if page and issubclass(page.table, CrfRow) else None,
