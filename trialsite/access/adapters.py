@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -12,6 +13,7 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.core.mail import send_mail
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -21,12 +23,20 @@ from django.utils.translation import override
 from trialsite.access.lockout import record_failure, record_success, refuse_if_locked_out
 from trialsite.access.models import User
 from trialsite.core.acts import note_act
+from trialsite.core.context import Channel, Context, acting
 from trialsite.core.encryption import decrypt, encrypt
 
 
 def address_of(path: str) -> str:
     """A link for a mail: from BASE_URL, never from the Host header of whoever asks."""
     return f"{settings.BASE_URL.rstrip('/')}{path}"
+
+
+def _some_context() -> AbstractContextManager[None]:
+    """The request's own, or one for mails that allauth sends only after its commit."""
+    if connection.in_atomic_block:
+        return nullcontext()
+    return acting(Context(channel=Channel.UI, system="sign-in mail"))
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -83,7 +93,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             values = {**context, "base_url": settings.BASE_URL}
             subject = render_to_string(f"{template_prefix}_subject.txt", values)
             body = render_to_string(f"{template_prefix}_message.txt", values)
-        send_mail(" ".join(subject.split()), body.strip() + "\n", None, [email])
+        with _some_context():
+            send_mail(" ".join(subject.split()), body.strip() + "\n", None, [email])
 
     def send_notification_mail(
         self,

@@ -10,7 +10,6 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.signing import BadSignature, Signer
-from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -53,9 +52,7 @@ def issue_invitation(*, user: User, by: User | None, reason: str = "") -> str:
         factor.delete()
     link = address_of(reverse("access:invitation", args=[_signer.sign(token)]))
     values = {"user": user, "invited_by": by, "link": link}
-    transaction.on_commit(
-        lambda: AccountAdapter().send_mail("account/email/invitation", user.email, values)
-    )
+    AccountAdapter().send_mail("account/email/invitation", user.email, values)
     return link
 
 

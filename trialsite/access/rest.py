@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import OperationalError, transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpResponse, JsonResponse
@@ -28,6 +28,9 @@ from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
 
 #: PostgreSQL's lock_not_available: somebody has held the row for longer than we wait.
 _LOCKED_OUT = "55P03"
+
+#: Far above any form; what DRF reads as a stream passes by Django's own limit.
+MAX_BODY_BYTES = 1_000_000
 
 
 class Conflict(exceptions.APIException):
@@ -100,8 +103,6 @@ def _translate(error: Exception) -> Exception:
         return exceptions.ValidationError(by_item) if by_item else Conflict(str(error))
     if isinstance(error, (Http404, ObjectDoesNotExist)):
         return exceptions.NotFound()
-    if isinstance(error, RequestDataTooBig):
-        return TooLarge(_("The request is too large."))
     locked = getattr(error.__cause__, "sqlstate", "") == _LOCKED_OUT
     if locked and isinstance(error, OperationalError):
         return Conflict(_("Somebody is at work on this right now. Try again in a moment."))
@@ -144,6 +145,8 @@ class Endpoint(GenericViewSet[Any]):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
+            raise TooLarge(_("The request is too large."))
         self._refuse_unknown_parameters(request)
         self._claimed = claim(request) if request.method == "POST" else None
 
