@@ -1,0 +1,117 @@
+"""A real mail server that keeps what it accepts, and a real broker and worker to kill."""
+
+from __future__ import annotations
+
+import email
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.message import Message
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.controller import Controller
+
+from tests import databases
+
+ACCEPTED = "250 accepted"
+Answer = Callable[["Sink", Any], str]
+
+
+def accept(_sink: Sink, _session: Any) -> str:
+    return ACCEPTED
+
+
+def hang_up(_sink: Sink, server: Any) -> str:
+    """The text has arrived, the line breaks before the last word."""
+    server.transport.abort()
+    return ACCEPTED
+
+
+@dataclass
+class Sink:
+    """Every text that arrived, accepted or not, and how the server answers."""
+
+    arrived: list[Message] = field(default_factory=list)
+    answer: Answer = accept
+    refuse: dict[str, str] = field(default_factory=dict)
+    running: bool = True
+    _controller: Controller = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._controller = Controller(self, hostname="127.0.0.1", port=free_port())
+        self._controller.start()
+
+    @property
+    def port(self) -> int:
+        return int(self._controller.port)
+
+    def ids(self) -> list[str]:
+        return [message["Message-ID"] for message in self.arrived]
+
+    def stop(self) -> None:
+        if self.running:
+            self._controller.stop()
+            self.running = False
+
+    async def handle_RCPT(  # noqa: N802
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
+        if address in self.refuse:
+            return self.refuse[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
+        self.arrived.append(email.message_from_bytes(envelope.content, policy=default))
+        return self.answer(self, server)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@dataclass
+class Worker:
+    """A Celery worker as in production, on a database, a broker and a mail server."""
+
+    database: str
+    broker: str
+    mail_port: int
+    log: Path
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        inherited = {name: value for name, value in os.environ.items() if "OWNER" not in name}
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "celery", "-A", "trialsite.celery", "worker"),
+                    *("--concurrency", "1", "--without-gossip", "--without-mingle"),
+                ],
+                cwd=databases.ROOT,
+                env=inherited
+                | {
+                    "DATABASE_URL": databases.app_url(self.database),
+                    "DJANGO_SETTINGS_MODULE": "trialsite.settings.test",
+                    "CELERY_BROKER_URL": self.broker,
+                    "EMAIL_URL": f"smtp://127.0.0.1:{self.mail_port}",
+                },
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        """A power cut: the whole process group, at once."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()

@@ -1,0 +1,108 @@
+"""Killed workers, a broker that forgets, stops or dies: late perhaps, never lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.core.mail import send_mail
+from django.db import connection
+
+from tests.notify.sink import ACCEPTED, Sink
+from tests.waiting import until
+from trialsite.core.clock import trial_now
+from trialsite.notify.delivery import LEASE, deliver_due
+from trialsite.notify.models import Notice, Outcome, State
+from trialsite.notify.tasks import deliver
+
+MAILS = 12
+
+
+def _queue(count: int = MAILS) -> set[str]:
+    """So many mails; the Message-IDs that must arrive."""
+    for n in range(count):
+        send_mail(f"Mail {n}", "b", None, [f"reader{n}@example.org"])
+    return {notice.message_id for notice in Notice.objects.all()}
+
+
+def _all_sent() -> bool:
+    return not Notice.objects.exclude(state=State.SENT).exists()
+
+
+@pytest.mark.requirement("RM1")
+def test_a_worker_answers_the_doorbell(mail_worker, sink):
+    expected = _queue()
+    mail_worker.start()
+    until(_all_sent, what=f"delivery; see {mail_worker.log}")
+    assert Counter(sink.ids()) == Counter(expected)
+
+
+@pytest.mark.requirement("RM1", "RM2")
+@pytest.mark.parametrize("fatal", [1, MAILS])
+def test_a_worker_killed_between_250_and_its_mark_costs_one_repeat(fatal, mail_worker, sink):
+    def die_after(sink: Sink, _server: object) -> str:
+        if len(sink.arrived) == fatal:
+            mail_worker.kill()
+        return ACCEPTED
+
+    sink.answer = die_after
+    expected = _queue()
+    mail_worker.start()
+    until(lambda: mail_worker.process.poll() is not None, what=f"its end; see {mail_worker.log}")
+    [doubtful] = Notice.objects.filter(state=State.SENDING)
+    deliver_due(trial_now() + LEASE * 2)
+    assert _all_sent()
+    counted = Counter(sink.ids())
+    assert set(counted) == expected
+    assert [key for key, times in counted.items() if times > 1] == [doubtful.message_id]
+    assert counted[doubtful.message_id] == 2
+    assert list(doubtful.log.values_list("outcome", flat=True)) == [Outcome.IN_DOUBT, Outcome.SENT]
+
+
+@pytest.mark.requirement("RM2")
+def test_a_flushed_broker_loses_nothing(committed, broker, sink):
+    expected = _queue()
+    client = broker.client()
+    until(lambda: client.llen("celery") == MAILS, what="the ringing")
+    client.flushall()
+    deliver()
+    assert set(sink.ids()) == expected
+
+
+@pytest.mark.requirement("RM2")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_without_a_broker_mails_are_queued_without_delay_and_delivered_later(
+    how, committed, broker, sink
+):
+    pid = int(broker.client().info("server")["process_id"])
+    os.kill(pid, how)
+    try:
+        started = time.monotonic()
+        expected = _queue(1)
+        assert time.monotonic() - started < 1
+        deliver_due()
+        assert set(sink.ids()) == expected
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.requirement("RM3")
+def test_two_dispatchers_at_once_send_each_mail_once(committed, broker, sink):
+    expected = _queue(40)
+    together = threading.Barrier(2)
+
+    def dispatch() -> None:
+        together.wait()
+        while deliver_due(limit=3):
+            pass
+        connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        for each in [pool.submit(dispatch) for _ in range(2)]:
+            each.result()
+    assert Counter(sink.ids()) == Counter(expected)
