@@ -194,15 +194,22 @@ def test_locked_data_are_refused_by_the_database_itself(cast, level):
             save(record, cast.nurse, GOOD | {"systolic": "121"}, reason="x")
 
 
-def test_the_nightly_batch_judges_as_the_save_did(cast, record):
+@pytest.mark.requirement("QS1")
+def test_the_nightly_batch_judges_as_the_save_did_and_lets_the_settled_rest(cast, record):
     from trialsite.crf.tasks import judge_all_records
+    from trialsite.review.services import close_query
 
     with as_person(cast.nurse):
-        save(record, cast.nurse, GOOD | {"heart_rate": "130"}, complete=True)
-        Query.objects.update(status=QueryStatus.CLOSED)
+        save(record, cast.nurse, GOOD, complete=True)
+    with as_person(cast.nurse, reason="corrected by the laboratory"):
+        VitalSigns.objects.filter(pk=record.pk).update(heart_rate=130)
+    assert judge_all_records() == 1
+    with as_person(cast.data_manager):
+        query = Query.objects.unresolved().get()
+        assert query.check_oid == "I.VS.HR.RANGE"
+        close_query(query=query, text="Confirmed on the source.", by=cast.data_manager)
     assert judge_all_records() == 1
     with as_person(cast.nurse):
-        assert [q.check_oid for q in Query.objects.unresolved()] == ["I.VS.HR.RANGE"]
-    assert judge_all_records() == 1
-    with as_person(cast.nurse):
+        assert not Query.objects.unresolved().exists()
+        save(record, cast.nurse, GOOD | {"heart_rate": "140"}, reason="second reading")
         assert Query.objects.unresolved().count() == 1

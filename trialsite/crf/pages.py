@@ -17,6 +17,7 @@ from trialsite.casebook.models import CrfRecord, RecordStatus
 from trialsite.casebook.protocols import protocol_of
 from trialsite.crf.entry import text_of, texts_of
 from trialsite.crf.items import Item, MissingReason, items_of
+from trialsite.crf.judging import checks_of, finding
 from trialsite.crf.limits import limits_of
 from trialsite.crf.models import CrfRow, Draft, ItemData
 from trialsite.crf.registry import Form, form
@@ -221,12 +222,29 @@ def labels_of(definition: Form) -> dict[str, str]:
 
 
 def queries_of(record: CrfRecord, definition: Form) -> list[Query]:
-    """The record's queries with the label of what they ask about, the unresolved first."""
-    labels = labels_of(definition)
+    """The record's queries with the label of what they ask about, the unresolved first.
+
+    What an edit check asks is said in the reader's language, whoever's save it was.
+    """
     queries = list(Query.objects.filter(record=record).prefetch_related("messages__written_by"))
+    if not queries:
+        return []
+    labels, questions = labels_of(definition), _questions_of(record, definition)
     for query in queries:
         query.label = labels.get(query.item_oid, str(definition.title))  # type: ignore[attr-defined]
+        opening = next(iter(query.messages.all()), None)
+        if opening is not None and query.check_oid in questions:
+            opening.text = questions[query.check_oid]
     return sorted(queries, key=lambda query: query.status == QueryStatus.CLOSED)
+
+
+def _questions_of(record: CrfRecord, definition: Form) -> dict[str, str]:
+    version = record.protocol_version_id
+    return {
+        check.oid: finding(table, check, version).message
+        for table in definition.tables
+        for check in checks_of(table, version)
+    }
 
 
 def page_of(record: CrfRecord, user: User) -> EntryPage | None:

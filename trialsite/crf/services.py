@@ -202,7 +202,13 @@ def _ask(
     findings = {check.oid: finding(type(row), check, version) for check in broken}
     if complete or standing:
         asked = findings if complete else {k: v for k, v in findings.items() if k in standing}
-        reconcile(record=record, findings=asked, standing=standing, row_id=row_key(row))
+        reconcile(
+            record=record,
+            findings=asked,
+            standing=standing,
+            row_id=row_key(row),
+            content_hash=content_hash(row),
+        )
     return {check.item: findings[check.oid].message for check in broken}
 
 

@@ -42,6 +42,8 @@ class Query(models.Model):
     item_oid = models.CharField(_("Item"), max_length=60, blank=True)
     #: The edit check that asks; empty where a person does.
     check_oid = models.CharField(_("Edit check"), max_length=60, blank=True)
+    #: SHA-256 of the row that the check asked about: settled data are not asked about again.
+    content_hash = models.CharField(max_length=64, blank=True)
     status = models.CharField(
         _("Status"), max_length=10, choices=QueryStatus, default=QueryStatus.OPEN
     )

@@ -30,10 +30,12 @@ def reconcile(
     findings: Mapping[str, Finding],
     standing: frozenset[str] | None = None,
     row_id: uuid.UUID | None = None,
+    content_hash: str = "",
 ) -> None:
     """Make the record's automatic queries match what the checks find now.
 
-    A broken check has one standing query; a check that holds again closes its own.
+    A broken check has one standing query; a check that holds again closes its own. What a
+    person has closed is not asked again about the same content (trust QS1).
     `standing` are the check OIDs with a standing query, where the caller knows them.
     """
     if standing is None:
@@ -43,7 +45,13 @@ def reconcile(
             .exclude(check_oid="")
             .values_list("check_oid", flat=True)
         )
-    for check_oid in findings.keys() - standing:
+    fresh = findings.keys() - standing
+    if fresh:
+        settled = Query.objects.filter(
+            record=record, row_id=row_id, check_oid__in=fresh, content_hash=content_hash
+        )
+        fresh = fresh - set(settled.values_list("check_oid", flat=True))
+    for check_oid in sorted(fresh):
         finding = findings[check_oid]
         query = Query.objects.create(
             site_id=record.site_id,
@@ -52,6 +60,7 @@ def reconcile(
             row_id=row_id,
             item_oid=finding.item_oid,
             check_oid=check_oid,
+            content_hash=content_hash,
         )
         _say(query, finding.message, by=None)
     resolved = standing - findings.keys()
