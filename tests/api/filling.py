@@ -62,12 +62,13 @@ def pages(draw: st.DrawFn, table: type[ItemData]) -> dict[str, str]:
     """A page's fields as a person might leave them."""
     texts: dict[str, str] = {}
     items = items_of(table)
-    for name in draw(st.lists(st.sampled_from(list(items)), unique=True, max_size=5)):
+    names = st.lists(st.sampled_from(list(items)), unique=True, max_size=5)
+    for name in draw(names):
         item = items[name]
         texts[name] = draw(typed(item))
         if draw(st.booleans()):
             texts[f"{name}.missing"] = draw(st.sampled_from(["", "ND", "UNK", "because", "NA"]))
-        if item.units and draw(st.booleans()):
+        if draw(st.booleans()) and item.units:
             texts[f"{name}.unit"] = draw(st.sampled_from([*item.units, "furlong"]))
         if draw(st.booleans()):
             texts[f"{name}.confirm"] = draw(st.text(max_size=600))

@@ -14,7 +14,7 @@ _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
 #: Arguments that name no row of a person's data.
 PLAIN = {"slug": "vs", "code": "001", "name": "subjects"}
 
-ENTRY = {"values": {}}
+ENTRY: dict[str, Any] = {"values": {}}
 _BODIES = {"void": {"reason": "x"}, "not-done": {"reason": "x"}}
 _TEXT = {"text": "x"}
 

@@ -11,7 +11,15 @@ import pytest
 from tests.api.conftest import ApiClient, fill
 from tests.api.filling import as_payload, texts_for
 from tests.api.operations import operations
-from tests.factories import as_person, given, make_record, make_subject, make_user, make_visit
+from tests.factories import (
+    as_person,
+    given,
+    make_record,
+    make_subject,
+    make_user,
+    make_visit,
+    sign_in,
+)
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.audit.models import Event
@@ -93,7 +101,8 @@ def test_a_foreign_id_answers_byte_for_byte_as_an_unknown_one(cast, operation):
 
 @pytest.mark.requirement("IA2")
 @pytest.mark.parametrize(
-    "operation", [each for each in OPERATIONS if each.values[0].method == "GET"]
+    "operation",
+    [pytest.param(each, id=str(each)) for each in operations() if each.method == "GET"],
 )
 def test_no_answer_holds_anything_of_another_site(cast, operation):
     canary = fill(form("F.VS"), cast.site, cast.nurse, comment="CANARY")
@@ -240,3 +249,26 @@ def test_an_error_speaks_the_persons_language(cast, nurse, record):
     )
     assert answer.json()["errors"] == {"systolic": ["“12o” is not a number."]}
     assert answer.json()["title"] == "The request could not be read"
+
+
+def test_a_write_from_another_page_is_refused(cast, record):
+    """The session cookie alone changes nothing: a token of our own pages is needed."""
+    client = sign_in(cast.nurse, enforce_csrf_checks=True)
+    answer = client.post(
+        "/api/v1/subjects/",
+        {"site": "001"},
+        content_type="application/json",
+        headers={"Idempotency-Key": "k"},
+    )
+    assert answer.status_code == 403
+    assert client.get(f"/api/v1/records/{record.pk}/").status_code == 200
+
+
+def test_options_say_nothing(nurse, record):
+    for path in ("subjects/", f"crf/vs/{record.pk}/", "queries/"):
+        assert nurse.client.options(f"/api/v1/{path}").status_code == 405
+
+
+def test_an_address_that_is_none_answers_like_an_id_that_is_none(nurse):
+    nothing, nobody = nurse.get("nonsense/"), nurse.get(f"subjects/{uuid.uuid4()}/")
+    assert nothing.content == nobody.content

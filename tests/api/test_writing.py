@@ -13,6 +13,8 @@ from django.db import connections
 from tests.api.conftest import ApiClient, fill
 from tests.api.filling import as_payload, texts_for
 from tests.factories import as_person, make_cast, make_protocol, make_record, make_subject
+from trialsite.access.capabilities import Role
+from trialsite.access.models import Membership
 from trialsite.audit.models import Event
 from trialsite.casebook.models import CrfRecord, LockState, RecordStatus, Subject
 from trialsite.crf.registry import form, forms
@@ -143,7 +145,7 @@ def test_rows_are_added_changed_and_voided_each_with_its_version(cast, nurse, ea
         assert (one["number"], two["number"]) == (1, 2)
         row = f"{path}{one['row']}/"
         assert nurse.get(row).headers["ETag"] == '"1"'
-        sparse = {"values": {}}
+        sparse: dict[str, dict[str, str]] = {"values": {}}
         assert nurse.put(row, sparse, version=7).status_code == 412
         assert nurse.put(row, sparse, version=1).headers["ETag"] == '"2"'
         assert nurse.post(f"{row}void/", {"reason": "twice"}, version=1).status_code == 412
@@ -200,6 +202,22 @@ def test_a_key_serves_one_request_of_one_person(cast, nurse, api, record):
     path = f"records/{record.pk}/void/"
     assert nurse.post(path, {"site": "001"}, key="k", version=0).status_code == 422
     assert api("second_nurse").post("subjects/", {"site": "001"}, key="k").status_code == 201
+
+
+@pytest.mark.requirement("IA5")
+def test_an_answer_is_not_repeated_to_who_has_lost_the_site_since(cast, nurse):
+    make_protocol(cast.site)
+    path, body = "subjects/", {"site": "001"}
+    assert nurse.post(path, body, key="k").status_code == 201
+    with as_person(cast.administrator):
+        Membership.objects.filter(user=cast.nurse).update(ended_on="2026-02-01")
+        Membership.objects.create(
+            user=cast.nurse,
+            site=cast.other_site,
+            role=Role.RESEARCH_NURSE,
+            valid_from="2026-01-01",
+        )
+    assert nurse.post(path, body, key="k").status_code == 404
 
 
 @pytest.mark.requirement("DI7")

@@ -38,7 +38,8 @@ def read(answer) -> list[dict[str, str]]:
 
 @pytest.fixture
 def manager(api) -> ApiClient:
-    return api("data_manager")
+    client: ApiClient = api("data_manager")
+    return client
 
 
 @pytest.mark.requirement("EX1", "EX3")
@@ -116,6 +117,7 @@ def test_an_export_is_an_act_in_the_trail(cast, manager):
     with as_person(cast.data_manager):
         event = Event.objects.get(act="exported")
     assert event.actor_id == cast.data_manager.pk
+    assert event.new is not None
     assert event.new["sha256"] == sha256
     assert (event.new["rows"], event.new["dataset"]) == (1, "vs")
 

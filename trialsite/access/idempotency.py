@@ -15,11 +15,11 @@ from typing import Any
 from django.db import connection
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from trialsite.access.models import IdempotentAnswer
+from trialsite.access.models import IdempotentAnswer, User
 
 HEADER = "Idempotency-Key"
 _KEPT_HEADERS = ("ETag", "Location")
@@ -43,6 +43,7 @@ class Claim:
     """This request is the one that does the work under its key."""
 
     user_id: int
+    sites: frozenset[int]
     key: str
     fingerprint: str
 
@@ -52,15 +53,18 @@ def claim(request: Request) -> Claim:
     key = request.headers.get(HEADER, "")
     if not (key.isascii() and key.isprintable() and 0 < len(key) <= 200):
         raise ValidationError({HEADER: [_("Send a key of your own, such as a random UUID.")]})
-    user_id = request.user.pk
-    assert user_id is not None
-    claimed = Claim(user_id, key, _fingerprint(request))
+    person = request.user
+    assert isinstance(person, User)
+    claimed = Claim(person.pk, person.access.sites(), key, _fingerprint(request))
     _wait_for_turn(claimed)
     kept = IdempotentAnswer.objects.filter(user_id=claimed.user_id, key=key).first()
     if kept is None:
         return claimed
     if kept.fingerprint != claimed.fingerprint:
         raise KeyReused(_("This Idempotency-Key was used for another request."))
+    if not claimed.sites.issuperset(kept.body["sites"]):
+        # What was said then may speak of a site that is closed to this person now (IA5).
+        raise NotFound
     raise Replayed(_answer(kept))
 
 
@@ -69,7 +73,11 @@ def keep(claimed: Claim, answer: Response) -> None:
     answer.render()
     headers = {name: answer[name] for name in _KEPT_HEADERS if name in answer}
     # The text, not its parsed form: jsonb would reorder the keys of the repeated answer.
-    body = {"text": answer.content.decode(), "headers": headers}
+    body = {
+        "text": answer.content.decode(),
+        "headers": headers,
+        "sites": sorted(claimed.sites),
+    }
     IdempotentAnswer.objects.create(
         user_id=claimed.user_id,
         key=claimed.key,

@@ -140,6 +140,8 @@ class Endpoint(GenericViewSet[Any]):
     parameters: ClassVar[frozenset[str]] = frozenset()
     parser_classes = (StrictJSON,)
     pagination_class = Pages
+    #: OPTIONS would describe serializers that the actions do not use; the schema describes.
+    metadata_class = None
     schema = EndpointSchema()
     request: StaffRequest  # type: ignore[assignment]
 

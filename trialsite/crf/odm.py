@@ -59,7 +59,8 @@ def document(version: ProtocolVersion, *, at: dt.datetime) -> bytes:
     _basic_definitions(study)
     _metadata(study, protocol, version)
     ET.indent(root)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text
 
 
 def _add(parent: ET.Element, name: str, **attributes: str) -> ET.Element:
@@ -234,7 +235,9 @@ def _type_of(item: Item) -> dict[str, str]:
 def _range_checks(definition: ET.Element, item: Item, version_id: int) -> None:
     """Soft, all of them: outside the usual range a query asks, nothing is refused."""
     usual = limits_of(item, version_id).usual
-    for comparator, bound in (("GE", usual and usual.low), ("LE", usual and usual.high)):
+    if usual is None:
+        return
+    for comparator, bound in (("GE", usual.low), ("LE", usual.high)):
         if bound is None:
             continue
         check = _add(definition, "RangeCheck", Comparator=comparator, SoftHard="Soft")

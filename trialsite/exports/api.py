@@ -68,7 +68,7 @@ class Datasets(Endpoint):
     def list(self, request: Request) -> Response:
         """Every dataset you may export, with its columns."""
         mine = [each for each in datasets().values() if self.request.user.can(each.needs)]
-        chosen = self.paginate_queryset(mine) or []  # type: ignore[arg-type]
+        chosen = self.paginate_queryset(mine) or []
         return self.get_paginated_response([said_dataset(each) for each in chosen])
 
 
