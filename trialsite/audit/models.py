@@ -7,6 +7,8 @@ table instead of one per model: `docs/adr/0001-one-audit-table.md`.
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.db import models
@@ -14,6 +16,13 @@ from django.utils.translation import gettext_lazy as _
 
 from trialsite.core.context import Channel
 from trialsite.core.guards import guarded
+
+
+class ExactDecoder(json.JSONDecoder):
+    """Numbers as they were stored: 36.80 stays 36.80."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options | {"parse_float": Decimal})
 
 
 class Operation(models.TextChoices):
@@ -49,8 +58,8 @@ class Event(models.Model):
     site_id = models.IntegerField(null=True)
     subject_id = models.UUIDField(null=True)
     record_id = models.UUIDField(null=True)
-    old = models.JSONField(null=True)
-    new = models.JSONField(null=True)
+    old = models.JSONField(null=True, decoder=ExactDecoder)
+    new = models.JSONField(null=True, decoder=ExactDecoder)
 
     class Meta:
         ordering: ClassVar[list[str]] = ["eid"]

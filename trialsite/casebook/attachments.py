@@ -146,7 +146,7 @@ def _expect_open(subject: Subject, record: CrfRecord | None) -> None:
 def _read(file: File[bytes]) -> bytes:
     """The content, never more of it than may be kept."""
     limit: int = settings.ATTACHMENT_MAX_BYTES
-    content = file.read(limit + 1)
+    content: bytes = file.read(limit + 1)
     if len(content) > limit:
         raise UnwelcomeFileError(
             _("This file is larger than %(limit)d MB.") % {"limit": limit // 1024**2}

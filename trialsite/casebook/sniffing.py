@@ -80,7 +80,8 @@ def _pdf(content: bytes) -> bytes | None:
 
 def _png(content: bytes) -> bytes | None:
     """The chunks beside the picture, if every chunk is whole and IEND is the last."""
-    at, readable, first = len(_PNG), [], True
+    at, first = len(_PNG), True
+    readable: list[bytes] = []
     while at + 12 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, at)
         end = at + 12 + length
