@@ -32,6 +32,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests import databases
 from tests.factories import PASSWORD, sign_in
+from tests.waiting import until
 from trialsite.access.models import User
 
 VAR = databases.ROOT / "var"
@@ -102,14 +103,15 @@ def serve(database: str, **environment: str) -> Stack:
 
 
 def _await(stack: Stack) -> None:
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and stack.process.poll() is None:
+    def answers() -> bool:
         with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             urllib.request.urlopen(f"{stack.url}/healthz/live", timeout=2).close()
-            return
-        time.sleep(0.1)
-    stack.kill()
-    raise RuntimeError(f"The server did not come up:\n{stack.log.read_text()[-4000:]}")
+            return True
+        return stack.process.poll() is not None
+
+    until(answers, within=PATIENCE, what="the server answers")
+    if stack.process.poll() is not None:
+        raise RuntimeError(f"The server did not come up:\n{stack.log.read_text()[-4000:]}")
 
 
 @contextlib.contextmanager
@@ -222,8 +224,12 @@ def totp(secret: str, *, at: float | None = None) -> str:
 
 def fresh_totp(secret: str) -> str:
     """A code not used before in this run: a code is good once, so this may wait for the next."""
-    while (secret, int(time.time() // _STEP)) in _used or time.time() % _STEP > _STEP - 2:
-        time.sleep(0.25)
+
+    def unused() -> bool:
+        at = time.time()
+        return (secret, int(at // _STEP)) not in _used and at % _STEP < _STEP - 2
+
+    until(unused, within=2 * _STEP, what="a step whose code is unused")
     _used.add((secret, int(time.time() // _STEP)))
     return totp(secret)
 

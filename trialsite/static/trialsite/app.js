@@ -51,7 +51,7 @@ document.addEventListener("change", (event) => {
 // Links marked `data-drawer` open beside the page; the address stays a page of its own.
 export async function openDrawer(href, opener) {
   openedBy = opener ?? document.activeElement;
-  await window.htmx.ajax("GET", href, { target: drawerBody, swap: "innerHTML", select: ".drawer-page, .page" });
+  await window.htmx.ajax("GET", href, { target: drawerBody, swap: "innerHTML", select: ".drawer-page, .leaf" });
   drawer.hidden = false;
   drawer.focus();
 }
