@@ -27,6 +27,12 @@ def test_planning_again_adds_nothing(cast, planners):
     assert Notice.objects.filter(kind="reminder", state=State.PLANNED).count() == 3
 
 
+def test_a_large_backlog_is_planned_in_parts(cast, planners, monkeypatch):
+    monkeypatch.setattr("trialsite.notify.planning.AT_ONCE", 3)
+    remind(cast.nurse, things=10)
+    assert plan_notices(NOON) == 10
+
+
 @pytest.mark.requirement("RM3")
 def test_three_beats_at_once_plan_everything_once(committed, planners):
     remind(make_cast().nurse, things=2000)

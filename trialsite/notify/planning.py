@@ -1,7 +1,7 @@
 """Planners: the apps above say what is due; each notice is planned once.
 
-Planning is one INSERT .. SELECT in the database, repeated without harm: the dedupe key
-decides, not the moment. Nothing is pushed at a notice later; its planner is asked again
+Planning is INSERT .. SELECT in the database, repeated without harm: the dedupe key decides,
+not the moment. Nothing is pushed at a notice later; its planner is asked again
 when it is claimed, so a death or a withdrawal needs to tell nobody.
 """
 
@@ -51,6 +51,9 @@ class Planner:
     render: Callable[[Notice, User], Mail]
 
 
+#: Rows for each transaction: a backlog of a million is worked off within statement limits.
+AT_ONCE = 50_000
+
 _planners: dict[str, Planner] = {}
 
 
@@ -75,7 +78,8 @@ def plan_notices(now: dt.datetime) -> int:
     planned = 0
     for planner in _planners.values():
         try:
-            planned += _plan(planner, now)
+            while written := _plan(planner, now):
+                planned += written
         except Exception:
             log.exception("planning %s failed", planner.kind)
     return planned
@@ -97,7 +101,9 @@ def _plan(planner: Planner, now: dt.datetime) -> int:
             "SELECT gen_random_uuid(), %s, object_id, site_id, recipient_id, due_at, due_at, "
             f"%s || ':' || dedupe_key FROM ({query}) "
             "AS due (object_id, site_id, recipient_id, due_at, dedupe_key) "
-            "ON CONFLICT (dedupe_key) DO NOTHING",
-            [planner.kind, planner.kind, *parameters],
+            f"WHERE NOT EXISTS (SELECT FROM {Notice._meta.db_table} AS known "
+            "WHERE known.dedupe_key = %s || ':' || due.dedupe_key) "
+            "LIMIT %s ON CONFLICT (dedupe_key) DO NOTHING",
+            [planner.kind, planner.kind, *parameters, planner.kind, AT_ONCE],
         )
         return int(cursor.rowcount)
