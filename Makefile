@@ -55,8 +55,8 @@ check: gates test ## what CI runs
 bench: ## speed of saving and of pages (reported, never asserted)
 	$(LAUNCHER) exec -- $(BIN)/python -m tests.benchmarks
 
-docs: ## write docs/validation/traceability.md
-	$(MANAGE) traceability
+docs: tools ## write docs/validation/traceability.md
+	$(BIN)/python -m tests.traceability
 
 faults: ## long campaigns of killed servers and full disks
 	@FAULTS=1 $(LAUNCHER) test tests/faults

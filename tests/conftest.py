@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 from django.db import connections
 from django.test import Client
-from hypothesis import HealthCheck, settings as hypothesis_settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 import trialsite.celery  # noqa: F401
 from tests import databases

@@ -10,9 +10,8 @@ import fcntl
 import hashlib
 import os
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -21,6 +20,7 @@ from django.db import connections
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from tests.waiting import until
 from trialsite.core.protection import close_database
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,7 +37,7 @@ def app_url(database: str) -> str:
     return f"{base}/{database}"
 
 
-def _administer(*statements: sql.Composable) -> None:
+def _administer(*statements: sql.SQL | sql.Composed) -> None:
     with psycopg.connect(owner_url("postgres"), autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement)
@@ -67,7 +67,8 @@ def sweep() -> None:
     """Drop what runs that were killed have left behind."""
     with psycopg.connect(owner_url("postgres"), autocommit=True) as connection:
         names = connection.execute(
-            "SELECT datname FROM pg_database WHERE datname ~ '^trialsite_[a-z0-9]+_[0-9]+(_[0-9]+)?$'"
+            "SELECT datname FROM pg_database "
+            "WHERE datname ~ '^trialsite_[a-z0-9]+_[0-9]+(_[0-9]+)?$'"
         ).fetchall()
     for (name,) in names:
         if not Path(f"/proc/{name.split('_')[2]}").exists() and Path("/proc/self").exists():
@@ -130,14 +131,14 @@ def clone(name: str) -> None:
 def drop(name: str) -> None:
     """Remove a database; an autovacuum worker, which nobody may end, is waited for."""
     statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-    for attempt in range(10):
-        try:
-            return _administer(statement)
-        except psycopg.errors.InsufficientPrivilege:
-            if attempt == 9:
-                raise
-            time.sleep(0.5)
-    return None
+
+    def dropped() -> bool:
+        with suppress(psycopg.errors.InsufficientPrivilege):
+            _administer(statement)
+            return True
+        return False
+
+    until(dropped, what=f"no process of the server left in {name}")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The requirement-to-test matrix: `python -m tests.traceability` writes docs/validation/traceability.md.
+"""The requirement-to-test matrix: `make docs` writes docs/validation/traceability.md.
 
 Requirements stand in docs/validation/requirements.csv; tests name theirs with
 `@pytest.mark.requirement("AT1")`. The tests are read, not run.
@@ -78,7 +78,13 @@ def matrix() -> str:
     for each in listed:
         if each["group"] != group:
             group = each["group"]
-            lines += ["", f"## {group}", "", "| id | requirement | priority | tests |", "|---|---|---|---|"]
+            lines += [
+                "",
+                f"## {group}",
+                "",
+                "| id | requirement | priority | tests |",
+                "|---|---|---|---|",
+            ]
         tests = "<br>".join(f"`{name}`" for name in sorted(set(proofs.get(each["id"], [])))) or "–"
         words = each["requirement"].replace("|", "\\|")
         lines.append(f"| {each['id']} | {words} | {each['priority']} | {tests} |")

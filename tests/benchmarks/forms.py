@@ -60,7 +60,7 @@ def saving() -> list[str]:
     """One save in its own transaction, three of thirty values changed."""
     cast = make_cast()
     nurse, record = cast.nurse, make_record(make_subject(cast.site), form_oid="F.TWIDE")
-    bare = _bare_model().objects.create(
+    bare = _bare_model()._default_manager.create(
         record_id=record.pk, site_id=record.site_id, subject_id=record.subject_id, time_zone="UTC"
     )
     context = context_of(nurse, Channel.UI)
@@ -87,7 +87,7 @@ def saving() -> list[str]:
         service_save(0)
     base = timings["bare Django save"]
     return [
-        "Saving a form of 30 items (rights, optimistic lock, audit trail, row-level security, checks)",
+        "Saving 30 items (rights, optimistic lock, audit trail, row-level security, checks)",
         base.line(),
         timings["save_crf"].line(base),
         f"  statements per save: {len(queries)} (BEGIN and COMMIT not counted)",

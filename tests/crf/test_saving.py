@@ -186,7 +186,7 @@ def test_locked_data_are_refused_by_the_database_itself(cast, level):
         save(record, cast.nurse, GOOD)
     with as_person(cast.data_manager):
         locked = {"record": record, "visit": visit, "subject": subject}[level]
-        type(locked).objects.filter(pk=locked.pk).update(lock_state=LockState.LOCKED)
+        type(locked)._default_manager.filter(pk=locked.pk).update(lock_state=LockState.LOCKED)
     with as_person(cast.nurse, reason="x"):
         with pytest.raises(DatabaseError, match="locked"), transaction.atomic():
             VitalSigns.objects.filter(pk=record.pk).update(systolic=1)

@@ -15,7 +15,7 @@ class EngineConfig(AppConfig):
 
         slots.fill(
             RECORD_ACTIONS,
-            lambda request, record: format_html(
+            lambda _request, record: format_html(
                 '<a class="btn" href="/?from={}">Test action</a>', record.pk
             ),
         )

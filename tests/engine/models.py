@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
@@ -75,7 +75,7 @@ class Episode(CrfData):
     started_on = item(PartialDateField("Started"), oid="I.TEPI.START")
 
 
-def _number(n: int) -> models.DecimalField:
+def _number(n: int) -> models.DecimalField[Any, Any]:
     column = models.DecimalField(f"Value {n}", max_digits=8, decimal_places=2)
     return item(column, oid=f"I.TWIDE.V{n:02d}", required=False, limits="SYSBP" if n < 10 else "")
 

@@ -61,7 +61,8 @@ def test_a_row_is_judged_and_asked_about_for_itself(cast, sheet):
         bad = put(sheet, cast.nurse, ROW | {"venous": "230"}, reason="late").row
         queries = Query.objects.filter(record=sheet)
         assert {(q.check_oid, q.row_id) for q in queries} == {
-            ("TREAD.VENOUS", bad.pk), ("I.TREAD.PV.RANGE", bad.pk),
+            ("TREAD.VENOUS", bad.pk),
+            ("I.TREAD.PV.RANGE", bad.pk),
         }
 
 
@@ -79,7 +80,9 @@ def test_many_records_of_one_form_per_subject(cast):
 def test_a_partial_date_stays_as_precise_as_it_was_given(cast):
     record = make_record(make_subject(cast.site), form_oid="F.TEPI")
     client = sign_in(cast.nurse)
-    client.post(f"/records/{record.pk}/", {"version": "0", "term": "Fever", "started_on": "2026-03"})
+    client.post(
+        f"/records/{record.pk}/", {"version": "0", "term": "Fever", "started_on": "2026-03"}
+    )
     with as_person(cast.nurse):
         assert str(Episode.objects.get(pk=record.pk).started_on) == "2026-03"
 
@@ -88,9 +91,7 @@ def test_a_domain_model_has_its_queries_and_trail_on_its_companion_record(cast):
     subject = make_subject(cast.site)
     record = make_record(subject, form_oid="F.TDEV")
     with as_person(cast.nurse):
-        device = Device.objects.create(
-            site=cast.site, subject=subject, record=record, serial="R-1"
-        )
+        device = Device.objects.create(site=cast.site, subject=subject, record=record, serial="R-1")
     with as_person(cast.monitor):
         raise_query(record=record, item_oid="", text="Which reactor?", by=cast.monitor)
         events = Event.objects.filter(record_id=record.pk, table_name="engine_device")

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,17 +15,15 @@ from typing import Any
 import psycopg
 import redis
 
+from tests.waiting import until
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
     """Poll a condition until it holds and return what it returned."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
-    return found
+    return until(condition, within=seconds, what=what)
 
 
 def alive(pid: int) -> bool:

@@ -149,7 +149,7 @@ class Subject(models.Model):
 
     @property
     def label(self) -> str:
-        """The number people use: the subject number once enrolled, before that the screening one."""
+        """The number people use: the subject number, before enrolment the screening number."""
         return self.number or self.screening_number
 
 

@@ -17,7 +17,7 @@ from trialsite.protocol import Protocol, load_text
 
 
 @lru_cache(maxsize=16)
-def _parsed(content_hash: str, content: str) -> Protocol:
+def _parsed(content: str) -> Protocol:
     return load_text(content)
 
 
@@ -25,7 +25,7 @@ def _parsed(content_hash: str, content: str) -> Protocol:
 def protocol_of(version_id: int) -> Protocol:
     """The protocol data of a version; a version's content never changes."""
     version = ProtocolVersion.objects.get(pk=version_id)
-    return _parsed(version.content_hash, version.content)
+    return _parsed(version.content)
 
 
 @transaction.atomic
@@ -43,9 +43,7 @@ def register_version(path: Path) -> ProtocolVersion:
     )
     if not made and version.content_hash != protocol.content_hash:
         raise DomainError(
-            _(
-                "Version %(version)s is already in use with another content. Give the amendment a new version."
-            )
+            _("Version %(version)s has another content already: an amendment is a new version.")
             % {"version": protocol.version}
         )
     return version

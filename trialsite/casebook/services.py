@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
@@ -22,8 +24,8 @@ from trialsite.casebook.models import (
 from trialsite.casebook.protocols import protocol_of, version_in_force
 from trialsite.core.clock import TrialNow
 from trialsite.core.context import because
-from trialsite.core.exceptions import DomainError, TransitionError
 from trialsite.core.date_ranges import closed
+from trialsite.core.exceptions import DomainError, TransitionError
 from trialsite.core.ids import with_check
 
 
@@ -51,15 +53,16 @@ def open_record(
     subject: Subject,
     form_oid: str,
     by: User,
-    visit_id: object = None,
+    visit_id: uuid.UUID | None = None,
     protocol_version: ProtocolVersion | None = None,
 ) -> CrfRecord:
     """One more record of a repeating form; its repeat key was never used before."""
     by.require(Capability.ENTER_DATA, site=subject.site_id)
     Subject.objects.select_for_update(no_key=True).get(pk=subject.pk)
-    taken = CrfRecord.objects.filter(
-        subject=subject, form_oid=form_oid, visit_id=visit_id
-    ).order_by("-repeat_key")
+    at_visit = Q(visit=None) if visit_id is None else Q(visit_id=visit_id)
+    taken = CrfRecord.objects.filter(at_visit, subject=subject, form_oid=form_oid).order_by(
+        "-repeat_key"
+    )
     last = taken.values_list("repeat_key", flat=True).first() or 0
     return CrfRecord.objects.create(
         site_id=subject.site_id,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
 from django.db import connection
-from psycopg.types.json import Jsonb
 
 
 def note_act(
@@ -20,6 +20,6 @@ def note_act(
     """Enter an act into the trail under the present context."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT trialsite.note_act(%s, %s, %s, %s, %s)",
-            [act, site_id, subject_id, record_id, Jsonb(details or {})],
+            "SELECT trialsite.note_act(%s, %s, %s, %s, %s::jsonb)",
+            [act, site_id, subject_id, record_id, json.dumps(details or {})],
         )

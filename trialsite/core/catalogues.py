@@ -10,6 +10,7 @@ import datetime as dt
 import io
 import tokenize
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from babel.messages import Catalog, mofile, pofile
@@ -71,10 +72,8 @@ def _as_python(source: str) -> str:
     calls = []
     readline = io.StringIO(source.replace("\n", " ")).readline
     tokens: list[tokenize.TokenInfo] = []
-    try:
+    with suppress(tokenize.TokenError, IndentationError):
         tokens.extend(tokenize.generate_tokens(readline))
-    except (tokenize.TokenError, IndentationError):
-        pass
     for position, token in enumerate(tokens):
         if token.type == tokenize.NAME and token.string in KEYWORDS and token.string != "_":
             call, depth = [token.string], 0
@@ -130,7 +129,7 @@ def update(language: str) -> int:
         before = old.get(message, context)
         string = before.string if before else ""
         open_ones += not string
-        fresh.add(message, string, locations=[(place, None)], context=context)
+        fresh.add(message, string, locations=[(place, 0)], context=context)
     path = path_of(language)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as handle:

@@ -9,7 +9,7 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def check_character(text: str) -> str:
-    """The ISO 7064 MOD 37,36 check character of `text`; characters outside 0-9A-Z are passed over."""
+    """The ISO 7064 MOD 37,36 check character; characters outside 0-9A-Z are passed over."""
     product = 36
     for character in _characters(text):
         product = (product + ALPHABET.index(character)) % 36 or 36

@@ -68,7 +68,7 @@ class PartialDateField(models.CharField[Any, Any]):
         kwargs.setdefault("max_length", 10)
         super().__init__(*args, **kwargs)
 
-    def from_db_value(self, value: str | None, *args: object) -> PartialDate | None:
+    def from_db_value(self, value: str | None, *_args: object) -> PartialDate | None:
         return PartialDate.parse(value) if value else None
 
     def to_python(self, value: Any) -> PartialDate | None:

@@ -14,4 +14,4 @@ def neutralise(text: str) -> str:
 
 def restore(text: str) -> str:
     """Undo `neutralise`."""
-    return text[1:] if text.startswith("'") else text
+    return text.removeprefix("'")

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 class WallTimeField(models.Field[Any, Any]):
     """A naive `datetime` to the minute or second, as read from the clock at the site."""
 
-    def db_type(self, connection: Any) -> str:
+    def db_type(self, connection: Any) -> str:  # noqa: ARG002  (Django's signature)
         return "timestamp"
 
     def to_python(self, value: Any) -> dt.datetime | None:

@@ -193,12 +193,12 @@ def item(column: F, *, oid: str, **metadata: Any) -> F:
 
 def reported() -> models.CharField[Any, Any]:
     """The companion column `<item>_reported`: the text exactly as the source prints it."""
-    return models.CharField(max_length=40, null=True, blank=True)  # noqa: DJ001
+    return models.CharField(max_length=40, null=True, blank=True)
 
 
 def reported_unit() -> models.CharField[Any, Any]:
     """The companion column `<item>_unit`: the unit the source printed."""
-    return models.CharField(max_length=20, null=True, blank=True)  # noqa: DJ001
+    return models.CharField(max_length=20, null=True, blank=True)
 
 
 def items_of(model: type[models.Model]) -> dict[str, Item]:
@@ -206,9 +206,9 @@ def items_of(model: type[models.Model]) -> dict[str, Item]:
     found: dict[str, Item] | None = model.__dict__.get("_items")
     if found is None:
         found = {
-            column.name: replace(column.item, field=column)
+            column.name: replace(metadata, field=column)
             for column in model._meta.concrete_fields
-            if isinstance(getattr(column, "item", None), Item)
+            if isinstance(metadata := getattr(column, "item", None), Item)
         }
         model._items = found  # type: ignore[attr-defined]
     return found

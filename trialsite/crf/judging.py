@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from trialsite.casebook.models import CrfRecord
 from trialsite.crf.items import items_of
 from trialsite.crf.limits import limits_of, text_of
-from trialsite.crf.models import CrfRow, EditCheck, ItemData
+from trialsite.crf.models import CrfRow, EditCheck, ItemData, stored
 from trialsite.review.models import Query, QueryStatus
 from trialsite.review.services import Finding
 
@@ -128,7 +128,7 @@ def incomplete(row: ItemData) -> list[str]:
 def rows_of(record: CrfRecord, tables: list[type[ItemData]]) -> Iterator[ItemData]:
     """Every standing row of a record."""
     for table in tables:
-        rows = table.objects.filter(record=record)
+        rows = stored(table).filter(record=record)
         yield from rows.filter(voided_at=None) if issubclass(table, CrfRow) else rows
 
 

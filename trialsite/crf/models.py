@@ -59,6 +59,11 @@ class ItemData(models.Model):
         abstract = True
 
 
+def stored(table: type[ItemData]) -> Any:
+    """The stored rows of a table, for conditions on columns that only the concrete table has."""
+    return table._default_manager.all()
+
+
 class CrfData(ItemData):
     """Base of every form with one row per record (ODM FormData with one ItemGroup)."""
 

@@ -19,7 +19,7 @@ from trialsite.crf.entry import text_of, texts_of
 from trialsite.crf.items import Item, MissingReason, items_of
 from trialsite.crf.judging import checks_of, finding
 from trialsite.crf.limits import limits_of
-from trialsite.crf.models import CrfRow, Draft, ItemData
+from trialsite.crf.models import CrfRow, Draft, ItemData, stored
 from trialsite.crf.registry import Form, form
 from trialsite.crf.skeleton import RECORD, skeleton_of, values_of
 from trialsite.review.models import Query, QueryStatus
@@ -174,18 +174,19 @@ def previous_row(record: CrfRecord, table: type[ItemData]) -> ItemData | None:
     """The same form at the subject's visit before this one, else the last one entered."""
     if issubclass(table, CrfRow):
         return None
-    rows: Any = (
-        table.objects.filter(
+    rows = (
+        stored(table)
+        .filter(
             subject_id=record.subject_id,
             record__voided_at=None,
             record__status__in=(RecordStatus.COMPLETE, RecordStatus.IN_PROGRESS),
         )
         .exclude(record_id=record.pk)
-        .order_by(F("record__visit__visit_number").desc(nulls_last=True), "-record__repeat_key")
     )
     if record.visit and record.visit.visit_number is not None:
         rows = rows.filter(record__visit__visit_number__lt=record.visit.visit_number)
-    found: ItemData | None = rows.first()
+    latest = F("record__visit__visit_number").desc(nulls_last=True)
+    found: ItemData | None = rows.order_by(latest, "-record__repeat_key").first()
     return found
 
 
@@ -293,7 +294,7 @@ def next_record(record: CrfRecord) -> CrfRecord | None:
     """The next form of the same visit that still waits."""
     waiting = CrfRecord.objects.standing().filter(
         subject_id=record.subject_id,
-        visit_id=record.visit_id,
+        visit=record.visit,
         status__in=(RecordStatus.NOT_STARTED, RecordStatus.IN_PROGRESS),
     )
     return waiting.exclude(pk=record.pk).order_by("form_oid", "repeat_key").first()

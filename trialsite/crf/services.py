@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.db import DatabaseError, transaction
 from django.utils.translation import gettext as _
@@ -25,7 +24,15 @@ from trialsite.core.exceptions import DomainError, StaleError, TransitionError
 from trialsite.crf import writing
 from trialsite.crf.entry import Entry, texts_of
 from trialsite.crf.items import items_of
-from trialsite.crf.judging import Judgement, finding, incomplete, judge, row_key, unconfirmed
+from trialsite.crf.judging import (
+    Judgement,
+    finding,
+    incomplete,
+    judge,
+    row_key,
+    rows_of,
+    unconfirmed,
+)
 from trialsite.crf.models import CrfData, CrfRow, Draft, ItemData
 from trialsite.crf.registry import Form, form
 from trialsite.crf.violations import refusal_of
@@ -331,11 +338,7 @@ def discard_draft(*, record: CrfRecord, by: User, part: str = "") -> None:
 def judge_record(record: CrfRecord, definition: Form) -> int:
     """Judge every row of a completed record again, as the nightly batch does; rows judged."""
     judged = 0
-    for table in definition.tables:
-        rows: Any = table.objects.filter(record=record)
-        if issubclass(table, CrfRow):
-            rows = rows.filter(voided_at=None)
-        for row in rows:
-            _ask(record, row, judge(row, record.protocol_version_id), complete=True)
-            judged += 1
+    for row in rows_of(record, definition.tables):
+        _ask(record, row, judge(row, record.protocol_version_id), complete=True)
+        judged += 1
     return judged

@@ -17,7 +17,7 @@ from trialsite.crf.services import judge_record
 BATCH = 200
 
 
-@shared_task
+@shared_task  # type: ignore[untyped-decorator]  # Celery ships no types
 def judge_all_records(after: str = "") -> int:
     """Judge a batch of records and ring for the next; the number judged in this batch."""
     with acting(system_context("edit checks", Channel.TASK)):

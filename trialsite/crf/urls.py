@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trialsite.crf import views
+from trialsite.crf import trail_urls, views
 
 app_name = "crf"
 
@@ -18,4 +18,5 @@ urlpatterns = [
     path("records/<uuid:pk>/rows/<str:group>/<uuid:row_id>/void/", views.row_void, name="row_void"),
     path("queries/<uuid:pk>/", views.query, name="query"),
     path("subjects/<uuid:pk>/forms/<slug:slug>/", views.open_new, name="open"),
+    *trail_urls.urlpatterns,
 ]

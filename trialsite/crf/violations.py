@@ -59,10 +59,10 @@ def _errors_of(table: type[ItemData], name: str) -> dict[str, list[str]]:
 def names_in(node: Any) -> set[str]:
     """The columns a condition speaks of."""
     if isinstance(node, F):
-        return {node.name}
+        return {str(vars(node)["name"])}
     if isinstance(node, Q):
         return set().union(*map(names_in, node.children))
     if isinstance(node, tuple):
         return {node[0].split("__")[0]} | names_in(node[1])
-    sources = getattr(node, "get_source_expressions", list)()
-    return set().union(*map(names_in, sources)) if sources else set()
+    sources: list[Any] = getattr(node, "get_source_expressions", list)()
+    return set().union(*map(names_in, sources))

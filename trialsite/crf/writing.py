@@ -35,7 +35,7 @@ def update(row: ItemData, changed: Iterable[str], version_id: int) -> Judgement:
 
 
 def _columns(row: ItemData, names: Iterable[str]) -> tuple[list[str], list[Any]]:
-    fields = [row._meta.get_field(name) for name in names]
+    fields: list[Any] = [row._meta.get_field(name) for name in names]
     return (
         [field.column for field in fields],
         [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields],

@@ -98,4 +98,4 @@ def make_people(sites: dict[str, Site], *, since: dt.date) -> dict[str, User]:
 
 def exists() -> bool:
     """Whether the demonstration has been made in this database."""
-    return Authenticator.objects.filter(user__email=PEOPLE[0].email).exists()
+    return bool(Authenticator.objects.filter(user__email=PEOPLE[0].email).exists())

@@ -238,7 +238,8 @@ STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [
     BASE_DIR / "trialsite/static",
-    ("vendor/tabler", NODE_MODULES / "@tabler/core/dist"),
+    # Not all of dist: its libs name source maps that the package does not ship.
+    *((f"vendor/tabler/{part}", NODE_MODULES / "@tabler/core/dist" / part) for part in ("css", "js")),
     ("vendor/inter", NODE_MODULES / "@fontsource-variable/inter/files"),
 ]
 STORAGES = {

@@ -11,7 +11,7 @@ from trialsite.core import catalogues
 
 class Command(BaseCommand):
     help = __doc__
-    requires_system_checks: list[str] = []
+    requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
         for language in catalogues.languages():

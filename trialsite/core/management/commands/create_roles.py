@@ -22,7 +22,7 @@ LOGINS = {
 
 class Command(BaseCommand):
     help = __doc__
-    requires_system_checks: list[str] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--print-sql", action="store_true", help="Print, do not run.")
