@@ -26,7 +26,7 @@ def records_of(user: User) -> QuerySet[CrfRecord]:
     return (
         CrfRecord.objects.visible_to(user)
         .annotate(updated_at=Subquery(last))
-        .select_related("site", "subject", "visit")
+        .select_related("subject__site", "visit")
         .order_by("site__code", "subject__screening_number", "form_oid", "repeat_key", "pk")
     )
 

@@ -145,9 +145,11 @@ def _csv_cell(column: Column) -> sql.Composable:
 
 
 def _json_cell(column: Column) -> sql.Composable:
-    """A decimal is text: JSON numbers become floats in most readers."""
+    """A decimal is text, and so is a document that may hold some: most readers make floats
+    of JSON numbers."""
     value = _plain(column)
-    return sql.SQL("{}::text").format(value) if column.kind is Kind.FLOAT else value
+    exact = column.kind in {Kind.FLOAT, Kind.JSON}
+    return sql.SQL("{}::text").format(value) if exact else value
 
 
 _CELLS = {Format.CSV: _csv_cell, Format.NDJSON: _json_cell}
