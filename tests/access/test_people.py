@@ -448,6 +448,16 @@ def test_the_service_refuses_a_site_that_the_form_would_refuse(as_administrator)
         services.add_site(by=as_administrator, code="1", name="x", time_zone="UTC")
 
 
+def test_a_role_is_study_wide_only_when_somebody_says_so(cast):
+    client = sign_in(cast.administrator)
+    path = reverse("access:grant", args=[cast.monitor.pk])
+    fields = {"role": Role.AUDITOR, "valid_from": _today().isoformat()}
+    for unclear in ({}, {"site": cast.site.pk, "study_wide": "on"}):
+        assert client.post(path, fields | unclear).status_code == 200
+    assert client.post(path, fields | {"study_wide": "on"}).status_code == 302
+    assert cast.monitor.memberships.get(role=Role.AUDITOR).site is None
+
+
 def test_an_impossible_grant_is_explained_on_the_form(cast):
     client = sign_in(cast.administrator)
     answer = client.post(

@@ -104,7 +104,9 @@ class GrantForm(forms.Form):
         label=_("Site"),
         queryset=Site.objects.filter(active=True),
         required=False,
-        empty_label=_("All sites of the study"),
+    )
+    study_wide = forms.BooleanField(
+        label=_("At every site of the study, later ones too"), required=False
     )
     valid_from = DateField(label=_("From"), initial=utc_today)
     valid_until = DateField(
@@ -113,6 +115,8 @@ class GrantForm(forms.Form):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
+        if cleaned.pop("study_wide", False) == bool(cleaned.get("site")):
+            self.add_error("site", _("Choose one site, or every site of the study."))
         first, last = cleaned.get("valid_from"), cleaned.get("valid_until")
         if first and last and last < first:
             self.add_error("valid_until", _("The last day is before the first."))
@@ -129,7 +133,7 @@ class InviteForm(GrantForm):
         label=_("E-mail"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
     )
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
-    field_order = ("full_name", "email", "language", "role", "site", "valid_from", "valid_until")
+    field_order = ("full_name", "email", "language", "role", "site", "study_wide", "valid_from")
 
 
 class TrainingForm(forms.Form):

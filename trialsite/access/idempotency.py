@@ -62,6 +62,7 @@ def claim(request: Request) -> Claim:
         return claimed
     if kept.fingerprint != claimed.fingerprint:
         raise KeyReused(_("This Idempotency-Key was used for another request."))
+    assert kept.body is not None
     if not claimed.sites.issuperset(kept.body["sites"]):
         # What was said then may speak of a site that is closed to this person now (IA5).
         raise NotFound
