@@ -29,9 +29,9 @@ class Study:
 
 
 @pytest.fixture(scope="module")
-def study(django_db_setup: None, django_db_blocker, worker: str) -> Iterator[Study]:
+def study(django_db_setup: None, django_db_blocker) -> Iterator[Study]:
     """One committed study for a module; its tests leave it consistent, not as it was."""
-    name = f"trialsite_test_{worker}_audit"
+    name = f"{databases.of_this_process('test')}_audit"
     with django_db_blocker.unblock():
         databases.clone(name)
         with databases.using(name):
