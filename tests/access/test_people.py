@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 
 import pytest
 import time_machine
-from django.core import mail
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, connection, transaction
-from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
-from tests.access.browser import acts, holds_session, is_signed_in, link_in_mail, type_password
-from tests.factories import Cast, given, make_site, make_user, sign_in
+from tests.access.browser import acts
+from tests.access.test_invitations import invite
+from tests.factories import given, make_site, make_user, sign_in
 from trialsite.access import services
 from trialsite.access.capabilities import Role
 from trialsite.access.context import context_of
-from trialsite.access.models import Invitation, Membership, Site, Training, User
+from trialsite.access.models import Membership, Site, Training, User
 from trialsite.audit.models import Event
 from trialsite.core.context import Channel, acting
 from trialsite.core.exceptions import DomainError, NotPermittedError, TransitionError
 
 TODAY = dt.date(2026, 11, 22)
-NEW = "a pass phrase of my own"
 
 
 def _today() -> dt.date:
@@ -37,108 +33,6 @@ def as_administrator(cast):
     """The administrator's context, as a page would set it."""
     with acting(context_of(cast.administrator, Channel.UI)):
         yield cast.administrator
-
-
-def _invitation_fields(site: Site | None, **more: object) -> dict[str, object]:
-    fields = {
-        "full_name": "Nadia New",
-        "email": "nadia@example.org",
-        "language": "en",
-        "role": Role.RESEARCH_NURSE,
-        "site": site.pk if site else "",
-        "valid_from": _today().isoformat(),
-    }
-    return fields | more
-
-
-def _invite(cast: Cast, **more: object) -> tuple[Client, str]:
-    client = sign_in(cast.administrator)
-    page = client.post("/people/invite/", _invitation_fields(cast.site, **more)).content.decode()
-    found = re.search(r'value="(http[^"]+/account/invitation/[^"]+)"', page)
-    return client, found.group(1) if found else page
-
-
-def _path(link: str) -> str:
-    return link.partition("://")[2].partition("/")[2].join(["/", ""])
-
-
-@pytest.mark.requirement("SA1", "SA7")
-def test_an_invitation_leads_to_a_password_then_to_enrolment_and_to_nothing_else(cast):
-    _client, link = _invite(cast)
-    assert mail.outbox[0].to == ["nadia@example.org"]
-    assert link_in_mail() == _path(link)
-    newcomer = Client()
-    page = newcomer.get(_path(link))
-    assert "Nadia New" in page.content.decode()
-    answer = newcomer.post(_path(link), {"password1": NEW, "password2": NEW})
-    assert answer["Location"] == reverse("mfa_activate_totp")
-    assert newcomer.get(reverse("mfa_activate_totp")).status_code == 200
-    assert not is_signed_in(newcomer)
-    assert newcomer.get("/account/profile/")["Location"] == reverse("mfa_activate_totp")
-    taken = acts("invitation_taken")
-    assert [event.actor_id for event in taken] == [User.objects.get(email="nadia@example.org").pk]
-
-
-@pytest.mark.requirement("SA7")
-def test_no_administrator_ever_types_or_sees_somebodys_password(cast):
-    client, _link = _invite(cast)
-    user = User.objects.get(email="nadia@example.org")
-    assert not user.has_usable_password()
-    for name in ("invite", "person", "invite_again", "grant"):
-        arguments = [] if name == "invite" else [user.pk]
-        page = client.get(reverse(f"access:{name}", args=arguments)).content.decode()
-        assert 'type="password"' not in page
-
-
-def test_an_invitation_is_taken_once(cast):
-    _client, link = _invite(cast)
-    Client().post(_path(link), {"password1": NEW, "password2": NEW})
-    second = Client()
-    assert "closed" in second.get(_path(link)).content.decode()
-    second.post(_path(link), {"password1": NEW + "2", "password2": NEW + "2"})
-    assert not holds_session(second)
-    assert User.objects.get(email="nadia@example.org").check_password(NEW)
-
-
-def test_an_invitation_expires_after_seven_days(cast):
-    _client, link = _invite(cast)
-    with time_machine.travel(timezone.now() + dt.timedelta(days=7, seconds=1), tick=False):
-        assert "closed" in Client().get(_path(link)).content.decode()
-
-
-def test_a_newer_invitation_closes_the_older(cast):
-    client, link = _invite(cast)
-    user = User.objects.get(email="nadia@example.org")
-    client.post(reverse("access:invite_again", args=[user.pk]), {"reason": "mail was lost"})
-    assert "closed" in Client().get(_path(link)).content.decode()
-
-
-def test_an_altered_invitation_is_closed(cast):
-    _client, link = _invite(cast)
-    path = _path(link)
-    for altered in (path[:-2] + "x/", path.replace(":", "", 1), "/account/invitation/x/"):
-        assert "closed" in Client().get(altered).content.decode()
-
-
-def test_the_link_rests_as_a_hash_only(cast):
-    _client, link = _invite(cast)
-    token = _path(link).split("/")[-2].partition(":")[0]
-    stored = Invitation.objects.get(user__email="nadia@example.org")
-    assert token not in stored.token_hash
-    events = given(lambda: str(list(Event.objects.values_list("new", "old"))))()
-    assert token not in events
-    assert stored.token_hash not in events
-
-
-def test_a_new_invitation_forgets_password_and_factors_and_ends_sessions(cast):
-    theirs = sign_in(cast.nurse)
-    client = sign_in(cast.administrator)
-    client.post(reverse("access:invite_again", args=[cast.nurse.pk]), {"reason": "lost phone"})
-    assert not is_signed_in(theirs)
-    nurse = User.objects.get(pk=cast.nurse.pk)
-    assert not nurse.has_second_factor
-    assert not nurse.has_usable_password()
-    assert type_password(Client(), nurse.email).status_code == 200
 
 
 @pytest.mark.requirement("ES4")
@@ -414,7 +308,7 @@ def test_the_administrator_sees_no_casebook(cast):
 
 def test_the_list_of_people_is_filtered_by_site_role_and_state(cast):
     client = sign_in(cast.administrator)
-    _invite(cast)
+    invite(cast)
 
     def names(**query: str | int) -> str:
         page = client.get("/people/", query)
