@@ -14,7 +14,6 @@ import hmac
 import os
 import re
 import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests import databases
 from tests.factories import PASSWORD, sign_in
+from tests.ports import free_port
 from tests.waiting import until
 from trialsite.access.models import User
 
@@ -60,13 +60,6 @@ class Stack:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(10)
         self.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def serve(database: str, **environment: str) -> Stack:

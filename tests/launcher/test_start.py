@@ -13,12 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.launcher.launching import CHECKOUT, Launcher, alive
-
-
-def _free_port() -> str:
-    with socket.socket() as candidate:
-        candidate.bind(("127.0.0.1", 0))
-        return str(candidate.getsockname()[1])
+from tests.ports import free_port
 
 
 def test_a_taken_port_is_named_before_anything_is_started(untouched: Launcher) -> None:
@@ -36,7 +31,7 @@ def test_a_taken_port_is_named_before_anything_is_started(untouched: Launcher) -
 
 
 def test_an_empty_study_asks_for_its_administrator_first(untouched: Launcher) -> None:
-    untouched.settings |= {"DEMO": "0", "PORT": _free_port()}
+    untouched.settings |= {"DEMO": "0", "PORT": str(free_port())}
     done = untouched.call("run")
     assert done.returncode == 1
     assert "ADMIN_EMAIL=" in done.stderr
@@ -76,7 +71,7 @@ def _python_without(module: str, directory: Path) -> Path:
 
 
 def test_a_database_address_that_nothing_answers_is_named(launcher: Launcher) -> None:
-    port = _free_port()
+    port = str(free_port())
     launcher.settings["DATABASE_URL"] = f"postgresql://trialsite_app:x@127.0.0.1:{port}/trialsite"
     done = launcher.call("services")
     assert done.returncode == 1
@@ -107,7 +102,7 @@ def test_interrupting_a_command_ends_it_and_its_servers(launcher: Launcher) -> N
 
 @pytest.mark.requirement("AV1")
 def test_the_whole_product_starts_heals_itself_and_stops_clean(launcher: Launcher) -> None:
-    port = _free_port()
+    port = str(free_port())
     launcher.settings |= {"PORT": port, "DEMO": "0"}
     launcher.settings |= {"ADMIN_NAME": "Li Na", "ADMIN_EMAIL": "li.na@example.org"}
     launcher.start("run", ready="Logs: ")

@@ -108,9 +108,12 @@ def _write(row: ItemData, changed: frozenset[str], version_id: int, *, made: boo
 def _lock_with_row(
     record: CrfRecord, crf: type[CrfData], *, by: User
 ) -> tuple[CrfRecord, CrfData | None]:
-    """The locked record and its row, in one statement once there is a row."""
+    """The locked record and its row, in one statement once there is a row.
+
+    Both are locked: a writer who has waited is given the new version of locked rows only.
+    """
     if record.version:
-        locked = crf.objects.select_for_update(no_key=True, of=("record",))
+        locked = crf.objects.select_for_update(no_key=True, of=("self", "record"))
         for row in locked.select_related("record__site").filter(pk=record.pk):
             return _enterable(row.record, by=by), row
     return lock_record(record, by=by), crf.objects.filter(pk=record.pk).first()

@@ -239,7 +239,7 @@ STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [
     BASE_DIR / "trialsite/static",
     # Not all of dist: its libs name source maps that the package does not ship.
-    *((f"vendor/tabler/{part}", NODE_MODULES / "@tabler/core/dist" / part) for part in ("css", "js")),
+    *((f"vendor/tabler/{part}", NODE_MODULES / "@tabler/core/dist" / part) for part in ("css", "img")),
     ("vendor/inter", NODE_MODULES / "@fontsource-variable/inter/files"),
 ]
 STORAGES = {
