@@ -9,7 +9,7 @@ class EngineConfig(AppConfig):
     label = "engine"
 
     def ready(self) -> None:
-        from tests.engine import guards, models  # noqa: F401
+        from tests.engine import guards, models, upper  # noqa: F401
         from trialsite.core import slots
         from trialsite.crf.registry import RECORD_ACTIONS
 

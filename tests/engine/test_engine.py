@@ -119,3 +119,22 @@ def test_the_pages_of_a_repeating_group_work_by_themselves(cast, sheet):
 
 def test_an_app_above_fills_a_slot_of_the_page(cast, sheet):
     assert "Test action" in sign_in(cast.nurse).get(f"/records/{sheet.pk}/").content.decode()
+
+
+def test_an_apps_planner_and_dataset_are_used_without_a_change_below(cast):
+    from datetime import UTC, datetime
+
+    from trialsite.notify.models import Notice
+    from trialsite.notify.planning import plan_notices
+
+    subject = make_subject(cast.site)
+    record = make_record(subject, form_oid="F.TDEV")
+    with as_person(cast.nurse):
+        Device.objects.create(site=cast.site, subject=subject, record=record, serial="R-77")
+    now = datetime(2026, 3, 5, tzinfo=UTC)
+    assert plan_notices(now) == 2
+    assert plan_notices(now) == 0
+    recipients = set(Notice.objects.values_list("recipient__full_name", flat=True))
+    assert recipients == {cast.nurse.full_name, cast.second_nurse.full_name}
+    answer = sign_in(cast.data_manager).get("/api/v1/datasets/test_devices/?format=csv")
+    assert b"R-77" in b"".join(answer.streaming_content)

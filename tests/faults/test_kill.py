@@ -109,10 +109,11 @@ def _ready(product: Launcher) -> bool:
 
 def _lost(product: Launcher, saver: Saver) -> list[tuple[int, int]]:
     """Acknowledged saves whose event the trail does not hold."""
-    url = product.database().info
+    with product.database() as server:
+        host, port = server.info.host, server.info.port
     with psycopg.connect(
-        host=url.host,
-        port=url.port,
+        host=host,
+        port=port,
         user="postgres",
         password=product.secret("postgres_password"),
         dbname="trialsite",

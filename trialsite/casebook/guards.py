@@ -134,7 +134,8 @@ def casebook() -> Iterable[Protection]:
         RECORDS,
         f"{RECORDS}_same_subject",
         f"FOREIGN KEY (site_id, subject_id, visit_id) "
-        f"REFERENCES public.{VISITS} (site_id, subject_id, id) ON UPDATE CASCADE",
+        f"REFERENCES public.{VISITS} (site_id, subject_id, id) ON UPDATE CASCADE "
+        "DEFERRABLE INITIALLY DEFERRED",
     )
     yield same_site(ATTACHMENTS)
     # Put off to the end: at a transfer the subject and the record both carry it along.

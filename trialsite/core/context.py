@@ -82,13 +82,15 @@ def _current(using: str) -> dict[str, str]:
 
 @contextmanager
 def because(reason: str, *, using: str = "default") -> Iterator[None]:
-    """Give the reason that the audit trail keeps for the changes made inside."""
+    """Give the reason that the audit trail keeps for the changes made inside.
+
+    An exception takes the changes back, and the reason with them.
+    """
     if not connections[using].in_atomic_block:
         raise MissingContextError("A reason needs a context: use acting() first.")
-    with connections[using].cursor() as cursor:
-        cursor.execute("SELECT current_setting('trialsite.reason', true)")
-        before = cursor.fetchone()[0] or ""
-    _set({"trialsite.reason": reason}, using)
-    yield
-    if not connections[using].needs_rollback:
-        _set({"trialsite.reason": before}, using)
+    with transaction.atomic(using=using):
+        before = _current(using)["trialsite.reason"]
+        _set({"trialsite.reason": reason}, using)
+        yield
+        if not connections[using].needs_rollback:
+            _set({"trialsite.reason": before}, using)

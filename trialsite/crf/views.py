@@ -196,6 +196,7 @@ def _render(
         "form": definition,
         "page": page,
         "may_enter": may_enter and not found.is_closed,
+        "may_read_trail": request.user.can(Capability.VIEW_TRAIL, site=found.site_id),
         "may_ask": request.user.can(Capability.RAISE_QUERY, site=found.site_id),
         "may_answer": request.user.can(Capability.ANSWER_QUERY, site=found.site_id),
         "may_close": request.user.can(Capability.CLOSE_QUERY, site=found.site_id),

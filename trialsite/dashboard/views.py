@@ -21,6 +21,7 @@ from trialsite.casebook.models import Subject, SubjectStatus
 from trialsite.core.checks import unsafe_settings
 from trialsite.core.exceptions import DomainError
 from trialsite.core.protection import drift
+from trialsite.crf.registry import forms
 from trialsite.dashboard.casebook import casebook_of, time_line
 from trialsite.dashboard.shell import own_sites, shell_of
 from trialsite.dashboard.subjects import (
@@ -106,7 +107,15 @@ def subject(request: StaffRequest, subject_id: uuid.UUID) -> HttpResponse:
     """One subject's casebook."""
     mine = Subject.objects.visible_to(request.user).select_related("site", "protocol_version")
     found = casebook_of(get_object_or_404(mine, pk=subject_id), now=shell_of(request).now)
-    context = {"book": found, "subject": found.subject, "line": time_line(found)}
+    site = found.subject.site
+    may_enter = request.user.can(Capability.ENTER_DATA, site=site)
+    context = {
+        "book": found,
+        "subject": found.subject,
+        "line": time_line(found),
+        "startable": [form for form in forms().values() if form.repeating] if may_enter else [],
+        "may_read_trail": request.user.can(Capability.VIEW_TRAIL, site=site),
+    }
     return render(request, "dashboard/subject.html", context)
 
 

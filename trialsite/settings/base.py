@@ -296,6 +296,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "deliver-notices": {
         "task": "trialsite.notify.tasks.deliver", "schedule": 60, "options": {"expires": 55},
     },
+    "verify-trail": {"task": "trialsite.casebook.tasks.verify_trail", "schedule": 3600},
     "edit-checks": {"task": "trialsite.crf.tasks.judge_all_records", "schedule": 24 * 3600},
 }
 

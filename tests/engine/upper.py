@@ -1,0 +1,49 @@
+"""What an app above registers with notify and exports: a planner and a dataset."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from tests.engine.models import Device
+from trialsite.access.capabilities import Role
+from trialsite.access.models import Membership, User
+from trialsite.exports.registry import Column, Dataset, register_datasets
+from trialsite.notify.models import Notice
+from trialsite.notify.planning import Mail, Planner, register_planner
+
+
+def _plan(now: dt.datetime) -> Any:
+    """A word about each device to the nurses of its site."""
+    return (
+        f"SELECT d.id, d.site_id, m.user_id, %s::timestamptz, d.id::text || ':' || m.user_id "
+        f"FROM {Device._meta.db_table} d JOIN {Membership._meta.db_table} m "
+        "ON m.site_id = d.site_id AND m.role = %s",
+        (now, Role.RESEARCH_NURSE.value),
+    )
+
+
+def _still_due(ids: list[uuid.UUID]) -> set[uuid.UUID]:
+    return set(Device.objects.filter(pk__in=ids).values_list("pk", flat=True))
+
+
+def _render(_notice: Notice, user: User) -> Mail:
+    return Mail(subject="A device waits", body=f"{user.full_name}, look after it.", path="/")
+
+
+register_planner(Planner(kind="test-device", plan=_plan, still_due=_still_due, render=_render))
+
+
+@register_datasets
+def devices() -> list[Dataset]:
+    return [
+        Dataset(
+            name="test_devices",
+            title="Devices (test)",
+            columns=(Column(name="SERIAL", sql="d.serial", label="Serial number"),),
+            source=f"{Device._meta.db_table} d",
+            site="d.site_id",
+            order="d.serial",
+        )
+    ]
