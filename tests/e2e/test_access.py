@@ -7,7 +7,6 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import browser, cast, crew, stack, visit  # noqa: F401  (fixtures)
 from tests.e2e.stack import (
     assert_accessible,
     assert_no_sideways_scroll,
@@ -37,7 +36,7 @@ def _enrol(page: Page) -> str:
 
 @pytest.mark.requirement("SA1", "SA7", "TH2")
 @pytest.mark.parametrize("javascript", [True, False])
-def test_from_the_invitation_to_the_study(visit, cast, javascript):  # noqa: F811
+def test_from_the_invitation_to_the_study(visit, cast, javascript):
     admin = visit(cast.administrator, "/people/invite/", javascript=javascript)
     address = f"nadia{javascript:d}@example.org"
     admin.fill("input[name=full_name]", "Nadia New")
@@ -60,7 +59,7 @@ def test_from_the_invitation_to_the_study(visit, cast, javascript):  # noqa: F81
 
 
 @pytest.mark.requirement("SA1", "TH2")
-def test_a_passkey_is_added_and_used_instead_of_a_code(visit, cast):  # noqa: F811
+def test_a_passkey_is_added_and_used_instead_of_a_code(visit, cast):
     user = make_user(Role.STUDY_ADMINISTRATOR, full_name="Paula Passkey")
     page = visit(user, "/account/passkeys/add/")
     devtools = page.context.new_cdp_session(page)
@@ -118,7 +117,7 @@ INSIDE = [
 @pytest.mark.parametrize(
     ("width", "language", "theme"), [(1440, "en", "light"), (820, "zh-hans", "dark")]
 )
-def test_every_page_is_accessible_and_fits(visit, cast, width, language, theme):  # noqa: F811
+def test_every_page_is_accessible_and_fits(visit, cast, width, language, theme):
     look = {"width": width, "language": language, "theme": theme}
     outside = visit(None, "/account/login/", **look)
     inside = visit(cast.administrator, "/account/profile/", **look)
@@ -133,7 +132,7 @@ def test_every_page_is_accessible_and_fits(visit, cast, width, language, theme):
 
 
 @pytest.mark.parametrize("width", [820])
-def test_targets_are_large_enough_for_a_finger(visit, cast, width):  # noqa: F811
+def test_targets_are_large_enough_for_a_finger(visit, cast, width):
     page = visit(None, "/account/login/", width=width, touch=True, is_mobile=True)
     for selector in ("input[name=login]", "input[name=password]"):
         box = page.locator(selector).bounding_box()
