@@ -30,7 +30,7 @@ test: ## run every test (ARGS="-k consent" chooses)
 lint: tools ## style of code and templates
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/djlint --check --lint --quiet $(CODE)
+	$(BIN)/djlint --lint --quiet $(CODE)
 
 types: ## static types
 	$(LAUNCHER) exec -- $(BIN)/mypy $(CODE) tests

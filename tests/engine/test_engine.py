@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from tests.engine.models import Device, Episode, Reading
-from tests.factories import as_person, make_record, make_subject, sign_in
+from tests.factories import as_person, make_record, make_subject, make_visit, sign_in
 from trialsite.audit.models import Event
 from trialsite.casebook.models import CrfRecord, RecordStatus
 from trialsite.casebook.services import open_record, void_record
@@ -77,6 +77,27 @@ def test_many_records_of_one_form_per_subject(cast):
     assert [one.repeat_key, two.repeat_key, three.repeat_key] == [1, 2, 3]
 
 
+def test_a_voided_form_of_a_visit_is_expected_again(cast):
+    subject = make_subject(cast.site)
+    visit = make_visit(subject)
+    record = make_record(subject, visit=visit)
+    with as_person(cast.nurse):
+        void_record(record=record, reason="another subject's values", by=cast.nurse)
+        again = CrfRecord.objects.standing().get(visit=visit)
+    assert (again.form_oid, again.repeat_key, again.status) == ("F.VS", 2, RecordStatus.NOT_STARTED)
+
+
+def test_a_rows_page_offers_to_void_it(cast, sheet):
+    client = sign_in(cast.nurse)
+    with as_person(cast.nurse):
+        row = put(sheet, cast.nurse, ROW).row
+    address = f"/records/{sheet.pk}/rows/G.TREAD/{row.pk}/"
+    assert f"{address}void/" in client.get(address).content.decode()
+    client.post(f"{address}void/", {"reason": "twice"})
+    with as_person(cast.nurse):
+        assert Reading.objects.get(pk=row.pk).void_reason == "twice"
+
+
 def test_a_partial_date_stays_as_precise_as_it_was_given(cast):
     record = make_record(make_subject(cast.site), form_oid="F.TEPI")
     client = sign_in(cast.nurse)
@@ -137,4 +158,4 @@ def test_an_apps_planner_and_dataset_are_used_without_a_change_below(cast):
     recipients = set(Notice.objects.values_list("recipient__full_name", flat=True))
     assert recipients == {cast.nurse.full_name, cast.second_nurse.full_name}
     answer = sign_in(cast.data_manager).get("/api/v1/datasets/test_devices/?format=csv")
-    assert b"R-77" in b"".join(answer.streaming_content)
+    assert b"R-77" in answer.getvalue()

@@ -13,11 +13,13 @@ from django.utils.translation import gettext as _
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import (
+    ConsentState,
     CrfRecord,
     NumberSequence,
     ProtocolVersion,
     RecordStatus,
     Subject,
+    SubjectStatus,
     Visit,
     VisitStatus,
 )
@@ -44,7 +46,37 @@ def add_subject(*, site: Site, by: User, on: dt.date | None = None) -> Subject:
     by.require(Capability.ADD_SUBJECT, site=site)
     version = version_in_force(site, on=on)
     number = with_check(f"{site.code}-S{next_number(site, 'screening'):03d}")
-    return Subject.objects.create(site=site, screening_number=number, protocol_version=version)
+    subject = Subject.objects.create(site=site, screening_number=number, protocol_version=version)
+    lay_out_visits(subject=subject, by=by)
+    return subject
+
+
+@transaction.atomic
+def record_consent(*, subject: Subject, by: User) -> Subject:
+    """State that the subject's informed consent is on file."""
+    by.require(Capability.ENTER_DATA, site=subject.site_id)
+    subject = Subject.objects.select_for_update(no_key=True).get(pk=subject.pk)
+    if subject.consent_state == ConsentState.WITHDRAWN:
+        raise TransitionError(_("The subject has withdrawn consent for all data."))
+    subject.consent_state = ConsentState.GIVEN
+    subject.save(update_fields=["consent_state"])
+    return subject
+
+
+@transaction.atomic
+def give_subject_number(*, subject: Subject, by: User) -> Subject:
+    """Number an enrolled subject, gap-free at its site; a number is given once."""
+    by.require(Capability.ADD_SUBJECT, site=subject.site_id)
+    subject = (
+        Subject.objects.select_for_update(no_key=True).select_related("site").get(pk=subject.pk)
+    )
+    if subject.number is not None:
+        raise TransitionError(_("This subject has its number already."))
+    site = subject.site
+    subject.number = f"{site.code}-{next_number(site, 'subject'):03d}"
+    subject.status = SubjectStatus.ENROLLED
+    subject.save(update_fields=["number", "status"])
+    return subject
 
 
 @transaction.atomic
@@ -89,8 +121,22 @@ def void_record(*, record: CrfRecord, reason: str, by: User) -> CrfRecord:
         CrfRecord.objects.filter(pk=record.pk).update(
             voided_at=TrialNow(), void_reason=reason, version=record.version + 1
         )
+    if record.visit_id is not None:
+        _expect_again(record)
     record.refresh_from_db()
     return record
+
+
+def _expect_again(voided: CrfRecord) -> None:
+    """The visit still expects the form: an empty record under the next repeat key."""
+    CrfRecord.objects.create(
+        site_id=voided.site_id,
+        subject_id=voided.subject_id,
+        visit_id=voided.visit_id,
+        form_oid=voided.form_oid,
+        repeat_key=voided.repeat_key + 1,
+        protocol_version_id=voided.protocol_version_id,
+    )
 
 
 @transaction.atomic

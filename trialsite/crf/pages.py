@@ -153,10 +153,16 @@ def word_of(item: Item, text: str) -> str:
     return words.get(text, text)
 
 
+def as_read(row: ItemData, name: str, item: Item) -> str:
+    """A stored value in words, as a table or the margin shows it."""
+    text = word_of(item, text_of(row, name, item))
+    return text.replace("T", " ") if item.data_type == "datetime" else text
+
+
 def _shown(row: ItemData, name: str, item: Item) -> SafeString:
     if name in row.missing:
         return format_html('<span class="muted">{}</span>', MissingReason(row.missing[name]).label)
-    text = word_of(item, text_of(row, name, item))
+    text = as_read(row, name, item)
     unit = getattr(row, item.reported_unit, "") if item.units else ""
     return (
         format_html("{} {}", text, unit) if unit and unit != item.unit else format_html("{}", text)
@@ -202,7 +208,7 @@ class RowAsRead:
     @classmethod
     def of(cls, row: CrfRow) -> RowAsRead:
         items = items_of(type(row)).items()
-        texts = tuple(word_of(item, text_of(row, name, item)) for name, item in items)
+        texts = tuple(as_read(row, name, item) for name, item in items)
         return cls(row.pk, row.number, texts, row.voided_at is not None)
 
 

@@ -223,10 +223,14 @@ def _ask(
 
 
 def content_hash(row: ItemData) -> str:
-    """SHA-256 over the row's items as stored; what a signature is bound to."""
+    """SHA-256 over the row's items as stored; what a signature is bound to.
+
+    An item without a value does not count, so a form that gains an item keeps its hashes.
+    """
     content = {
-        item.oid: None if (value := getattr(row, name)) is None else str(value)
+        item.oid: str(value)
         for name, item in items_of(type(row)).items()
+        if (value := getattr(row, name)) is not None
     }
     text = json.dumps([content, row.missing, row.confirmed], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

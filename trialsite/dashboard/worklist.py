@@ -199,6 +199,8 @@ class Queries:
     count: int
     oldest: list[Asked]
     answering: bool
+    #: Whether queries are this person's business at all.
+    concerned: bool
 
 
 def queries_of(user: User, *, site_id: int | None = None) -> Queries:
@@ -221,4 +223,5 @@ def queries_of(user: User, *, site_id: int | None = None) -> Queries:
             for query in oldest
         ],
         answering,
+        answering or user.can(Capability.CLOSE_QUERY),
     )

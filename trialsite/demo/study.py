@@ -20,7 +20,13 @@ from trialsite.access.context import context_of, system_context
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.casebook.protocols import approve_version, protocol_of, register_version
-from trialsite.casebook.services import add_subject, attend_visit, lay_out_visits, set_day_zero
+from trialsite.casebook.services import (
+    add_subject,
+    attend_visit,
+    give_subject_number,
+    record_consent,
+    set_day_zero,
+)
 from trialsite.core.clock import trial_now
 from trialsite.core.context import Channel, acting
 from trialsite.crf.entry import read_texts
@@ -28,6 +34,7 @@ from trialsite.crf.registry import form
 from trialsite.crf.services import save_crf, save_draft
 from trialsite.demo.people import make_people
 from trialsite.protocol import EventRole
+from visits.models import VitalSigns
 
 SEED = 6904755
 
@@ -89,11 +96,12 @@ def _live_through(site: Site, nurse: User, day: int | None, chance: random.Rando
     first = -(day or 0) - 2
     with clock_shifted(first), acting(context_of(nurse, Channel.COMMAND)):
         subject = add_subject(site=site, by=nurse)
-        lay_out_visits(subject=subject, by=nurse)
+        record_consent(subject=subject, by=nurse)
         _enter_visit(subject, nurse, EventRole.SCREENING, 0, chance)
     if day is None:
         return
     with clock_shifted(-day), acting(context_of(nurse, Channel.COMMAND)):
+        give_subject_number(subject=subject, by=nurse)
         set_day_zero(subject=subject, day_zero=trial_now().date(), by=nurse)
         _enter_visit(subject, nurse, EventRole.DAY_ZERO, 0, chance)
     for event in protocol_of(subject.protocol_version_id).schedule.with_role(EventRole.FOLLOW_UP):
@@ -117,7 +125,7 @@ def _enter_visit(
     )
     visit = subject.visits.get(event_oid=event.oid)
     attend_visit(visit=visit, on=trial_now().date(), by=nurse)
-    for record in CrfRecord.objects.filter(visit=visit):
+    for record in CrfRecord.objects.filter(visit=visit, form_oid=VitalSigns.form_oid):
         texts = vital_signs(chance, trial_now(), recovery=max(0, target) / 84)
         entry = read_texts(_table(record), texts)
         save_crf(record=record, entry=entry, by=nurse, base_version=0, complete=True)

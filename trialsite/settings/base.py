@@ -136,17 +136,23 @@ DATABASE_ROUTERS: list[str] = []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+}
 
 # -- People and sessions -------------------------------------------------------------
 AUTH_USER_MODEL = "access.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
-     "OPTIONS": {"user_attributes": ("email", "full_name")}},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-     "OPTIONS": {"min_length": 12}},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "full_name")},
+    },
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
@@ -162,14 +168,18 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "trialsite.access.credentials.ResetTokens"
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "trialsite.access.credentials.ResetTokens"  # noqa: S105
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_FORMS = {"reset_password": "trialsite.access.sign_in_forms.ForgottenPasswordForm"}
 #: Failures are counted in PostgreSQL (trialsite.access.lockout); only mails are limited here.
 ACCOUNT_RATE_LIMITS = {
-    "login": None, "login_failed": None, "reauthenticate": None, "change_password": None,
-    "reset_password": "20/m/ip,5/m/key", "reset_password_from_key": "60/m/ip",
+    "login": None,
+    "login_failed": None,
+    "reauthenticate": None,
+    "change_password": None,
+    "reset_password": "20/m/ip,5/m/key",
+    "reset_password_from_key": "60/m/ip",
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 MFA_ADAPTER = "trialsite.access.adapters.MFAAdapter"
@@ -239,7 +249,10 @@ STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [
     BASE_DIR / "trialsite/static",
     # Not all of dist: its libs name source maps that the package does not ship.
-    *((f"vendor/tabler/{part}", NODE_MODULES / "@tabler/core/dist" / part) for part in ("css", "img")),
+    *(
+        (f"vendor/tabler/{part}", NODE_MODULES / "@tabler/core/dist" / part)
+        for part in ("css", "img")
+    ),
     ("vendor/inter", NODE_MODULES / "@fontsource-variable/inter/files"),
 ]
 STORAGES = {
@@ -291,10 +304,14 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "plan-notices": {
-        "task": "trialsite.notify.tasks.plan", "schedule": 60, "options": {"expires": 55},
+        "task": "trialsite.notify.tasks.plan",
+        "schedule": 60,
+        "options": {"expires": 55},
     },
     "deliver-notices": {
-        "task": "trialsite.notify.tasks.deliver", "schedule": 60, "options": {"expires": 55},
+        "task": "trialsite.notify.tasks.deliver",
+        "schedule": 60,
+        "options": {"expires": 55},
     },
     "verify-trail": {"task": "trialsite.casebook.tasks.verify_trail", "schedule": 3600},
     "edit-checks": {"task": "trialsite.crf.tasks.judge_all_records", "schedule": 24 * 3600},

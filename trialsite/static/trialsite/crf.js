@@ -22,6 +22,7 @@ if (form?.dataset.draft) {
     return data;
   };
 
+  const clock = new Intl.DateTimeFormat("sv-SE", { timeZone: form.dataset.zone, timeStyle: "medium" });
   const headers = { "X-Autosave": "1", "X-CSRFToken": form.elements.csrfmiddlewaretoken.value };
 
   async function flush() {
@@ -36,7 +37,7 @@ if (form?.dataset.draft) {
       if (!response.ok) throw response;
       const { saved_at } = await response.json();
       wait = 1000;
-      say("saved", `${form.dataset.saved} ${new Date(saved_at).toLocaleTimeString()}`);
+      say("saved", `${form.dataset.saved} ${clock.format(new Date(saved_at))}`);
       if (pending.size === 0) form.dispatchEvent(new CustomEvent("trialsite:saved", { bubbles: true }));
     } catch (problem) {
       for (const [name, value] of fields) if (!pending.has(name)) pending.set(name, value);

@@ -26,12 +26,27 @@ class Command(Migrate):
             super().handle(*args, **options)
             return
         prepare(using)
-        context = Context(channel=Channel.COMMAND, system="migrate", reason="migration")
+        context = Context(
+            channel=Channel.COMMAND,
+            system="migrate",
+            reason="migration",
+            sites=_all_sites(using),
+        )
         with session_context(context, using):
             super().handle(*args, **options)
             apply(using)
         if options["verbosity"]:
             self.stdout.write("  Guards applied.")
+
+
+def _all_sites(using: str) -> frozenset[int]:
+    """Every site there is: a data migration sees the study whole (decisions D3)."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT to_regclass('public.access_site')")
+        if cursor.fetchone()[0] is None:
+            return frozenset()
+        cursor.execute("SELECT id FROM public.access_site")
+        return frozenset(row[0] for row in cursor.fetchall())
 
 
 class session_context:  # noqa: N801  (reads as a verb, like acting)
