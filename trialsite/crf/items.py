@@ -64,12 +64,10 @@ class Item:
     #: Key of the usual and plausible ranges among the protocol's `item_limits`.
     limits: str = ""
     help: str | Promise = ""
+    #: Filled in when the form is read: the column, its name, its ODM DataType.
     field: models.Field[Any, Any] | None = None
-
-    @property
-    def name(self) -> str:
-        assert self.field is not None
-        return self.field.name
+    name: str = ""
+    data_type: str = ""
 
     @property
     def label(self) -> str:
@@ -80,12 +78,6 @@ class Item:
     def choices(self) -> list[tuple[Any, Any]]:
         assert self.field is not None
         return list(self.field.flatchoices)
-
-    @property
-    def data_type(self) -> str:
-        """The ODM DataType."""
-        assert self.field is not None
-        return next(odm for kind, odm in DATA_TYPES if isinstance(self.field, kind))
 
     @property
     def is_long(self) -> bool:
@@ -179,6 +171,11 @@ DATA_TYPES: tuple[tuple[type[models.Field[Any, Any]], str], ...] = (
 )
 
 
+def data_type_of(column: models.Field[Any, Any]) -> str:
+    """The ODM DataType of a column."""
+    return next(odm for kind, odm in DATA_TYPES if isinstance(column, kind))
+
+
 def item(column: F, *, oid: str, **metadata: Any) -> F:
     """Attach trial metadata to a model field. Nothing of it reaches a migration.
 
@@ -206,7 +203,9 @@ def items_of(model: type[models.Model]) -> dict[str, Item]:
     found: dict[str, Item] | None = model.__dict__.get("_items")
     if found is None:
         found = {
-            column.name: replace(metadata, field=column)
+            column.name: replace(
+                metadata, field=column, name=column.name, data_type=data_type_of(column)
+            )
             for column in model._meta.concrete_fields
             if isinstance(metadata := getattr(column, "item", None), Item)
         }

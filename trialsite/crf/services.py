@@ -33,6 +33,7 @@ from trialsite.crf.judging import (
     rows_of,
     unconfirmed,
 )
+from trialsite.crf.loading import locked_row
 from trialsite.crf.models import CrfData, CrfRow, Draft, ItemData
 from trialsite.crf.registry import Form, form
 from trialsite.crf.violations import refusal_of
@@ -83,7 +84,7 @@ def save_crf(
     _expect_version(record.version, base_version, row)
     if row is None:
         row = crf(record=record, site_id=record.site_id, subject_id=record.subject_id)
-    changed = _assign(row, entry, zone=record.site.time_zone)
+    changed = _assign(row, entry, record)
     completed = record.status in {RecordStatus.COMPLETE, RecordStatus.NOT_DONE}
     completing = complete or record.status == RecordStatus.COMPLETE
     if completing:
@@ -108,14 +109,10 @@ def _write(row: ItemData, changed: frozenset[str], version_id: int, *, made: boo
 def _lock_with_row(
     record: CrfRecord, crf: type[CrfData], *, by: User
 ) -> tuple[CrfRecord, CrfData | None]:
-    """The locked record and its row, in one statement once there is a row.
-
-    Both are locked: a writer who has waited is given the new version of locked rows only.
-    """
-    if record.version:
-        locked = crf.objects.select_for_update(no_key=True, of=("self", "record"))
-        for row in locked.select_related("record__site").filter(pk=record.pk):
-            return _enterable(row.record, by=by), row
+    """The locked record and its row, in one statement once there is a row."""
+    found = locked_row(crf, record.pk) if record.version else None
+    if found is not None:
+        return _enterable(found[0], by=by), found[1]
     return lock_record(record, by=by), crf.objects.filter(pk=record.pk).first()
 
 
@@ -160,7 +157,7 @@ def _expect_version(stands: int, base: int, row: ItemData | None) -> None:
         )
 
 
-def _assign(row: ItemData, entry: Entry, *, zone: str) -> frozenset[str]:
+def _assign(row: ItemData, entry: Entry, record: CrfRecord) -> frozenset[str]:
     """Put the entry into the row; the names of what differs from before."""
     changed = set()
     for name, value in entry.columns().items():
@@ -168,7 +165,7 @@ def _assign(row: ItemData, entry: Entry, *, zone: str) -> frozenset[str]:
             setattr(row, name, value)
             changed.add(name)
     if not row.time_zone:
-        row.time_zone = zone
+        row.time_zone = record.site.time_zone
     return frozenset(changed)
 
 
@@ -200,7 +197,7 @@ def _advance(record: CrfRecord, row: ItemData, *, by: User, complete: bool) -> N
         record.completed_at = TrialNow()
         record.completed_by = by
         fields += ["completed_at", "completed_by"]
-    record.save(update_fields=fields)
+    writing.store(record, fields)
 
 
 def _ask(
@@ -263,7 +260,7 @@ def save_row(
         if row.voided_at is not None:
             raise TransitionError(_("This row has been voided."))
         _expect_version(row.version, base_version, row)
-    changed = _assign(row, entry, zone=record.site.time_zone)
+    changed = _assign(row, entry, record)
     if not changed and row_id is not None:
         return Saved(record, row)
     completed = record.status in {RecordStatus.COMPLETE, RecordStatus.NOT_DONE}

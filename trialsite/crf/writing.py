@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db import connection
 
+from trialsite.casebook.models import CrfRecord
+from trialsite.core.clock import TrialNow
 from trialsite.crf.judging import Judgement, verdicts_of
 from trialsite.crf.models import ItemData
 
@@ -32,6 +34,24 @@ def update(row: ItemData, changed: Iterable[str], version_id: int) -> Judgement:
     assert pk is not None
     head = f'UPDATE "{row._meta.db_table}" SET {settings} WHERE "{pk.column}" = %s'
     return _run(row, version_id, head, [*values, row.pk])
+
+
+def store(record: CrfRecord, names: Iterable[str]) -> None:
+    """Store these columns of a record, which may be database expressions such as the clock."""
+    settings, values = [], []
+    for name in names:
+        field: Any = record._meta.get_field(name)
+        value = getattr(record, field.attname)
+        if isinstance(value, TrialNow):
+            settings.append(f'"{field.column}" = {TrialNow.template}')
+        else:
+            settings.append(f'"{field.column}" = %s')
+            values.append(field.get_db_prep_save(value, connection))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'UPDATE "{record._meta.db_table}" SET {", ".join(settings)} WHERE "id" = %s',
+            [*values, record.pk],
+        )
 
 
 def _columns(row: ItemData, names: Iterable[str]) -> tuple[list[str], list[Any]]:
