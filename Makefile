@@ -53,7 +53,7 @@ gates: lint types arch migrations messages api ## all of the above
 check: gates test ## what CI runs
 
 bench: ## speed of saving and of pages (reported, never asserted)
-	$(LAUNCHER) exec -- $(BIN)/python -m tests.benchmarks
+	@DURABLE=1 $(LAUNCHER) exec -- $(BIN)/python -m tests.benchmarks
 
 docs: tools ## write docs/validation/traceability.md
 	$(BIN)/python -m tests.traceability

@@ -54,9 +54,14 @@ class Workbench:
         return Keyring(self.layout.secrets)
 
     @property
+    def durable(self) -> bool:
+        """Tests may lose their data; benchmarks must pay for keeping theirs (DURABLE=1)."""
+        return not self.for_tests or self.choices.given.get("DURABLE") == "1"
+
+    @property
     def stores(self) -> Stores:
         """The servers of these data; those of the tests need not survive a power cut."""
-        return Stores(self.layout, self.keyring, self.choices.given, durable=not self.for_tests)
+        return Stores(self.layout, self.keyring, self.choices.given, durable=self.durable)
 
     def install(self) -> None:
         """Make the environment and the assets what the locks say."""
