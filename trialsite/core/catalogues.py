@@ -68,22 +68,26 @@ def _messages(path: Path) -> Iterator[Message]:
 
 
 def _as_python(source: str) -> str:
-    """Only the gettext calls of a templatized template, one a line: Babel reads Python."""
-    calls = []
-    readline = io.StringIO(source.replace("\n", " ")).readline
+    """Only the gettext calls of a templatized template, one a line: Babel reads Python.
+
+    Line by line, for a comment of the template becomes one of Python and ends its line.
+    """
+    return "\n".join(call for line in source.splitlines() for call in _calls(line.strip()))
+
+
+def _calls(line: str) -> Iterator[str]:
     tokens: list[tokenize.TokenInfo] = []
     with suppress(tokenize.TokenError, IndentationError):
-        tokens.extend(tokenize.generate_tokens(readline))
+        tokens.extend(tokenize.generate_tokens(io.StringIO(line).readline))
     for position, token in enumerate(tokens):
-        if token.type == tokenize.NAME and token.string in KEYWORDS and token.string != "_":
+        if token.type == tokenize.NAME and token.string in KEYWORDS:
             call, depth = [token.string], 0
             for part in tokens[position + 1 :]:
                 call.append(part.string)
                 depth += (part.string == "(") - (part.string == ")")
                 if depth == 0:
                     break
-            calls.append(" ".join(call))
-    return "\n".join(calls)
+            yield " ".join(call)
 
 
 def read(language: str) -> Catalog:
