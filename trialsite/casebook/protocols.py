@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from trialsite.access.models import Site
+from trialsite.access.capabilities import Capability
+from trialsite.access.models import Site, User
 from trialsite.casebook.models import ProtocolVersion, SiteProtocolApproval
 from trialsite.core.clock import trial_today
+from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError
-from trialsite.protocol import Protocol, load_text
+from trialsite.protocol import Protocol, load, load_text
 
 
 @lru_cache(maxsize=16)
@@ -28,15 +31,35 @@ def protocol_of(version_id: int) -> Protocol:
     return _parsed(version.content)
 
 
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        load(path)  # says which line is no text
+        raise
+
+
 @transaction.atomic
-def register_version(path: Path) -> ProtocolVersion:
+def register_version(
+    path: Path,
+    *,
+    by: User | None = None,
+    known_forms: Collection[str] | None = None,
+    seen_hash: str = "",
+) -> ProtocolVersion:
     """Keep the protocol file as a version of the study; the same file again changes nothing.
 
-    Raises ProtocolError for an invalid file and DomainError where the version number is
-    already taken by another content: an amendment is a new version.
+    Without a person the system does it. Raises ProtocolError for an invalid file or a form
+    that is not among the known ones, and DomainError where the file is no longer the one
+    that was seen, or where the version number is already taken by another content: an
+    amendment is a new version.
     """
-    content = path.read_text(encoding="utf-8-sig")
-    protocol = load_text(content, name=path.name)
+    if by is not None:
+        by.require(Capability.CONFIGURE_STUDY)
+    content = _text_of(path)
+    protocol = load_text(content, name=path.name, known_forms=known_forms)
+    if seen_hash and seen_hash != protocol.content_hash:
+        raise DomainError(_("The file has changed since you read it. Read it again, then load it."))
     version, made = ProtocolVersion.objects.get_or_create(
         version=protocol.version,
         defaults={"content": content, "content_hash": protocol.content_hash},
@@ -49,11 +72,37 @@ def register_version(path: Path) -> ProtocolVersion:
     return version
 
 
+@transaction.atomic
 def approve_version(
-    *, site: Site, version: ProtocolVersion, effective_on: dt.date
+    *,
+    site: Site,
+    version: ProtocolVersion,
+    effective_on: dt.date,
+    by: User | None = None,
+    reference: str = "",
 ) -> SiteProtocolApproval:
-    """Put a version in force at a site from a day on (its ethics committee's approval)."""
-    approval, _made = SiteProtocolApproval.objects.get_or_create(
+    """Put a version in force at a site from a day on (its ethics committee's approval).
+
+    A person names the approval; the trail keeps it as the reason. The same version again
+    with another day corrects the day. Without a person the system does it, and a version
+    that has its day keeps it.
+    """
+    if by is None:
+        return _approval(site, version, effective_on)
+    by.require(Capability.CONFIGURE_STUDY, site=site)
+    if not reference.strip():
+        raise DomainError(_("Name the ethics committee's approval: committee, number, date."))
+    with because(reference.strip()):
+        approval = _approval(site, version, effective_on)
+        if approval.effective_on != effective_on:
+            approval.effective_on = effective_on
+            approval.save(update_fields=["effective_on"])
+    return approval
+
+
+def _approval(site: Site, version: ProtocolVersion, effective_on: dt.date) -> SiteProtocolApproval:
+    waiting = SiteProtocolApproval.objects.select_for_update(no_key=True)
+    approval, _made = waiting.get_or_create(
         site=site, version=version, defaults={"effective_on": effective_on}
     )
     return approval

@@ -20,6 +20,7 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.models import Site, User
 from trialsite.core.clock import trial_now
 from trialsite.dashboard.study import study
+from trialsite.protocol import Protocol
 
 THEME_COOKIE = "theme"
 THEMES = ("auto", "light", "dark")
@@ -48,6 +49,8 @@ PLACES = (
         Capability.VIEW_CASEBOOK,
         ("/records/", "/queries/"),
     ),
+    Place("dashboard:protocol", _("Protocol"), "file-certificate", Capability.VIEW_CASEBOOK),
+    Place("dashboard:datasets", _("Datasets"), "table-export", Capability.EXPORT),
     Place("crf:trail", _("Audit trail"), "history", Capability.VIEW_TRAIL),
     Place("access:people", _("People"), "user-cog", Capability.MANAGE_PEOPLE),
     Place("access:sites", _("Sites"), "building-hospital", Capability.MANAGE_PEOPLE),
@@ -100,18 +103,25 @@ class Shell:
     def environment_name(self) -> str:
         return str(ENVIRONMENTS.get(settings.ENVIRONMENT, settings.ENVIRONMENT))
 
+    @cached_property
+    def _study(self) -> Protocol | None:
+        return study()
+
     @property
     def study_id(self) -> str:
         """In a demonstration the number says so wherever it stands (decisions, Demo)."""
-        return f"DEMO {study().study.study_id}" if settings.DEMO else study().study.study_id
+        number = self._study.study.study_id if self._study else ""
+        return f"DEMO {number}".strip() if settings.DEMO else number
 
     @property
     def study_name(self) -> str:
-        return study().study.short_name.in_language(get_language() or "en")
+        if self._study is None:
+            return ""
+        return self._study.study.short_name.in_language(get_language() or "en")
 
     @property
     def protocol_version(self) -> str:
-        return study().version
+        return self._study.version if self._study else "–"
 
     @property
     def version(self) -> str:

@@ -12,7 +12,7 @@ from trialsite.casebook.models import Visit
 from trialsite.casebook.protocols import protocol_of
 from trialsite.crf.items import items_of
 from trialsite.crf.registry import forms
-from trialsite.protocol import Protocol, load
+from trialsite.protocol import Protocol, ProtocolError, load
 
 
 @lru_cache(maxsize=2)
@@ -20,9 +20,13 @@ def _loaded(path: str) -> Protocol:
     return load(Path(path))
 
 
-def study() -> Protocol:
-    """The protocol file of this installation, read once for each process."""
-    return _loaded(str(settings.PROTOCOL_FILE))
+def study() -> Protocol | None:
+    """The protocol file of this installation, read once for each process; None while it
+    cannot be used (its page says why), for the other pages must go on."""
+    try:
+        return _loaded(str(settings.PROTOCOL_FILE))
+    except (OSError, ProtocolError):
+        return None
 
 
 def visit_name(visit: Visit) -> str:

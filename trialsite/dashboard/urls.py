@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trialsite.dashboard import choices, views
+from trialsite.dashboard import choices, datasets, protocol, views
 
 app_name = "dashboard"
 
@@ -12,6 +12,10 @@ urlpatterns = [
     path("subjects/", views.subjects, name="subjects"),
     path("subjects/new/", views.new_subject, name="new_subject"),
     path("subjects/<uuid:subject_id>/", views.subject, name="subject"),
+    path("protocol/", protocol.protocol, name="protocol"),
+    path("protocol/load/", protocol.load_file, name="load_protocol"),
+    path("protocol/approve/", protocol.approve, name="approve_protocol"),
+    path("datasets/", datasets.datasets, name="datasets"),
     path("choices/site/", choices.choose_site, name="site"),
     path("choices/theme/", choices.choose_theme, name="theme"),
     path("healthz/live", views.live, name="live"),
