@@ -129,12 +129,16 @@ def void_record(*, record: CrfRecord, reason: str, by: User) -> CrfRecord:
 
 def _expect_again(voided: CrfRecord) -> None:
     """The visit still expects the form: an empty record under the next repeat key."""
+    others = CrfRecord.objects.filter(visit=voided.visit, form_oid=voided.form_oid)
+    if others.exclude(pk=voided.pk).standing().exists():
+        return
+    last = others.order_by("-repeat_key").values_list("repeat_key", flat=True).first()
     CrfRecord.objects.create(
         site_id=voided.site_id,
         subject_id=voided.subject_id,
         visit_id=voided.visit_id,
         form_oid=voided.form_oid,
-        repeat_key=voided.repeat_key + 1,
+        repeat_key=(last or 0) + 1,
         protocol_version_id=voided.protocol_version_id,
     )
 

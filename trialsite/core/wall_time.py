@@ -14,6 +14,19 @@ from django.db import models
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
+EARLIEST = 1900
+
+
+def _read(text: str) -> dt.datetime | None:
+    """A date with its time; a date alone is no time anybody observed."""
+    text = text.strip().replace("/", "-")
+    if ":" not in text:
+        return None
+    try:
+        return parse_datetime(text)
+    except ValueError:
+        return None
+
 
 class WallTimeField(models.Field[Any, Any]):
     """A naive `datetime` to the minute or second, as read from the clock at the site."""
@@ -24,16 +37,12 @@ class WallTimeField(models.Field[Any, Any]):
     def to_python(self, value: Any) -> dt.datetime | None:
         if value in (None, ""):
             return None
-        if isinstance(value, dt.datetime):
-            moment: dt.datetime | None = value
-        else:
-            try:
-                moment = parse_datetime(str(value).strip().replace("/", "-"))
-            except ValueError:
-                moment = None
-        if moment is None:
+        moment = value if isinstance(value, dt.datetime) else _read(str(value))
+        if moment is None or not moment.year >= EARLIEST:
             raise ValidationError(_("Enter a date and time, such as 2026-03-05 14:30."))
-        return moment.replace(tzinfo=None)
+        if moment.tzinfo is not None:
+            raise ValidationError(_("Enter the time on the clock at the site, without an offset."))
+        return moment
 
     def get_prep_value(self, value: Any) -> dt.datetime | None:
         return self.to_python(value)

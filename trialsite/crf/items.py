@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,8 +20,11 @@ from trialsite.core.wall_time import WallTimeField
 
 F = TypeVar("F", bound=models.Field[Any, Any])
 
-#: What Chinese input methods put where a number has a point.
-_POINTS = str.maketrans({"。": ".", "．": ".", "·": "."})
+#: What Chinese input methods put for digits, points and signs; nothing else is guessed at.
+_PLAIN = str.maketrans("０１２３４５６７８９。．·－−＋", "0123456789...--+")
+_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?")
+LONGEST_NUMBER = 40
+LARGEST_NUMBER = Decimal(10) ** 9
 
 
 class MissingReason(models.TextChoices):
@@ -106,7 +110,6 @@ class Item:
             return None
         assert self.field is not None
         if self.data_type in {"integer", "float"}:
-            text = unicodedata.normalize("NFKC", text.translate(_POINTS)).replace(" ", "")
             return self._number(text)
         if self.data_type == "boolean":
             text = text.capitalize()
@@ -117,15 +120,14 @@ class Item:
         return value
 
     def _number(self, text: str) -> int | Decimal:
-        try:
-            number = Decimal(text)
-        except ArithmeticError as error:
+        plain = text.translate(_PLAIN)
+        if not _NUMBER.fullmatch(plain):
             raise ValidationError(
-                _("“%(text)s” is not a number."), code="number", params={"text": text}
-            ) from error
-        if not number.is_finite():
-            raise ValidationError(_("“%(text)s” is not a number."), params={"text": text})
-        return self.fit(number) if not self.units else number
+                _("“%(text)s” is not a number."), code="number", params={"text": text[:40]}
+            )
+        if len(plain) > LONGEST_NUMBER or abs(Decimal(plain)) >= LARGEST_NUMBER:
+            raise ValidationError(_("This number has too many digits."))
+        return self.fit(Decimal(plain)) if not self.units else Decimal(plain)
 
     def fit(self, number: Decimal) -> int | Decimal:
         """The number as the column keeps it; refused rather than rounded."""

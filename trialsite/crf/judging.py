@@ -116,6 +116,23 @@ def unconfirmed(row: ItemData, version_id: int) -> list[str]:
     return found
 
 
+def is_confirmed(row: ItemData, check: EditCheck, version_id: int) -> bool:
+    """Whether the comment on an implausible value has answered this check already.
+
+    A comment answers the range of its own item and nothing else.
+    """
+    item = items_of(type(row))[check.item]
+    plausible = limits_of(item, version_id).plausible
+    value = getattr(row, check.item)
+    return (
+        check.oid == f"{item.oid}.RANGE"
+        and check.item in row.confirmed
+        and plausible is not None
+        and value is not None
+        and value not in plausible
+    )
+
+
 def incomplete(row: ItemData) -> list[str]:
     """Required items with neither a value nor a reason why there is none."""
     return [

@@ -121,6 +121,8 @@ class Draft(models.Model):
     #: Which part of the form: its own row (empty), or `<group>/<row id or new>`.
     part = models.CharField(max_length=80, blank=True)
     fields = models.JSONField(default=dict)
+    #: The page whose save closed this draft; what it still sends is passed over.
+    closed_page = models.CharField(max_length=36, blank=True)
     #: The record's (or row's) version that the person saw when starting to type.
     base_version = models.PositiveIntegerField()
     saved_at = models.DateTimeField(auto_now=True)

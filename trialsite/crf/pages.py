@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +23,7 @@ from trialsite.crf.judging import checks_of, finding
 from trialsite.crf.limits import limits_of
 from trialsite.crf.models import CrfRow, Draft, ItemData, stored
 from trialsite.crf.registry import Form, form
-from trialsite.crf.skeleton import RECORD, skeleton_of, values_of
+from trialsite.crf.skeleton import RECORD, skeleton_of, unit_label, values_of
 from trialsite.review.models import Query, QueryStatus
 
 #: Why completed data are changed (CDISC has no codelist; worded after EMA 2023, A2).
@@ -43,6 +45,12 @@ class EntryPage:
     texts: dict[str, str]
     version: int
     draft: Draft | None = None
+    #: What was stored when the person's page was made: what differs from it, they typed.
+    base: dict[str, str] = field(default_factory=dict)
+    #: What the person was shown before somebody saved; where that is unknown, nothing.
+    seen: dict[str, str] = field(default_factory=dict)
+    #: Names the page in its browser tab, so that its late messages are recognised.
+    token: str = field(default_factory=lambda: str(uuid.uuid4()))
     errors: dict[str, list[str]] = field(default_factory=dict)
     #: What somebody else saved meanwhile, by field name.
     theirs: dict[str, str] = field(default_factory=dict)
@@ -108,10 +116,25 @@ class EntryPage:
         if self.texts.get(f"{name}.missing"):
             slots[f"{name}/menu"] = " open"
 
+    def in_conflict(self, name: str) -> bool:
+        """Whether any part of the item (value, unit, reason, comment) stands twice."""
+        return bool(self.theirs) and any(
+            self.texts.get(part, "") != theirs
+            for part in parts_of(name)
+            if (theirs := self.theirs.get(part, "")) != self.seen.get(part)
+        )
+
+    @property
+    def base_text(self) -> str:
+        """`base` as a hidden field carries it."""
+        return json.dumps(self.base, ensure_ascii=False)
+
     def _needs_confirmation(self, name: str, item: Item) -> bool:
         if self.texts.get(f"{name}.confirm"):
             return True
         plausible = limits_of(item, self.record.protocol_version_id).plausible
+        if plausible and name in self.errors:
+            return True
         value = getattr(self.row, name, None)
         return bool(plausible and value is not None and value not in plausible)
 
@@ -122,7 +145,7 @@ class EntryPage:
         parts = [format_html('<div id="{}-error">{}</div>', name, said) if errors else said]
         if name in self.asked:
             parts.append(format_html('<p class="item-hint">{}</p>', self.asked[name]))
-        if name in self.theirs and self.theirs[name] != self.texts.get(name, ""):
+        if self.in_conflict(name):
             parts.append(self._conflict(name, item))
         parts.extend(
             format_html('<a class="item-query" href="#query-{}">{}</a>', query.pk, _("Query"))
@@ -140,11 +163,25 @@ class EntryPage:
             _("Two values"),
             name,
             _("Yours:"),
-            word_of(item, self.texts.get(name, "")) or "–",
+            _in_words(item, self.texts),
             name,
             _("Saved meanwhile:"),
-            word_of(item, self.theirs[name]) or "–",
+            _in_words(item, self.theirs),
         )
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """The fields of one item: its value, unit, reason for missing, comment."""
+    return (name, f"{name}.unit", f"{name}.missing", f"{name}.confirm")
+
+
+def _in_words(item: Item, texts: Mapping[str, str]) -> str:
+    """All parts of an item in one line, as the conflict shows them."""
+    value, unit, missing, comment = (texts.get(part, "") for part in parts_of(item.name))
+    reasons = {str(code): str(word) for code, word in MissingReason.choices}
+    words = [word_of(item, value), unit_label(unit) if value and item.units else ""]
+    words += [reasons.get(missing, ""), f"({comment})" if comment else ""]
+    return " ".join(word for word in words if word) or "–"
 
 
 def word_of(item: Item, text: str) -> str:
@@ -278,12 +315,18 @@ def part_of(group: type[CrfRow], row: CrfRow | None) -> str:
 
 def with_draft(page: EntryPage, user: User, part: str = "") -> EntryPage:
     """Lay what the person has typed and not saved over what is stored."""
+    page.base = dict(page.texts)
     draft = Draft.objects.filter(record=page.record, user=user, part=part).first()
-    if draft is not None:
+    typed = {
+        name: text
+        for name, text in (draft.fields if draft else {}).items()
+        if text != page.texts.get(name, "")
+    }
+    if draft is not None and typed:
         page.draft = draft
         if draft.base_version != page.version:
             page.theirs = page.texts
-        page.texts = {**page.texts, **draft.fields}
+        page.texts = {**page.texts, **typed}
     return page
 
 
@@ -291,9 +334,10 @@ def show_conflict(
     page: EntryPage, *, posted: dict[str, str], theirs: dict[str, str], version: int
 ) -> None:
     """Both values where they differ; what this person did not touch follows what stands now."""
-    touched = page.draft.fields.keys() if page.draft else posted.keys()
-    page.texts = {**theirs, **{name: posted[name] for name in touched if name in posted}}
-    page.theirs, page.version = theirs, version
+    typed = {name: text for name, text in posted.items() if text != page.base.get(name, "")}
+    page.texts, page.theirs = {**theirs, **typed}, theirs
+    page.seen = {name: page.base.get(name, "") for name in {**posted, **page.base}}
+    page.base, page.version = theirs, version
 
 
 def next_record(record: CrfRecord) -> CrfRecord | None:

@@ -28,6 +28,7 @@ from trialsite.crf.judging import (
     Judgement,
     finding,
     incomplete,
+    is_confirmed,
     judge,
     row_key,
     rows_of,
@@ -160,6 +161,8 @@ def _expect_version(stands: int, base: int, row: ItemData | None) -> None:
 def _assign(row: ItemData, entry: Entry, record: CrfRecord) -> frozenset[str]:
     """Put the entry into the row; the names of what differs from before."""
     changed = set()
+    if row.pk is not None:
+        _drop_outdated_confirmations(row, entry)
     for name, value in entry.columns().items():
         if getattr(row, name) != value:
             setattr(row, name, value)
@@ -169,13 +172,36 @@ def _assign(row: ItemData, entry: Entry, record: CrfRecord) -> frozenset[str]:
     return frozenset(changed)
 
 
+def _drop_outdated_confirmations(row: ItemData, entry: Entry) -> None:
+    """A comment confirms the value it was written for; another value needs its own."""
+    for name, comment in list(entry.confirmed.items()):
+        before = row.confirmed.get(name)
+        if before == comment and getattr(row, name) != entry.values.get(name):
+            del entry.confirmed[name]
+
+
 def _expect_complete(record: CrfRecord, row: ItemData) -> None:
-    version = record.protocol_version_id
-    problems = dict.fromkeys(incomplete(row), _("Enter a value, or why there is none."))
-    for name in unconfirmed(row, version):
-        problems[name] = _("This value is outside the plausible range. Confirm it with a comment.")
+    problems = _problems_of(record, row)
+    for group in form(record.form_oid).groups:
+        labels = {name: item.label for name, item in items_of(group).items()}
+        for each in rows_of(record, [group]):
+            found = _problems_of(record, each)
+            words = "; ".join(f"{labels[name]}: {text}" for name, text in found.items())
+            if words:
+                number = getattr(each, "number", 0)
+                problems[group.group_oid] = _("Row %(number)d: %(problems)s") % {
+                    "number": number,
+                    "problems": words,
+                }
     if problems:
         raise IncompleteError(problems)
+
+
+def _problems_of(record: CrfRecord, row: ItemData) -> dict[str, str]:
+    problems = dict.fromkeys(incomplete(row), _("Enter a value, or why there is none."))
+    for name in unconfirmed(row, record.protocol_version_id):
+        problems[name] = _("This value is outside the plausible range. Confirm it with a comment.")
+    return problems
 
 
 def _status(*, complete: bool) -> RecordStatus:
@@ -205,7 +231,7 @@ def _ask(
 ) -> dict[str, str]:
     """A completed form's broken checks become queries. Item name -> question."""
     version, standing = record.protocol_version_id, judgement.standing
-    broken = [check for check in judgement.broken if check.item not in row.confirmed]
+    broken = [check for check in judgement.broken if not is_confirmed(row, check, version)]
     findings = {check.oid: finding(type(row), check, version) for check in broken}
     if complete or standing:
         asked = findings if complete else {k: v for k, v in findings.items() if k in standing}
@@ -287,10 +313,10 @@ def _next_row_number(record: CrfRecord, group: type[CrfRow]) -> int:
 
 def _touch(record: CrfRecord) -> None:
     """A row has been entered: the record is no longer untouched."""
-    if record.status == RecordStatus.NOT_STARTED:
-        record.status = RecordStatus.IN_PROGRESS
+    if record.status in {RecordStatus.NOT_STARTED, RecordStatus.NOT_DONE}:
+        record.status, record.not_done_reason = RecordStatus.IN_PROGRESS, ""
         record.first_entered_at = TrialNow()
-        record.save(update_fields=["status", "first_entered_at"])
+        writing.store(record, ["status", "not_done_reason", "first_entered_at"])
 
 
 @transaction.atomic
@@ -313,10 +339,22 @@ def void_row(
 
 @transaction.atomic
 def save_draft(
-    *, record: CrfRecord, texts: dict[str, str], by: User, base_version: int, part: str = ""
+    *,
+    record: CrfRecord,
+    texts: dict[str, str],
+    by: User,
+    base_version: int,
+    part: str = "",
+    page: str = "",
 ) -> Draft:
-    """Keep what a person has typed so far, field by field; nobody else and no export sees it."""
+    """Keep what a person has typed so far, field by field; nobody else and no export sees it.
+
+    What a page sends after it has been saved comes too late and is passed over: its text
+    is in the casebook, and a draft of it would later stand against somebody's correction.
+    """
     by.require(Capability.ENTER_DATA, site=record.site_id)
+    if record.is_closed:
+        raise TransitionError(_("This record is closed; nothing more can be entered."))
     draft, made = Draft.objects.select_for_update().get_or_create(
         record=record,
         user=by,
@@ -328,14 +366,35 @@ def save_draft(
             "base_version": base_version,
         },
     )
-    if not made:
-        draft.fields = {**draft.fields, **texts}
-        draft.save(update_fields=["fields", "saved_at"])
+    if made or (page and draft.closed_page == page):
+        return draft
+    if not draft.fields:
+        draft.base_version = base_version
+    draft.fields = {**draft.fields, **texts}
+    draft.save(update_fields=["fields", "base_version", "saved_at"])
     return draft
 
 
+@transaction.atomic
+def close_draft(*, record: CrfRecord, by: User, part: str, page: str) -> None:
+    """The page has been saved: its draft is data now, and what it still sends is late."""
+    Draft.objects.update_or_create(
+        record=record,
+        user=by,
+        part=part,
+        defaults={"fields": {}, "closed_page": page},
+        create_defaults={
+            "site_id": record.site_id,
+            "subject_id": record.subject_id,
+            "fields": {},
+            "closed_page": page,
+            "base_version": record.version,
+        },
+    )
+
+
 def discard_draft(*, record: CrfRecord, by: User, part: str = "") -> None:
-    """The draft has become data, or its author threw it away."""
+    """Throw a draft away, as its author asked."""
     Draft.objects.filter(record=record, user=by, part=part).delete()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -13,11 +14,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from trialsite.access.capabilities import Capability
+from trialsite.access.errors import problem_response
 from trialsite.access.http import StaffRequest, requires
 from trialsite.casebook.models import CrfRecord, RecordStatus, Subject
 from trialsite.casebook.services import mark_not_done, open_record, void_record
-from trialsite.core.exceptions import DomainError, StaleError
-from trialsite.crf.entry import read_texts
+from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
+from trialsite.crf.entry import read_texts, texts_of
 from trialsite.crf.items import items_of
 from trialsite.crf.models import CrfRow
 from trialsite.crf.pages import (
@@ -29,6 +31,7 @@ from trialsite.crf.pages import (
     page_of,
     page_of_row,
     part_of,
+    parts_of,
     queries_of,
     show_conflict,
     visit_name,
@@ -38,6 +41,7 @@ from trialsite.crf.services import (
     IncompleteError,
     ReasonRequiredError,
     Saved,
+    close_draft,
     discard_draft,
     save_crf,
     save_draft,
@@ -47,6 +51,9 @@ from trialsite.crf.services import (
 from trialsite.crf.violations import ImpossibleError
 from trialsite.review.models import Query
 from trialsite.review.services import answer_query, close_query, raise_query, reopen_query
+
+#: `<group OID>/<row id>`: longer than any there is.
+MAX_PART = 80
 
 
 def record_of(request: StaffRequest, pk: uuid.UUID) -> CrfRecord:
@@ -115,21 +122,30 @@ def row(
 
 
 def _post(request: StaffRequest, page: EntryPage, save: Any, *, part: str = "") -> HttpResponse:
-    """Save what was posted; whatever is refused comes back with every keystroke in place."""
-    page.texts = posted = _posted(request, page)
-    page.theirs = {}
+    """Save what was posted; whatever is refused comes back with every keystroke in place.
+
+    A page that comes back keeps the version it was made from: only who has been shown
+    what stands now may save over it.
+    """
+    stands = texts_of(page.row)
+    page.texts = posted = _posted(request, stands)
+    page.theirs, page.version = {}, _integer(request.POST.get("version", ""))
+    page.base = _base(request)
+    page.token = request.POST.get("page", "")[:36] or page.token
     entry = read_texts(page.table, posted)
     page.errors = entry.errors
     if not entry.errors:
         try:
-            saved = save(entry, _integer(request.POST.get("version", "")))
+            saved = save(entry, page.version)
         except StaleError as error:
             theirs = {name: str(text) for name, text in error.current.items()}
             show_conflict(page, posted=posted, theirs=theirs, version=error.version)
+        except NotPermittedError:
+            raise
         except DomainError as error:
             _explain(page, error)
         else:
-            discard_draft(record=page.record, by=request.user, part=part)
+            close_draft(record=page.record, by=request.user, part=part, page=page.token)
             return _go_on(request, saved)
     status = 409 if page.theirs else 422
     return _render(request, page.record, page, status=status)
@@ -146,26 +162,42 @@ def _explain(page: EntryPage, error: DomainError) -> None:
             page.needs_reason = isinstance(error, ReasonRequiredError)
 
 
-def _posted(request: StaffRequest, page: EntryPage) -> dict[str, str]:
-    """The page's fields as posted; where two values stood, the chosen one."""
-    texts = {name: str(value) for name, value in request.POST.items() if not name.endswith(".keep")}
-    stands = page.theirs or page.texts
+def _posted(request: StaffRequest, stands: dict[str, str]) -> dict[str, str]:
+    """The page's fields as posted; where the other value was chosen, all its parts as stored."""
+    not_fields = {"csrfmiddlewaretoken", "version", "page", "base", "action"}
+    texts = {
+        name: _clean(name, str(value))
+        for name, value in request.POST.items()
+        if not name.endswith(".keep") and not name.startswith("reason_") and name not in not_fields
+    }
     for name, choice in request.POST.items():
         if name.endswith(".keep") and choice == "theirs":
-            chosen = name.removesuffix(".keep")
-            texts[chosen] = stands.get(chosen, "")
-            texts[f"{chosen}.unit"] = stands.get(f"{chosen}.unit", "")
+            texts |= {part: stands.get(part, "") for part in parts_of(name.removesuffix(".keep"))}
     return texts
+
+
+def _clean(name: str, text: str) -> str:
+    """NUL is no text. In a value it is answered beside the item; elsewhere it goes."""
+    return text.replace("\x00", "") if "." in name else text
+
+
+def _base(request: StaffRequest) -> dict[str, str]:
+    """What was stored when the page was made; without it, everything differs."""
+    try:
+        base = json.loads(request.POST.get("base", ""))
+    except ValueError:
+        return {}
+    return {str(k): str(v) for k, v in base.items()} if isinstance(base, dict) else {}
 
 
 def _reason(request: StaffRequest) -> str:
     word = CHANGE_REASONS.get(request.POST.get("reason_code", ""))
     parts = [str(word) if word else "", request.POST.get("reason_text", "").strip()]
-    return ": ".join(part for part in parts if part)[:1000]
+    return ": ".join(part for part in parts if part).replace("\x00", "")[:1000]
 
 
 def _integer(text: str) -> int:
-    return int(text) if text.isdigit() and len(text) < 10 else -1
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
 
 
 def _go_on(request: StaffRequest, saved: Saved) -> HttpResponse:
@@ -236,16 +268,28 @@ def _groups(found: CrfRecord, definition: Form) -> list[dict[str, Any]]:
 @require_POST
 def draft(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """Keep the fields typed since the last time; the page asks for it as the person types."""
-    found = record_of(request, pk)
-    names = [name for name in request.POST if name not in {"version", "part"}]
-    kept = save_draft(
-        record=found,
-        texts={name: request.POST[name] for name in names},
-        by=request.user,
-        base_version=max(_integer(request.POST.get("version", "")), 0),
-        part=request.POST.get("part", ""),
-    )
-    return JsonResponse({"saved_at": kept.saved_at.isoformat(), "fields": len(names)})
+    found, part = record_of(request, pk), request.POST.get("part", "")
+    texts = {
+        name: value.replace("\x00", "")
+        for name, value in request.POST.items()
+        if name not in {"version", "part", "page", "base", "csrfmiddlewaretoken"}
+    }
+    if len(part) > MAX_PART:
+        return problem_response(400)
+    try:
+        kept = save_draft(
+            record=found,
+            texts=texts,
+            by=request.user,
+            base_version=max(_integer(request.POST.get("version", "")), 0),
+            part=part,
+            page=request.POST.get("page", "")[:36],
+        )
+    except NotPermittedError:
+        raise
+    except DomainError as error:
+        return problem_response(409, str(error))
+    return JsonResponse({"saved_at": kept.saved_at.isoformat(), "fields": len(texts)})
 
 
 @requires(Capability.ENTER_DATA)
@@ -262,6 +306,8 @@ def _act(request: StaffRequest, found: CrfRecord, act: Any, done: str) -> HttpRe
     """Do one thing to a record and return to its page, with the refusal if there is one."""
     try:
         act()
+    except NotPermittedError:
+        raise
     except DomainError as error:
         messages.error(request, str(error))
     else:

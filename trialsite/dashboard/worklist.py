@@ -167,6 +167,7 @@ def drafts_of(user: User) -> list[Left]:
     """The forms with drafts of the person's own, the latest first; a form may have several."""
     drafts = (
         Draft.objects.visible_to(user)
+        .exclude(fields={})
         .filter(user=user, record__voided_at=None)
         .select_related("record__subject", "record__visit", "site")
         .order_by("record_id", "-saved_at")
@@ -208,7 +209,9 @@ def queries_of(user: User, *, site_id: int | None = None) -> Queries:
     answering = user.can(Capability.ANSWER_QUERY)
     capability = Capability.ANSWER_QUERY if answering else Capability.CLOSE_QUERY
     status = QueryStatus.OPEN if answering else QueryStatus.ANSWERED
-    waiting = Query.objects.visible_to(user, capability).filter(status=status)
+    waiting = Query.objects.visible_to(user, capability).filter(
+        status=status, record__voided_at=None
+    )
     if site_id is not None:
         waiting = waiting.at([site_id])
     oldest = waiting.select_related("record__subject").order_by("raised_at")[:_MOST_BESIDE]

@@ -9,6 +9,7 @@ if (form?.dataset.draft) {
   let timer = 0;
   let sending = null;
   let wait = 1000;
+  let leaving = false;
 
   const say = (state, text) => {
     status.dataset.state = state;
@@ -19,26 +20,30 @@ if (form?.dataset.draft) {
     const data = new URLSearchParams(fields);
     data.set("version", form.elements.version.value);
     data.set("part", form.dataset.part);
+    data.set("page", form.elements.page.value);
     return data;
   };
 
   const clock = new Intl.DateTimeFormat("sv-SE", { timeZone: form.dataset.zone, timeStyle: "medium" });
-  const headers = { "X-Autosave": "1", "X-CSRFToken": form.elements.csrfmiddlewaretoken.value };
+  const headers = () => ({ "X-Autosave": "1", "X-CSRFToken": form.elements.csrfmiddlewaretoken.value });
 
   async function flush() {
     clearTimeout(timer);
-    if (sending || pending.size === 0) return;
+    timer = 0;
+    if (sending || leaving || pending.size === 0) return;
     const fields = [...pending];
     pending.clear();
     say("saving", form.dataset.saving);
-    sending = fetch(form.dataset.draft, { method: "POST", headers, body: body(fields), redirect: "error" });
+    sending = fetch(form.dataset.draft, { method: "POST", headers: headers(), body: body(fields), redirect: "error" });
     try {
       const response = await sending;
       if (!response.ok) throw response;
       const { saved_at } = await response.json();
       wait = 1000;
-      say("saved", `${form.dataset.saved} ${clock.format(new Date(saved_at))}`);
-      if (pending.size === 0) form.dispatchEvent(new CustomEvent("trialsite:saved", { bubbles: true }));
+      if (pending.size === 0) {
+        say("saved", `${form.dataset.saved} ${clock.format(new Date(saved_at))}`);
+        form.dispatchEvent(new CustomEvent("trialsite:saved", { bubbles: true }));
+      }
     } catch (problem) {
       for (const [name, value] of fields) if (!pending.has(name)) pending.set(name, value);
       refused(problem);
@@ -51,6 +56,7 @@ if (form?.dataset.draft) {
   // Unsaved typing stays in the tab and is sent again until it has arrived.
   function refused(problem) {
     wait = Math.min(wait * 2, 30000);
+    if (problem.status === 403) renewToken();
     if (problem.status === 423 || problem.status === 401) {
       say("locked", "");
       const link = document.createElement("a");
@@ -64,6 +70,25 @@ if (form?.dataset.draft) {
     schedule(wait);
   }
 
+  // A new sign-in in another tab has a token of its own; this page takes it over.
+  async function renewToken() {
+    const answer = await fetch(location.href).catch(() => null);
+    if (!answer?.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const token = fresh.querySelector("#entry [name=csrfmiddlewaretoken]");
+    if (token) form.elements.csrfmiddlewaretoken.value = token.value;
+  }
+
+  // What is being saved is no draft any more.
+  form.addEventListener("submit", () => {
+    leaving = true;
+    clearTimeout(timer);
+    pending.clear();
+  });
+  addEventListener("pageshow", () => {
+    leaving = false;
+  });
+
   function schedule(delay) {
     clearTimeout(timer);
     timer = setTimeout(() => {
@@ -74,7 +99,7 @@ if (form?.dataset.draft) {
 
   form.addEventListener("input", (event) => {
     const { name, value, type, checked } = event.target;
-    if (!name || name === "version" || name.startsWith("reason_") || name.endsWith(".keep")) return;
+    if (!name || ["version", "page", "base"].includes(name) || name.startsWith("reason_") || name.endsWith(".keep")) return;
     pending.set(name, type === "checkbox" ? (checked ? "true" : "") : value);
     schedule(500);
   });
@@ -84,7 +109,7 @@ if (form?.dataset.draft) {
   addEventListener("focus", () => flush());
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden" && pending.size) {
-      fetch(form.dataset.draft, { method: "POST", headers, body: body([...pending]), keepalive: true }).catch(() => {});
+      fetch(form.dataset.draft, { method: "POST", headers: headers(), body: body([...pending]), keepalive: true }).catch(() => {});
     }
   });
 
@@ -103,8 +128,9 @@ if (form?.dataset.draft) {
 }
 
 // On leaving a field: is this a number, is it usual, is it plausible? Nothing is refused here.
-const NUMBER = /^[-+]?\d+(\.\d*)?$/;
-const plain = (text) => text.normalize("NFKC").replace(/[。．·]/g, ".").replaceAll(" ", "").trim();
+const NUMBER = /^[-+]?[0-9]+(\.[0-9]*)?$/;
+const WIDE = "０１２３４５６７８９。．·－−＋";
+const plain = (text) => text.trim().replace(/[０-９。．·－−＋]/g, (sign) => "0123456789...--+"[WIDE.indexOf(sign)]);
 const unitFactorKnown = (item) => !item.querySelector("select.item-unit")?.selectedIndex;
 
 function look(input) {
