@@ -30,7 +30,7 @@ def pairs(language: str) -> list[tuple[str, str]]:
             assert isinstance(entry.string, str)
             found.append((entry.id, entry.string))
         else:
-            found += [(entry.id[-1], text) for text in entry.string]
+            found += [(str(entry.id[-1]), str(text)) for text in entry.string or ()]
     return found
 
 

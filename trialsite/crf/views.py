@@ -270,7 +270,7 @@ def draft(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """Keep the fields typed since the last time; the page asks for it as the person types."""
     found, part = record_of(request, pk), request.POST.get("part", "")
     texts = {
-        name: value.replace("\x00", "")
+        name: str(value).replace("\x00", "")
         for name, value in request.POST.items()
         if name not in {"version", "part", "page", "base", "csrfmiddlewaretoken"}
     }

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('access', '0002_initial'),
+        ('access', '0002_invitations_and_lockout'),
         ('casebook', '0001_initial'),
     ]
 

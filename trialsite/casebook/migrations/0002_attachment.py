@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('access', '0002_initial'),
+        ('access', '0002_invitations_and_lockout'),
         ('casebook', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('access', '0002_initial'),
+        ('access', '0002_invitations_and_lockout'),
         ('casebook', '0002_attachment'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
