@@ -119,8 +119,8 @@ def test_choosing_the_other_value_takes_it_with_its_unit_and_reason(cast, record
     )
     row = stored(cast, record)
     assert (str(row.temperature), row.temperature_unit) == ("37.78", "[degF]")
-    assert row.heart_rate is None
     assert row.missing == {"heart_rate": "ND"}
+    assert not row.heart_rate
 
 
 def test_a_conflict_keeps_every_word_typed_autosaved_or_not(cast, record, ours, theirs):
