@@ -78,12 +78,16 @@ def _bench(layout: Layout, *, for_tests: bool) -> Workbench:
     return Workbench.of_tests(layout) if for_tests else Workbench.of_product(layout)
 
 
+#: The whole suite uses both cores; a module's tests stay together and share what they set up.
+PARALLEL = ("-n", "2", "--dist", "loadscope")
+
+
 def _test(layout: Layout, arguments: Sequence[str]) -> int:
     bench = Workbench.of_tests(layout)
     bench.install()
     browser = ensure_browser(layout, bench.choices.given)
     chosen = shlex.split(os.environ.get("ARGS") or "")
-    command = [str(layout.python), "-m", "pytest", *arguments, *chosen]
+    command = [str(layout.python), "-m", "pytest", *(arguments or PARALLEL), *chosen]
     return execute(bench, command, {"CHROMIUM": browser})
 
 
