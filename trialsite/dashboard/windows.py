@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from trialsite.casebook.models import Visit, VisitStatus
+from trialsite.core.date_ranges import ends_of
 
 COMING_DAYS = 7
 STANDING = (VisitStatus.PLANNED, VisitStatus.DUE, VisitStatus.OPEN)
@@ -23,7 +24,7 @@ class Lane(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A window with both ends inside (PostgreSQL gives the day after the last)."""
+    """A window with both ends inside."""
 
     first: dt.date
     last: dt.date
@@ -32,10 +33,8 @@ class Window:
     @classmethod
     def of(cls, visit: Visit) -> Window | None:
         """The window of a visit, or None where it has none or one without an end."""
-        bounds = visit.window
-        if bounds is None or bounds.lower is None or bounds.upper is None:
-            return None
-        return cls(bounds.lower, bounds.upper - dt.timedelta(days=1), visit.target_on)
+        ends = ends_of(visit.window)
+        return None if ends is None else cls(*ends, visit.target_on)
 
     def lane(self, today: dt.date) -> Lane | None:
         """Where a visit with work left belongs today; None while it is too far ahead."""
