@@ -107,7 +107,7 @@ class EntryPage:
                 ' aria-invalid="true" aria-describedby="{0}-error"', name
             )
         if previous is not None:
-            slots[f"{name}/previous"] = _shown(previous, name, item)
+            slots[f"{name}/previous"] = _last_time(previous, name, item)
         if item.units and self.row is not None:
             slots[f"{name}/canonical"] = _canonical(self.row, name, item)
         slots[f"{name}/messages"] = self._messages(name, item, errors, queries)
@@ -188,6 +188,11 @@ def word_of(item: Item, text: str) -> str:
     """A field's text as people read it: the word of a code."""
     words = {str(code): str(word) for code, word in item.choices}
     return words.get(text, text)
+
+
+def _last_time(row: ItemData, name: str, item: Item) -> SafeString:
+    shown = _shown(row, name, item)
+    return format_html('<span class="muted">{}</span> {}', _("Last"), shown) if shown else shown
 
 
 def as_read(row: ItemData, name: str, item: Item) -> str:
