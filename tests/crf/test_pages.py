@@ -165,10 +165,17 @@ def test_a_comment_confirms_the_value_it_was_written_for(cast, record, ours):
     assert stored(cast, record).heart_rate == 250
 
 
-def test_a_comment_silences_no_other_check_of_its_item(cast, record, ours):
-    ours.save(
-        **(GOOD | {"systolic": "80", "diastolic": "75"}), diastolic__confirm="-", action="complete"
-    )
+@pytest.mark.parametrize(
+    ("systolic", "diastolic"),
+    [
+        pytest.param("80", "75", id="plausible values"),
+        pytest.param("30", "15", id="implausible values, confirmed"),
+    ],
+)
+def test_a_comment_silences_no_other_check_of_its_item(cast, record, ours, systolic, diastolic):
+    values = GOOD | {"systolic": systolic, "diastolic": diastolic}
+    ours.save(**values, systolic__confirm="seen", diastolic__confirm="seen", action="complete")
+    assert ours.status == 302
     with as_person(cast.nurse):
         asked = set(Query.objects.values_list("check_oid", flat=True))
     assert "VS.PULSE_PRESSURE" in asked

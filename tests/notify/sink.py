@@ -5,7 +5,6 @@ from __future__ import annotations
 import email
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 
 from tests import databases
+from tests.ports import free_port
 
 ACCEPTED = "250 accepted"
 Answer = Callable[["Sink", Any], str]
@@ -70,13 +70,6 @@ class Sink:
     async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
         self.arrived.append(email.message_from_bytes(envelope.content, policy=default))
         return self.answer(self, server)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @dataclass
