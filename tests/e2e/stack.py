@@ -179,7 +179,7 @@ class Visitors:
         """Keep this page's errors; popups and second tabs need to be told of."""
         page.on("console", lambda m: self._note(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: self._note(str(error)))
-        page.on("requestfailed", lambda r: self._note(f"failed {r.url}"))
+        page.on("requestfailed", lambda r: self._note(f"failed {r.url} {r.failure}"))
 
     def expect(self, pattern: str) -> None:
         """Complaints that match are part of this test (a refused save, an unreachable server)."""
