@@ -45,12 +45,13 @@ def _administer(*statements: sql.SQL | sql.Composed) -> None:
 
 def _fingerprint() -> str:
     digest = hashlib.sha256()
-    folders = ("trialsite", "visits", "tests/engine")
+    folders = ("trialsite", "screening", "visits", "tests/engine")
     for path in sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py")):
         relative = path.relative_to(ROOT)
         if (
             "migrations" in relative.parts
             or path.name in {"models.py", "guards.py", "functions.py", "catalog.py"}
+            or "models" in relative.parts
             or relative.parts[:2] in {("trialsite", "crf"), ("trialsite", "core")}
             or relative.parts[:2] == ("tests", "engine")
         ):

@@ -44,7 +44,7 @@ def untranslated(message: str, text: str) -> bool:
 
 def templates() -> list[Path]:
     root = Path(settings.BASE_DIR)
-    return sorted([*root.glob("trialsite/**/*.html"), *root.glob("visits/**/*.html")])
+    return sorted(each for top in catalogues.TOPS for each in root.glob(f"{top}/**/*.html"))
 
 
 @languages

@@ -23,6 +23,9 @@ class Role(models.TextChoices):
 
 class Capability(models.TextChoices):
     VIEW_CASEBOOK = "view_casebook", _("See casebooks")
+    VIEW_SCREENING = "view_screening", _("See the screening log")
+    SCREEN = "screen", _("Keep the screening log")
+    VIEW_IDENTITY = "view_identity", _("See identifiers")
     ENTER_DATA = "enter_data", _("Enter data")
     ADD_SUBJECT = "add_subject", _("Add subjects")
     VIEW_TRAIL = "view_trail", _("Read the audit trail")
@@ -35,24 +38,42 @@ class Capability(models.TextChoices):
     LOCK = "lock", _("Lock data")
     UNLOCK = "unlock", _("Unlock data")
     EXPORT = "export", _("Export datasets")
+    MANAGE_LABS = "manage_labs", _("Keep laboratories and ranges")
+    HOLD = "hold", _("Hold enrolment and treatment")
     CONFIGURE_STUDY = "configure_study", _("Confirm study configuration")
     MANAGE_PEOPLE = "manage_people", _("Manage people and sites")
     VIEW_ACCESS_REPORT = "view_access_report", _("See who has access")
 
 
 _C = Capability
-_SITE_STAFF = {_C.VIEW_CASEBOOK, _C.ENTER_DATA, _C.ADD_SUBJECT, _C.VIEW_TRAIL, _C.ANSWER_QUERY}
+_RECRUITING = {_C.VIEW_SCREENING, _C.SCREEN, _C.VIEW_IDENTITY}
+_SITE_STAFF = _RECRUITING | {
+    _C.VIEW_CASEBOOK,
+    _C.ENTER_DATA,
+    _C.ADD_SUBJECT,
+    _C.VIEW_TRAIL,
+    _C.ANSWER_QUERY,
+}
 
 GRANTS: dict[Role, frozenset[Capability]] = {
     Role.RESEARCH_NURSE: frozenset(_SITE_STAFF),
     Role.SUB_INVESTIGATOR: frozenset(_SITE_STAFF | {_C.SIGN_FORM}),
     Role.PRINCIPAL_INVESTIGATOR: frozenset(
         _SITE_STAFF
-        | {_C.SIGN_FORM, _C.SIGN_CASEBOOK, _C.UNLOCK, _C.CONFIGURE_STUDY, _C.VIEW_ACCESS_REPORT}
+        | {
+            _C.SIGN_FORM,
+            _C.SIGN_CASEBOOK,
+            _C.UNLOCK,
+            _C.HOLD,
+            _C.CONFIGURE_STUDY,
+            _C.VIEW_ACCESS_REPORT,
+        }
     ),
     Role.DATA_MANAGER: frozenset(
         {
             _C.VIEW_CASEBOOK,
+            _C.VIEW_SCREENING,
+            _C.MANAGE_LABS,
             _C.VIEW_TRAIL,
             _C.RAISE_QUERY,
             _C.CLOSE_QUERY,
@@ -65,6 +86,7 @@ GRANTS: dict[Role, frozenset[Capability]] = {
     Role.MONITOR: frozenset(
         {
             _C.VIEW_CASEBOOK,
+            _C.VIEW_SCREENING,
             _C.VIEW_TRAIL,
             _C.RAISE_QUERY,
             _C.CLOSE_QUERY,
@@ -72,10 +94,14 @@ GRANTS: dict[Role, frozenset[Capability]] = {
             _C.VIEW_ACCESS_REPORT,
         }
     ),
-    Role.SAFETY_OFFICER: frozenset({_C.VIEW_CASEBOOK, _C.VIEW_TRAIL, _C.RAISE_QUERY}),
+    Role.SAFETY_OFFICER: frozenset(
+        {_C.VIEW_CASEBOOK, _C.VIEW_TRAIL, _C.RAISE_QUERY, _C.HOLD}
+    ),
     Role.SAMPLE_TECHNICIAN: frozenset({_C.VIEW_CASEBOOK}),
-    Role.AUDITOR: frozenset({_C.VIEW_CASEBOOK, _C.VIEW_TRAIL, _C.VIEW_ACCESS_REPORT}),
-    Role.SITE_RECRUITER: frozenset(),
+    Role.AUDITOR: frozenset(
+        {_C.VIEW_CASEBOOK, _C.VIEW_SCREENING, _C.VIEW_TRAIL, _C.VIEW_ACCESS_REPORT}
+    ),
+    Role.SITE_RECRUITER: frozenset(_RECRUITING),
     Role.STUDY_ADMINISTRATOR: frozenset({_C.MANAGE_PEOPLE, _C.VIEW_ACCESS_REPORT}),
     Role.SPONSOR: frozenset(),
 }

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
+from screening.api import routes as screening
 from trialsite.api.schema import Schema
 from trialsite.casebook.api import routes as casebook
+from trialsite.conduct.api import routes as conduct
 from trialsite.crf.api import routes as data
 from trialsite.crf.catalogue import routes as definitions
 from trialsite.crf.codebook import routes as codebook
 from trialsite.crf.odm import routes as odm
 from trialsite.exports.api import routes as datasets
+from trialsite.labs.api import routes as labs
 from trialsite.review.api import routes as review
 
 urlpatterns = [
@@ -22,4 +25,7 @@ urlpatterns = [
     *datasets,
     *codebook,
     *odm,
+    *labs,
+    *conduct,
+    *screening,
 ]

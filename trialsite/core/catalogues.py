@@ -30,6 +30,9 @@ KEYWORDS = {
     "_": None,
 }
 
+#: The folders with code and templates of ours.
+TOPS = ("trialsite", "screening", "visits")
+
 Message = tuple[str | tuple[str, ...], str | None]
 
 
@@ -48,7 +51,7 @@ def collect() -> dict[Message, str]:
     """Every message of our code and templates -> the first place it stands in."""
     found: dict[Message, str] = {}
     root = Path(settings.BASE_DIR)
-    for path in sorted([*root.glob("trialsite/**/*"), *root.glob("visits/**/*")]):
+    for path in sorted([each for top in TOPS for each in root.glob(f"{top}/**/*")]):
         if path.suffix not in {".py", ".html", ".txt"} or "migrations" in path.parts:
             continue
         if path.suffix == ".txt" and "templates" not in path.parts:
