@@ -21,9 +21,7 @@ def frozen_hash(evaluation: Evaluation) -> str:
     return content_hash(frozen(evaluation))
 
 
-def evaluation_of(
-    facts_json: str, protocol_text: str, confirmed: Iterable[str] = ()
-) -> Evaluation:
+def evaluation_of(facts_json: str, protocol_text: str, confirmed: Iterable[str] = ()) -> Evaluation:
     """The evaluation of kept facts under a kept protocol text with these confirmations."""
     protocol = load_text(protocol_text).with_confirmed(confirmed)
     return evaluate(protocol, thawed_facts(facts_json))

@@ -206,8 +206,7 @@ def later_than(samples: Iterable[Sample], used: list[Sample]) -> list[Sample]:
     return [
         sample
         for sample in samples
-        if not sample.usable
-        and (not used or sample.fact.collected_at >= used[0].fact.collected_at)
+        if not sample.usable and (not used or sample.fact.collected_at >= used[0].fact.collected_at)
     ]
 
 

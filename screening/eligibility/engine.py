@@ -98,9 +98,7 @@ def confirmations(protocol: Protocol) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16)
 def _open_paths(protocol: Protocol) -> frozenset[str]:
-    return frozenset(
-        one.path for one in protocol.assumptions() if one.path.startswith(SECTIONS)
-    )
+    return frozenset(one.path for one in protocol.assumptions() if one.path.startswith(SECTIONS))
 
 
 def _verdict(protocol: Protocol, criterion: Criterion, facts: Facts) -> Verdict:

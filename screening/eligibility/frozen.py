@@ -25,9 +25,7 @@ _NUMBER = "number"
 
 def canonical_json(value: object) -> str:
     """The one text of a value: sorted keys, no spaces, Decimals and moments as text."""
-    return json.dumps(
-        encoded(value), ensure_ascii=False, sort_keys=True, separators=(",", ":")
-    )
+    return json.dumps(encoded(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def content_hash(text: str) -> str:

@@ -63,8 +63,7 @@ class Measure:
         ):
             return True
         if self.high is not None and (
-            self.high < threshold
-            or (self.high == threshold and (self.high_open or not inclusive))
+            self.high < threshold or (self.high == threshold and (self.high_open or not inclusive))
         ):
             return False
         return None

@@ -22,7 +22,7 @@ What is tried beside the value as written:
 | lag after purification | none, half, double |
 | use of results within the lag | every other use |
 | highest grade accepted | every other grade |
-| a scale, a conversion factor | not to be had: what depends on it is unknown |
+| a scale, a score, a conversion factor | not to be had: what depends on it is unknown |
 
 Two draws exactly a day apart are beyond doubt because the rise is one per day. The list of
 versions shown, the limits of a boundary flag and the prompts never change a verdict and are

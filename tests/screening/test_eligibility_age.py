@@ -47,7 +47,9 @@ def test_the_age_on_the_day_of_consent_decides(birth, signed, state):
 
 
 def test_the_protocol_may_count_a_leap_birthday_on_28_february():
-    earlier = confirmed(FIRST, (("leap_birthday: {value: march_1", "leap_birthday: {value: february_28"),))
+    earlier = confirmed(
+        FIRST, (("leap_birthday: {value: march_1", "leap_birthday: {value: february_28"),)
+    )
     assert born("2008-02-29", "2026-02-28", earlier).state is MET
     assert born("2008-02-29", "2026-02-28").state is NOT_MET
 
@@ -121,8 +123,10 @@ def test_another_study_counts_at_enrolment_and_excludes_its_upper_bound(birth, s
 )
 def test_a_bound_decides_by_its_mode_and_only_at_itself(birth, bound, written, other):
     """Exactly 18 and exactly 65 years, in both modes and with the mode unconfirmed."""
-    old = {"lower": "lower: {value: 18, unit: a, inclusive: {value: true",
-           "upper": "upper: {value: 65, unit: a, inclusive: {value: true"}[bound]
+    old = {
+        "lower": "lower: {value: 18, unit: a, inclusive: {value: true",
+        "upper": "upper: {value: 65, unit: a, inclusive: {value: true",
+    }[bound]
     strict = confirmed(FIRST, ((old, old.replace("true", "false")),))
     assert born(birth, "2026-11-21").state is written
     assert born(birth, "2026-11-21", strict).state is other

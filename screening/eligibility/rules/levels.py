@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal
 from itertools import product
 
@@ -177,7 +177,8 @@ def _other_laboratory(case: Case, rule: LabAtLeastOrDailyRise, samples: list[Sam
 
 
 def _show(looked: Looked, pair: _Pair, rule: LabAtLeastOrDailyRise) -> None:
-    looked.use((pair.later, pair.earlier))
+    # The earlier draw may be older than an eligibility result: here it is one all the same.
+    looked.use((pair.later, replace(pair.earlier, why=None)))
     if pair.at_threshold:
         looked.flags.add(Flag.AT_BOUNDARY)
     looked.evidence.append(
@@ -211,9 +212,7 @@ def _ask(
         looked.missing.append(result_needed(rule.analyte, samples))
     elif not pairs:
         hours = {"hours": rule.minimum_hours, "laboratory": latest[0].fact.laboratory}
-        looked.missing.append(
-            Missing(need=Need.SECOND_DRAW, name=rule.analyte, parameters=hours)
-        )
+        looked.missing.append(Missing(need=Need.SECOND_DRAW, name=rule.analyte, parameters=hours))
     elif not looked.missing:
         looked.missing.append(Missing(need=Need.EXACT_RESULT, name=rule.analyte))
 

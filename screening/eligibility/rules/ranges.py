@@ -151,9 +151,7 @@ def _above(
     unranged = [_without_range(sample) for sample in samples if sample.fact.high is None]
     looked.set_aside(unranged)
     looked.missing += [
-        Missing(
-            need=Need.RANGE, name=analyte, parameters={"laboratory": sample.fact.laboratory}
-        )
+        Missing(need=Need.RANGE, name=analyte, parameters={"laboratory": sample.fact.laboratory})
         for sample in unranged
     ]
     if unranged:

@@ -110,14 +110,14 @@ def judge_severe_allergy(case: Case, rule: SevereAllergy) -> Finding:
         reason = Reason(code="severe_allergy", parameters={"agents": names})
         return Finding(truth=True, reason=reason, evidence=shown)
     if ungraded:
-        return undecided(Missing(need=Need.ALLERGY_SEVERITY, name=ungraded[0].agent), evidence=shown)
+        return undecided(
+            Missing(need=Need.ALLERGY_SEVERITY, name=ungraded[0].agent), evidence=shown
+        )
     reason = Reason(code="no_severe_allergy", parameters={"agents": rule.agents})
     return Finding(truth=False, reason=reason, evidence=shown)
 
 
-def _agents(
-    case: Case, rule: SevereAllergy, allergies: tuple[AllergyFact, ...]
-) -> tuple[str, ...]:
+def _agents(case: Case, rule: SevereAllergy, allergies: tuple[AllergyFact, ...]) -> tuple[str, ...]:
     written = rule.agents
     fewer = [tuple(one for one in written if one != left) for left in written]
     more = [(*written, one.agent) for one in allergies if one.agent not in written]

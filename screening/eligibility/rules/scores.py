@@ -99,7 +99,8 @@ class _Scored:
 
 def judge_score_above(case: Case, rule: ScoreAbove) -> Finding:
     """The score in the protocol's version is above the threshold."""
-    formula = _FORMULAS.get(rule.score)
+    name = case.reading.choose(case.path("score"), rule.score, (None,))
+    formula = _FORMULAS.get(name or "")
     if formula is None:
         return Finding(
             truth=None,
@@ -152,9 +153,7 @@ def _analyte(case: Case, testcd: str) -> Analyte | None:
     return next(found, None)
 
 
-def _given(
-    analyte: Analyte | None, samples: list[Sample], unit: str, looked: Looked
-) -> Given:
+def _given(analyte: Analyte | None, samples: list[Sample], unit: str, looked: Looked) -> Given:
     """The input in the formula's unit; two different results of one moment are none."""
     if analyte is None or not samples:
         return Given(lacking=Lacking.MISSING)
@@ -213,9 +212,7 @@ def _show_versions(case: Case, rule: ScoreAbove, scored: _Scored, looked: Looked
         if case.reading.is_open(case.path("floors")):
             other = scored.score(version, floors=not rule.floors)
             if other.raw != score.raw:
-                looked.evidence.append(
-                    _version_shown(other, floors=not rule.floors, used=named)
-                )
+                looked.evidence.append(_version_shown(other, floors=not rule.floors, used=named))
 
 
 def _at_boundary(rule: ScoreAbove, score: Score) -> bool:
@@ -252,9 +249,7 @@ def _part(one: ScoreInput) -> Part:
 
 def _needs(case: Case, scored: _Scored, score: Score) -> list[Missing]:
     """What would let this version be computed."""
-    needs = [
-        Missing(need=_ASKED[name]) for name in score.missing if name in _ASKED
-    ]
+    needs = [Missing(need=_ASKED[name]) for name in score.missing if name in _ASKED]
     for name, testcd, _unit in scored.formula.inputs:
         if name in score.missing:
             analyte = _analyte(case, testcd)
@@ -262,9 +257,7 @@ def _needs(case: Case, scored: _Scored, score: Score) -> list[Missing]:
     return needs or [Missing(need=Need.SCORE, name=f"{score.algorithm} {score.version}".strip())]
 
 
-def _result_need(
-    analyte: Analyte | None, testcd: str, scored: _Scored, name: str
-) -> Missing:
+def _result_need(analyte: Analyte | None, testcd: str, scored: _Scored, name: str) -> Missing:
     used = scored.used[name]
     key = analyte.key if analyte else testcd
     if not used:
