@@ -42,6 +42,13 @@ def severe(**others):
     )
 
 
+def without_word(name):
+    known = eligible_person()
+    if name == "sex":
+        return dataclasses.replace(known, sex=None)
+    return dataclasses.replace(known, aetiology=None)
+
+
 def raw_of(found):
     raw = found.reason.parameters["raw"]
     assert isinstance(raw, Decimal)
@@ -137,7 +144,7 @@ def test_a_version_that_cannot_be_computed_leaves_the_verdict_open_until_one_is_
     absent, need
 ):
     known = (
-        dataclasses.replace(eligible_person(), **{absent: None})
+        without_word(absent)
         if absent in {"sex", "aetiology"}
         else eligible_person(without=(absent,))
     )
