@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
 
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
 
 from trialsite.crf.skeleton import unit_label
 from trialsite.protocol import Protocol
@@ -21,124 +20,126 @@ from trialsite.protocol import Protocol
 from .verdicts import Evidence, Flag, Kind, Missing, Need, Outcome, Reason, State, Verdict, Why
 
 OUTCOMES = {
-    Outcome.ELIGIBLE: _lazy("Eligible"),
-    Outcome.INELIGIBLE: _lazy("Not eligible"),
-    Outcome.NOT_YET_KNOWN: _lazy("Not yet known"),
+    Outcome.ELIGIBLE: gettext_lazy("Eligible"),
+    Outcome.INELIGIBLE: gettext_lazy("Not eligible"),
+    Outcome.NOT_YET_KNOWN: gettext_lazy("Not yet known"),
 }
 
 #: An exclusion criterion that is met excludes; "met" alone would be read the wrong way.
 STATES = {
-    (True, State.MET): _lazy("Met"),
-    (True, State.NOT_MET): _lazy("Not met"),
-    (True, State.NOT_YET_KNOWN): _lazy("Not yet known"),
-    (False, State.MET): _lazy("Excluded"),
-    (False, State.NOT_MET): _lazy("Not excluded"),
-    (False, State.NOT_YET_KNOWN): _lazy("Not yet known"),
+    (True, State.MET): gettext_lazy("Met"),
+    (True, State.NOT_MET): gettext_lazy("Not met"),
+    (True, State.NOT_YET_KNOWN): gettext_lazy("Not yet known"),
+    (False, State.MET): gettext_lazy("Excluded"),
+    (False, State.NOT_MET): gettext_lazy("Not excluded"),
+    (False, State.NOT_YET_KNOWN): gettext_lazy("Not yet known"),
 }
 
 FLAGS = {
-    Flag.AT_BOUNDARY: _lazy("at the boundary: the principal investigator must sign"),
-    Flag.CENSORED: _lazy("known only as a limit"),
-    Flag.CONFLICTING: _lazy("contradictory values"),
-    Flag.CROSS_LAB: _lazy("results of different laboratories"),
-    Flag.DISCORDANT: _lazy("discordant: one in range, one out"),
-    Flag.INCOMPLETE_FORM: _lazy("form not complete"),
-    Flag.PARTIAL_DATE: _lazy("date not fully known"),
-    Flag.POST_PURIFICATION: _lazy("drawn soon after a purification"),
-    Flag.PROMPT: _lazy("look again"),
-    Flag.ROUTINE_CARE: _lazy("routine care"),
-    Flag.STALE: _lazy("older than an eligibility result may be"),
-    Flag.UNCONFIRMED_ASSUMPTION: _lazy("rests on an unconfirmed assumption"),
+    Flag.AT_BOUNDARY: gettext_lazy("at the boundary: the principal investigator must sign"),
+    Flag.CENSORED: gettext_lazy("known only as a limit"),
+    Flag.CONFLICTING: gettext_lazy("contradictory values"),
+    Flag.CROSS_LAB: gettext_lazy("results of different laboratories"),
+    Flag.DISCORDANT: gettext_lazy("discordant: one in range, one out"),
+    Flag.INCOMPLETE_FORM: gettext_lazy("form not complete"),
+    Flag.PARTIAL_DATE: gettext_lazy("date not fully known"),
+    Flag.POST_PURIFICATION: gettext_lazy("drawn soon after a purification"),
+    Flag.PROMPT: gettext_lazy("look again"),
+    Flag.ROUTINE_CARE: gettext_lazy("routine care"),
+    Flag.STALE: gettext_lazy("older than an eligibility result may be"),
+    Flag.UNCONFIRMED_ASSUMPTION: gettext_lazy("rests on an unconfirmed assumption"),
 }
 
 SET_ASIDE = {
-    Why.AFTER_DAY_ZERO: _lazy("after day zero"),
-    Why.CONFLICTING: _lazy("contradictory values"),
-    Why.FORM_INCOMPLETE: _lazy("form not complete"),
-    Why.NO_RANGE: _lazy("no reference range of the laboratory"),
-    Why.NOT_DECIDING: _lazy("not one of the substances concerned"),
-    Why.OTHER_LABORATORY: _lazy("another laboratory"),
-    Why.POST_PURIFICATION: _lazy("drawn soon after a purification"),
-    Why.RESULT_MISSING: _lazy("no result"),
-    Why.SHOWN_ONLY: _lazy("for information"),
-    Why.STALE: _lazy("older than an eligibility result may be"),
-    Why.UNIT_UNKNOWN: _lazy("unit not known to the protocol"),
+    Why.AFTER_DAY_ZERO: gettext_lazy("after day zero"),
+    Why.CONFLICTING: gettext_lazy("contradictory values"),
+    Why.FORM_INCOMPLETE: gettext_lazy("form not complete"),
+    Why.NO_RANGE: gettext_lazy("no reference range of the laboratory"),
+    Why.NOT_DECIDING: gettext_lazy("not one of the substances concerned"),
+    Why.OTHER_LABORATORY: gettext_lazy("another laboratory"),
+    Why.POST_PURIFICATION: gettext_lazy("drawn soon after a purification"),
+    Why.RESULT_MISSING: gettext_lazy("no result"),
+    Why.SHOWN_ONLY: gettext_lazy("for information"),
+    Why.STALE: gettext_lazy("older than an eligibility result may be"),
+    Why.UNIT_UNKNOWN: gettext_lazy("unit not known to the protocol"),
 }
 
 REASONS = {
-    "age_outside": _lazy("%(age)s years on %(on)s, outside %(lower)s to %(upper)s."),
-    "age_within": _lazy("%(age)s years on %(on)s, within %(lower)s to %(upper)s."),
-    "above_limit": _lazy(
+    "age_outside": gettext_lazy("%(age)s years on %(on)s, outside %(lower)s to %(upper)s."),
+    "age_within": gettext_lazy("%(age)s years on %(on)s, within %(lower)s to %(upper)s."),
+    "above_limit": gettext_lazy(
         "%(analyte)s %(value)s is above %(times)s × the upper limit %(limit)s of %(laboratory)s."
     ),
-    "assumption_open": _lazy(
+    "assumption_open": gettext_lazy(
         "The verdict rests on a value that is not confirmed. As written: %(written)s"
     ),
-    "consent_by_another": _lazy("Consent was given by a representative, not by the participant."),
-    "consent_not_in_force": _lazy("The consent of %(given_on)s is not in force."),
-    "grade_accepted": _lazy("Grade %(grade)s, accepted up to %(highest)s."),
-    "grade_too_high": _lazy("Grade %(grade)s, accepted only up to %(highest)s."),
-    "in_range": _lazy("%(analyte)s %(value)s is within %(lower)s to %(upper)s."),
-    "judged_met": _lazy("%(by)s answered on %(at)s: applies."),
-    "judged_not_met": _lazy("%(by)s answered on %(at)s: does not apply."),
-    "level_reached": _lazy("%(analyte)s %(value)s (%(canonical)s) reaches %(threshold)s."),
-    "neither_level_nor_rise": _lazy(
+    "consent_by_another": gettext_lazy(
+        "Consent was given by a representative, not by the participant."
+    ),
+    "consent_not_in_force": gettext_lazy("The consent of %(given_on)s is not in force."),
+    "grade_accepted": gettext_lazy("Grade %(grade)s, accepted up to %(highest)s."),
+    "grade_too_high": gettext_lazy("Grade %(grade)s, accepted only up to %(highest)s."),
+    "in_range": gettext_lazy("%(analyte)s %(value)s is within %(lower)s to %(upper)s."),
+    "judged_met": gettext_lazy("%(by)s answered on %(at)s: applies."),
+    "judged_not_met": gettext_lazy("%(by)s answered on %(at)s: does not apply."),
+    "level_reached": gettext_lazy("%(analyte)s %(value)s (%(canonical)s) reaches %(threshold)s."),
+    "neither_level_nor_rise": gettext_lazy(
         "%(analyte)s %(value)s does not reach %(threshold)s, and the "
         "rise of %(rise)s per day in %(hours)s h does not reach %(rise_threshold)s."
     ),
-    "no_severe_allergy": _lazy("No severe allergy to: %(agents)s."),
-    "none_above_limit": _lazy("None is above the laboratory's upper limit: %(results)s."),
-    "none_in_range": _lazy("None is in its range: %(results)s."),
-    "not_enough": _lazy("Something is still missing."),
-    "own_consent": _lazy("The participant signed version %(version)s on %(given_on)s."),
-    "rise_reached": _lazy(
+    "no_severe_allergy": gettext_lazy("No severe allergy to: %(agents)s."),
+    "none_above_limit": gettext_lazy("None is above the laboratory's upper limit: %(results)s."),
+    "none_in_range": gettext_lazy("None is in its range: %(results)s."),
+    "not_enough": gettext_lazy("Something is still missing."),
+    "own_consent": gettext_lazy("The participant signed version %(version)s on %(given_on)s."),
+    "rise_reached": gettext_lazy(
         "%(analyte)s rises by %(rise)s per day over %(hours)s h; %(rise_threshold)s is reached."
     ),
-    "score_above": _lazy(
+    "score_above": gettext_lazy(
         "%(score)s is %(displayed)s (version %(version)s, computed %(raw)s), above %(threshold)s."
     ),
-    "score_not_above": _lazy(
+    "score_not_above": gettext_lazy(
         "%(score)s is %(displayed)s (version %(version)s, computed %(raw)s), "
         "not above %(threshold)s."
     ),
-    "severe_allergy": _lazy("Severe allergy to: %(agents)s."),
+    "severe_allergy": gettext_lazy("Severe allergy to: %(agents)s."),
 }
 
 NEEDS = {
-    Need.AETIOLOGY: _lazy("Record the cause of the liver failure."),
-    Need.ALLERGIES: _lazy("Ask about allergies and complete the form."),
-    Need.ALLERGY_SEVERITY: _lazy("Grade the allergy to %(name)s."),
-    Need.BIRTH_DATE: _lazy("Record the date of birth as exactly as it is known."),
-    Need.CONFIRMATION: _lazy("The principal investigator must confirm: %(name)s."),
-    Need.CONSENT: _lazy("Obtain the participant's consent."),
-    Need.DIALYSIS: _lazy("Record whether the person is on dialysis."),
-    Need.EXACT_RESULT: _lazy("%(name)s: obtain an exact result, a limit does not decide."),
-    Need.FORM_COMPLETION: _lazy("Complete the form with: %(name)s."),
-    Need.FRESH_RESULT: _lazy("%(name)s: draw again, what there is may not be used."),
-    Need.ITEM: _lazy("Record: %(name)s."),
-    Need.JUDGEMENT: _lazy("The investigator must answer: %(name)s."),
-    Need.ONE_RESULT: _lazy("%(name)s: clear up the contradictory values."),
-    Need.RANGE: _lazy("%(name)s: enter the reference range of laboratory %(laboratory)s."),
-    Need.RESULT: _lazy("%(name)s: no result yet."),
-    Need.SCORE: _lazy("%(name)s cannot be computed here."),
-    Need.SECOND_DRAW: _lazy(
+    Need.AETIOLOGY: gettext_lazy("Record the cause of the liver failure."),
+    Need.ALLERGIES: gettext_lazy("Ask about allergies and complete the form."),
+    Need.ALLERGY_SEVERITY: gettext_lazy("Grade the allergy to %(name)s."),
+    Need.BIRTH_DATE: gettext_lazy("Record the date of birth as exactly as it is known."),
+    Need.CONFIRMATION: gettext_lazy("The principal investigator must confirm: %(name)s."),
+    Need.CONSENT: gettext_lazy("Obtain the participant's consent."),
+    Need.DIALYSIS: gettext_lazy("Record whether the person is on dialysis."),
+    Need.EXACT_RESULT: gettext_lazy("%(name)s: obtain an exact result, a limit does not decide."),
+    Need.FORM_COMPLETION: gettext_lazy("Complete the form with: %(name)s."),
+    Need.FRESH_RESULT: gettext_lazy("%(name)s: draw again, what there is may not be used."),
+    Need.ITEM: gettext_lazy("Record: %(name)s."),
+    Need.JUDGEMENT: gettext_lazy("The investigator must answer: %(name)s."),
+    Need.ONE_RESULT: gettext_lazy("%(name)s: clear up the contradictory values."),
+    Need.RANGE: gettext_lazy("%(name)s: enter the reference range of laboratory %(laboratory)s."),
+    Need.RESULT: gettext_lazy("%(name)s: no result yet."),
+    Need.SCORE: gettext_lazy("%(name)s cannot be computed here."),
+    Need.SECOND_DRAW: gettext_lazy(
         "%(name)s: a second draw by laboratory %(laboratory)s, at least %(hours)s h from the first."
     ),
-    Need.SEX: _lazy("Record the sex."),
+    Need.SEX: gettext_lazy("Record the sex."),
 }
 
 VERSIONS = {
-    "aetiology": _lazy("with aetiology"),
-    "meld_3_0": _lazy("3.0"),
-    "meld_na_2016": _lazy("Na, 2016"),
-    "unos": _lazy("UNOS"),
+    "aetiology": gettext_lazy("with aetiology"),
+    "meld_3_0": "3.0",
+    "meld_na_2016": gettext_lazy("Na, 2016"),
+    "unos": "UNOS",
 }
 
 NOT_COMPUTED = {
-    "censored": _lazy("an input is known only as a limit"),
-    "missing": _lazy("an input is missing"),
-    "not_applicable": _lazy("not applicable"),
-    "undefined": _lazy("not defined for these inputs"),
+    "censored": gettext_lazy("an input is known only as a limit"),
+    "missing": gettext_lazy("an input is missing"),
+    "not_applicable": gettext_lazy("not applicable"),
+    "undefined": gettext_lazy("not defined for these inputs"),
 }
 
 _SHOWN = Decimal("0.01")
@@ -298,9 +299,9 @@ def shown(value: Decimal) -> str:
 
 
 _KINDS = {
-    Kind.AGE: _lazy("Age"),
-    Kind.CONSENT: _lazy("Consent"),
-    Kind.JUDGEMENT: _lazy("Investigator's answer"),
+    Kind.AGE: gettext_lazy("Age"),
+    Kind.CONSENT: gettext_lazy("Consent"),
+    Kind.JUDGEMENT: gettext_lazy("Investigator's answer"),
 }
 
 

@@ -52,7 +52,7 @@ def test_an_evaluation_made_again_from_what_was_kept_is_the_same(path, signed, k
     assert again == kept
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(labs=PEOPLE)
 def test_facts_survive_being_kept(labs):
     known = dataclasses.replace(FULL, labs=tuple(labs))

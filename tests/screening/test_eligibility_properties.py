@@ -32,6 +32,9 @@ from tests.screening.eligibility import (
     verdict,
 )
 
+#: An evaluation is dear; each example carries up to a dozen results.
+few = settings(deadline=None, max_examples=30)
+
 #: Analytes with a second unit, and numbers that convert exactly into it and back.
 UNITS = {"BILI": "mg/dL", "CREAT": "mg/dL", "ALB": "g/dL", "CRP": "mg/dL", "FIBRINO": "mg/dL"}
 PROTOCOLS = {"confirmed": confirmed(), "unconfirmed": protocol_of()}
@@ -84,7 +87,7 @@ def same_patient_twice(draw):
 
 
 @both_protocols
-@settings(deadline=None)
+@few
 @given(pair=same_patient_twice())
 def test_the_unit_of_entry_never_changes_a_verdict(protocol, pair):
     printed, converted = (facts(*labs, sex="F", aetiology="other", dialysis=False) for labs in pair)
@@ -110,7 +113,7 @@ PEOPLE = st.lists(results(), max_size=12)
 
 
 @both_protocols
-@settings(deadline=None)
+@few
 @given(labs=PEOPLE, seed=st.randoms(use_true_random=False))
 def test_the_order_of_facts_never_changes_an_evaluation(protocol, labs, seed):
     known = facts(*labs, sex="M", aetiology="other", dialysis=False)
@@ -122,7 +125,7 @@ def test_the_order_of_facts_never_changes_an_evaluation(protocol, labs, seed):
 
 
 @both_protocols
-@settings(deadline=None)
+@few
 @given(labs=PEOPLE)
 def test_no_verdict_depends_on_the_caller_s_decimal_context(protocol, labs):
     known = facts(*labs, sex="M", aetiology="other", dialysis=False)
@@ -149,7 +152,7 @@ UNRELATED = {
 
 
 @pytest.mark.parametrize("addition", UNRELATED.values(), ids=list(UNRELATED))
-@settings(deadline=None)
+@few
 @given(labs=PEOPLE)
 def test_an_unrelated_fact_never_changes_a_verdict(addition, labs):
     known = dataclasses.replace(eligible_person(), labs=tuple(labs))
@@ -157,7 +160,7 @@ def test_an_unrelated_fact_never_changes_a_verdict(addition, labs):
 
 
 @both_protocols
-@settings(deadline=None)
+@few
 @given(labs=PEOPLE, more=results())
 def test_an_older_result_never_turns_met_into_not_yet_known(protocol, labs, more):
     """Only something newer can take a satisfied criterion back."""
@@ -228,7 +231,7 @@ def test_every_pair_of_activity_and_inr_around_the_bounds(pta, inr):
     assert found.state is State.of(AROUND["PTA"][pta] or AROUND["INR"][inr])
 
 
-@settings(deadline=None)
+@few
 @given(
     answers=st.dictionaries(
         st.sampled_from(["IN02", "IN07", "EX01", "EX03", "EX05", "EX06"]), st.sampled_from(Answer)
