@@ -2,6 +2,7 @@
 
 import math
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -35,8 +36,8 @@ PATIENTS = {
 }
 
 
-def _score(version: str, vector: str, **more: object) -> Score:
-    given = dict(zip(NAMES, PATIENTS[vector], strict=True))
+def _score(version: str, vector: str, **more: Any) -> Score:
+    given: dict[str, Any] = dict(zip(NAMES, PATIENTS[vector], strict=True))
     given |= {"dialysis": False, "alcoholic_or_biliary": False} | more
     return meld(version=version, **given)
 
@@ -65,11 +66,11 @@ def _score(version: str, vector: str, **more: object) -> Score:
 def test_published_vectors(vector: str, version: str, raw: str, shown: int) -> None:
     score = _score(version, vector)
     assert score.raw is not None
-    assert (half_up(score.raw, 4), score.displayed) == (D(raw), shown)
+    assert (half_up(score.raw, 4), score.displayed) == (D(raw), D(shown))
     assert (score.algorithm, score.version, score.reason) == ("MELD", version, "")
 
 
-ACCEPTANCE = {
+ACCEPTANCE: dict[str, Any] = {
     "bilirubin": D(700),
     "inr": D("2.6"),
     "creatinine": D(60),
@@ -83,14 +84,24 @@ ACCEPTANCE = {
 def test_the_patient_on_whom_the_versions_disagree() -> None:
     unos = meld(version=UNOS, **ACCEPTANCE)
     assert unos.raw is not None
-    assert (half_up(unos.raw, 2), unos.displayed) == (D("31.16"), 31)
+    assert (half_up(unos.raw, 2), unos.displayed) == (D("31.16"), D(31))
     for alcoholic, raw, shown in ((False, "27.45", 27), (True, "21.02", 21)):
         score = meld(version=AETIOLOGY, floors=False, alcoholic_or_biliary=alcoholic, **ACCEPTANCE)
         assert score.raw is not None
-        assert (half_up(score.raw, 2), score.displayed) == (D(raw), shown)
+        assert (half_up(score.raw, 2), score.displayed) == (D(raw), D(shown))
     floored = meld(version=AETIOLOGY, alcoholic_or_biliary=False, **ACCEPTANCE)
     assert floored.raw is not None
     assert half_up(floored.raw, 2) == D("31.16")
+
+
+def test_the_aetiology_version_takes_values_below_one_only_without_floors() -> None:
+    floored = _score(AETIOLOGY, "V1")
+    assert floored.raw is not None
+    assert half_up(floored.raw, 4) == D("6.4300")
+    # 3.78 ln(10/17.104) + 11.2 ln 0.9 + 9.57 ln(60/88.4) + 6.43
+    free = _score(AETIOLOGY, "V1", floors=False)
+    assert free.raw is not None
+    assert half_up(free.raw, 4) == D("-0.4875")
 
 
 def test_inputs_show_what_was_used() -> None:
@@ -100,7 +111,7 @@ def test_inputs_show_what_was_used() -> None:
     assert {one.unit for one in meld(**ACCEPTANCE).inputs} == {"umol/L", "{INR}", ""}
     clamped = meld(version=MELD_3_0, **(ACCEPTANCE | {"sodium": D(120), "albumin": D(12)}))
     used = {one.name: one.used for one in clamped.inputs}
-    assert (used["sodium"], used["albumin"]) == (125, 15)
+    assert (used["sodium"], used["albumin"]) == (D(125), D(15))
 
 
 @pytest.mark.parametrize(
@@ -162,17 +173,9 @@ def test_the_factors_of_the_formula_are_those_of_the_protocol(study: Protocol) -
         assert canonical_of(study.labs.analyte(key), D(1), "mg/dL") == factor
 
 
-def _floats(
-    version: str,
-    female: bool,
-    bil: float,
-    inr: float,
-    cr: float,
-    na: float,
-    alb: float,
-    alcoholic: bool,
-) -> float:
+def _floats(version: str, numbers: list[float], female: bool, alcoholic: bool) -> float:
     """The published formulas once more, in binary floats, written apart from the product."""
+    bil, inr, cr, na, alb = numbers
     b, i = max(bil / 17.104, 1.0), max(inr, 1.0)
     c = max(cr / 88.4, 1.0)
     na, alb = min(max(na, 125.0), 137.0), min(max(alb / 10, 1.5), 3.5)
@@ -221,10 +224,10 @@ amounts = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("version", VERSIONS)
 @given(given=amounts)
-def test_floats_written_apart_agree(version: str, given: dict[str, object]) -> None:
+def test_floats_written_apart_agree(version: str, given: dict[str, Any]) -> None:
     score = meld(version=version, dialysis=False, **given)
     numbers = [float(given[name]) for name in NAMES[1:]]
-    expected = _floats(version, given["female"], *numbers, given["alcoholic_or_biliary"])
+    expected = _floats(version, numbers, given["female"], given["alcoholic_or_biliary"])
     assert score.raw is not None
     assert abs(float(score.raw) - expected) < 1e-9
 
@@ -233,7 +236,7 @@ def test_floats_written_apart_agree(version: str, given: dict[str, object]) -> N
 @pytest.mark.parametrize("name", ["bilirubin", "inr", "creatinine"])
 @given(given=amounts, more=st.decimals("0.1", 300, places=1))
 def test_a_worse_value_never_lowers_the_score(
-    version: str, name: str, given: dict[str, object], more: Decimal
+    version: str, name: str, given: dict[str, Any], more: Decimal
 ) -> None:
     better = meld(version=version, dialysis=False, **given)
     worse = meld(version=version, dialysis=False, **(given | {name: given[name] + more}))
@@ -254,7 +257,7 @@ def test_lower_sodium_and_albumin_never_lower_the_score(
     version = MELD_NA_2016 if name == "sodium" else MELD_3_0
 
     @given(given=amounts, less=fall)
-    def holds(given: dict[str, object], less: int) -> None:
+    def holds(given: dict[str, Any], less: int) -> None:
         # With creatinine of 3 mg/dL albumin weighs nothing: 1.85 against 1.83 ln 3.
         patient = given | {"creatinine": min(given["creatinine"], D(200))}
         better = meld(version=version, dialysis=False, **patient)
@@ -269,7 +272,7 @@ def test_lower_sodium_and_albumin_never_lower_the_score(
 
 
 @given(given=amounts)
-def test_what_is_displayed_is_the_raw_score_half_up(given: dict[str, object]) -> None:
+def test_what_is_displayed_is_the_raw_score_half_up(given: dict[str, Any]) -> None:
     for version in VERSIONS:
         score = meld(version=version, dialysis=False, **given)
         assert score.raw is not None

@@ -148,9 +148,9 @@ def test_twenty_five_rows_in_mixed_units_with_two_slips_end_right(text: str) -> 
     assert slips == {"ALB": ("g/dL", D(31)), "CREAT": ("mg/dL", D("106.08"))}
     limits = {row.analyte: row.printed_range for row in rows}
     assert limits["BILI"] is not None
-    assert (limits["BILI"].low, limits["BILI"].high) == (3, 23)
+    assert (limits["BILI"].low, limits["BILI"].high) == (D(3), D(23))
     assert limits["INTLK6"] is not None
-    assert (limits["INTLK6"].low, limits["INTLK6"].high) == (None, 7)
+    assert (limits["INTLK6"].low, limits["INTLK6"].high) == (None, D(7))
     assert {row.analyte for row in rows if row.printed_flag == "L"} == {
         *("ALB", "PTA", "FIBRINO", "HGB", "PLAT")
     }
@@ -221,6 +221,12 @@ def test_a_running_number_is_never_taken_for_the_result() -> None:
     assert (row.problem, row.parsed) == (PasteProblem.NO_RESULT, None)
     assert only("16\tALT\t溶血\tU/L").parsed is None
     assert only("16\tALT\tU/L").parsed is None
+
+
+def test_a_short_line_is_read_by_the_columns_of_its_header() -> None:
+    header = "test\tresult\tunit\tprevious\tflag\n"
+    (row,) = paste(header + "ALT\t40\tU/L\t38").rows
+    assert (row.text, row.problem) == ("40", PasteProblem.NONE)
 
 
 def test_a_comma_that_splits_a_number_is_noticed() -> None:

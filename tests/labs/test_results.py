@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -231,7 +232,7 @@ def test_the_unit_of_entry_changes_neither_flag_nor_score(tenths: int, low: int,
     in_umol = canonical_of(bilirubin, in_mg, "umol/L")
     limits = (canonical_of(bilirubin, limit, "mg/dL") for limit in (low_limit, high_limit))
     assert flag_of("", reported, low_limit, high_limit) is flag_of("", in_umol, *limits)
-    others = {"inr": D("2.1"), "creatinine": D(60), "dialysis": False}
+    others: dict[str, Any] = {"inr": D("2.1"), "creatinine": D(60), "dialysis": False}
     assert meld(bilirubin=in_mg, **others).raw == meld(bilirubin=in_umol, **others).raw
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -36,6 +37,10 @@ def test_a_half_is_rounded_up_and_never_to_even() -> None:
         -3,
         30,
     ]
+
+
+def test_a_little_below_zero_is_displayed_without_a_sign() -> None:
+    assert (str(half_up(D("-0.4"))), str(half_up(D("-0.004"), 2))) == ("0", "0.00")
 
 
 def _fact(comparator: str, canonical: str | None) -> LabFact:
@@ -118,7 +123,7 @@ def test_no_bilirubin_has_no_logarithm() -> None:
     assert albi(bilirubin=D(0), albumin=D(32)).reason == "undefined"
 
 
-CHILD = {
+CHILD: dict[str, Any] = {
     "bilirubin": D(320),
     "albumin": D(30),
     "inr": D("2.1"),
@@ -158,9 +163,9 @@ CHILD = {
         ({"bilirubin": D(20), "albumin": D(40), "inr": D(1), "ascites": "mild"}, 7, "B"),
     ],
 )
-def test_child_pugh(change: dict[str, object], points: int, grade: str) -> None:
+def test_child_pugh(change: dict[str, Any], points: int, grade: str) -> None:
     score = child_pugh(**(CHILD | change))
-    assert (score.raw, score.displayed, score.grade) == (points, points, grade)
+    assert (score.raw, score.displayed, score.grade) == (D(points), D(points), grade)
 
 
 @pytest.mark.parametrize(("chronic", "reason"), [(False, Why.NOT_APPLICABLE), (None, Why.MISSING)])
@@ -174,7 +179,7 @@ def test_a_code_of_another_vocabulary_is_not_scored() -> None:
         child_pugh(**(CHILD | {"ascites": "some"}))
 
 
-CLIF = {
+CLIF: dict[str, Any] = {
     "bilirubin": D(320),
     "creatinine": D("88.4"),
     "encephalopathy": "I",
@@ -210,9 +215,9 @@ CLIF = {
         ({"oxygen_ratio": None, "saturation_ratio": D(214)}, 12),
     ],
 )
-def test_clif_organ_failure(change: dict[str, object], points: int) -> None:
+def test_clif_organ_failure(change: dict[str, Any], points: int) -> None:
     score = clif_of(**(CLIF | change))
-    assert (score.raw, score.reason) == (points, "")
+    assert (score.raw, score.reason) == (D(points), Why.NONE)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +239,7 @@ def test_clif_organ_failure_names_what_lacks(name: str) -> None:
 def test_clif_aclf(organs: int, age: int, wbc: str, raw: str, shown: int) -> None:
     score = clif_aclf(organ_failure=D(organs), age=D(age), wbc=D(wbc), acute_on_chronic=True)
     assert score.raw is not None
-    assert (half_up(score.raw, 3), score.displayed) == (D(raw), shown)
+    assert (half_up(score.raw, 3), score.displayed) == (D(raw), D(shown))
 
 
 @pytest.mark.parametrize(
@@ -296,7 +301,7 @@ def _kdigo(now: str, baseline: str | None, hours: str | None = None, **more: boo
 )
 def test_kdigo_stage(now: str, baseline: str, hours: str, stage: int) -> None:
     score = _kdigo(now, baseline, hours)
-    assert (score.raw, score.grade, score.reason) == (stage, str(stage), "")
+    assert (score.raw, score.grade, score.reason) == (D(stage), str(stage), Why.NONE)
 
 
 def test_a_stage_without_a_draw_in_48_hours_says_so() -> None:
@@ -311,7 +316,7 @@ def test_renal_replacement_is_stage_three_whatever_else_is_known() -> None:
 
 def test_bedside_formulas() -> None:
     pressure = mean_arterial_pressure(systolic=D(118), diastolic=D(70))
-    assert (pressure.raw, str(pressure.displayed)) == (86, "86.0")
+    assert (pressure.raw, str(pressure.displayed)) == (D(86), "86.0")
     volume = plasma_volume(weight=D(65), haematocrit=D(33))
     assert (volume.raw, volume.displayed) == (D("3.0485"), D("3.05"))
 
