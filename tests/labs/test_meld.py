@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trialsite.labs.results import canonical_of
@@ -223,6 +223,7 @@ amounts = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+@settings(deadline=None)
 @given(given=amounts)
 def test_floats_written_apart_agree(version: str, given: dict[str, Any]) -> None:
     score = meld(version=version, dialysis=False, **given)
@@ -234,6 +235,7 @@ def test_floats_written_apart_agree(version: str, given: dict[str, Any]) -> None
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", ["bilirubin", "inr", "creatinine"])
+@settings(deadline=None)
 @given(given=amounts, more=st.decimals("0.1", 300, places=1))
 def test_a_worse_value_never_lowers_the_score(
     version: str, name: str, given: dict[str, Any], more: Decimal
@@ -256,6 +258,7 @@ def test_lower_sodium_and_albumin_never_lower_the_score(
 ) -> None:
     version = MELD_NA_2016 if name == "sodium" else MELD_3_0
 
+    @settings(deadline=None)
     @given(given=amounts, less=fall)
     def holds(given: dict[str, Any], less: int) -> None:
         # With creatinine of 3 mg/dL albumin weighs nothing: 1.85 against 1.83 ln 3.
@@ -271,6 +274,7 @@ def test_lower_sodium_and_albumin_never_lower_the_score(
     holds()
 
 
+@settings(deadline=None)
 @given(given=amounts)
 def test_what_is_displayed_is_the_raw_score_half_up(given: dict[str, Any]) -> None:
     for version in VERSIONS:

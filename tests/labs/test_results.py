@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trialsite.labs.results import (
@@ -124,6 +124,7 @@ def test_what_can_be_read_two_ways_or_none_is_refused_with_a_code(text: str, cod
     assert refused.value.code is code
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=60))
 def test_no_text_does_anything_but_a_result_or_a_refusal(text: str) -> None:
     try:
@@ -134,6 +135,7 @@ def test_no_text_does_anything_but_a_result_or_a_refusal(text: str) -> None:
     assert parsed.value is None or parsed.value.is_finite()
 
 
+@settings(deadline=None)
 @given(value=st.decimals(min_value=0, max_value=10**9, places=4, allow_nan=False))
 def test_a_plain_number_keeps_its_digits(value: Decimal) -> None:
     assert str(parse_result(format(value, "f")).value) == format(value, "f")
@@ -215,6 +217,7 @@ def test_a_unit_the_protocol_does_not_accept_is_refused(study: Protocol) -> None
         canonical_of(study.labs.analyte("ALT"), D(40), "[IU]/L")
 
 
+@settings(deadline=None)
 @given(value=st.decimals(min_value=0, max_value=10**17, places=9, allow_nan=False))
 def test_no_digit_is_lost_in_a_conversion(value: Decimal) -> None:
     for analyte in ANALYTES.analytes:
@@ -223,6 +226,7 @@ def test_no_digit_is_lost_in_a_conversion(value: Decimal) -> None:
             assert Fraction(canonical_of(analyte, value, unit)) == exact
 
 
+@settings(deadline=None)
 @given(tenths=st.integers(1, 999), low=st.integers(1, 50), span=st.integers(1, 50))
 def test_the_unit_of_entry_changes_neither_flag_nor_score(tenths: int, low: int, span: int) -> None:
     bilirubin = ANALYTES.analyte("BILI")

@@ -1,6 +1,6 @@
 """Scores: published vectors as literals, and what a score refuses to say."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,6 @@ from trialsite.labs.scores import (
     child_pugh,
     clif_aclf,
     clif_of,
-    daily_rise,
     expected_pta,
     half_up,
     kdigo_stage,
@@ -348,55 +347,3 @@ def test_activity_and_inr_contradict_beyond_fifteen_points(reported: str, grade:
 def test_the_curve_of_expected_activity_ends_at_its_pole() -> None:
     assert expected_pta(inr=D("0.6")).reason == "undefined"
     assert expected_pta(inr=D("0.5")).reason == "undefined"
-
-
-@pytest.mark.requirement("DI4")
-@pytest.mark.parametrize(
-    ("earlier", "later", "elapsed", "raw"),
-    [
-        ("150.0", "167.1", timedelta(hours=24), "17.1"),
-        ("150", "160", timedelta(hours=24), "10"),
-        ("140", "182", timedelta(hours=60), "16.8"),
-        ("150", "165.2", timedelta(hours=21, minutes=20), "17.1"),
-        ("167.1", "150.0", timedelta(hours=24), "-17.1"),
-    ],
-)
-def test_a_daily_rise_is_exact(earlier: str, later: str, elapsed: timedelta, raw: str) -> None:
-    score = daily_rise(earlier=D(earlier), later=D(later), elapsed=elapsed)
-    assert score.raw == D(raw)
-
-
-def test_a_daily_rise_of_21_hours() -> None:
-    score = daily_rise(earlier=D("150.0"), later=D("165.0"), elapsed=timedelta(hours=21))
-    assert score.raw is not None
-    assert half_up(score.raw, 6) == D("17.142857")
-    assert score.inputs[2].value == 21
-
-
-@pytest.mark.parametrize(
-    ("elapsed", "reason"),
-    [
-        (timedelta(hours=20), ""),
-        (timedelta(hours=20) - timedelta(seconds=1), "not_applicable"),
-        (timedelta(days=7), ""),
-        (timedelta(days=7, seconds=1), "not_applicable"),
-        (timedelta(0), "not_applicable"),
-        (timedelta(hours=-24), "not_applicable"),
-    ],
-)
-def test_draws_outside_the_hours_are_not_compared(elapsed: timedelta, reason: str) -> None:
-    score = daily_rise(
-        earlier=D(150),
-        later=D(170),
-        elapsed=elapsed,
-        minimum_hours=D(20),
-        maximum_hours=D(168),
-    )
-    assert score.reason == reason
-
-
-def test_a_limit_has_no_rise() -> None:
-    score = daily_rise(
-        earlier=Given(lacking=Why.CENSORED), later=D(170), elapsed=timedelta(hours=24)
-    )
-    assert (score.reason, score.missing) == ("censored", ("earlier",))
