@@ -7,16 +7,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from screening.selectors.consent import consent_fact
 from trialsite.casebook.models import Subject
 
-
-class Consent(Protocol):
-    """What enrolment asks of a consent."""
-
-    @property
-    def valid(self) -> bool: ...
-    @property
-    def reconsent_due(self) -> bool: ...
+__all__ = ["Decision", "consent_fact", "enrolment_refusals", "signed_decision"]
 
 
 class Decision(Protocol):
@@ -26,11 +20,6 @@ class Decision(Protocol):
     def eligible(self) -> bool: ...
     @property
     def stands(self) -> bool: ...
-
-
-def consent_fact(subject: Subject) -> Consent | None:  # noqa: ARG001
-    """The subject's consent as it stands."""
-    return None
 
 
 def signed_decision(subject: Subject) -> Decision | None:  # noqa: ARG001
