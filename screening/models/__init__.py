@@ -1,8 +1,4 @@
-"""Screening and enrolment: from first contact to day zero.
-
-`Subject` itself is `trialsite.casebook.models.Subject`; what happens to it before and at
-enrolment lives here.
-"""
+"""What screening keeps: the log, consent, and who was enrolled."""
 
 from __future__ import annotations
 
@@ -13,11 +9,16 @@ from screening.models.consent import (
     ConsentDocument,
     Withdrawal,
 )
+from screening.models.enrolment import Enrolment, StudyEnrolment
+from screening.models.log import ScreeningEntry
 
 __all__ = [
     "CapacityAssessment",
     "Consent",
     "ConsentApproval",
     "ConsentDocument",
+    "Enrolment",
+    "ScreeningEntry",
+    "StudyEnrolment",
     "Withdrawal",
 ]
