@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connections
 
 from screening.models.log import Source
-from screening.services.log import admit, open_entry
+from screening.services.log import open_entry
 from trialsite.access.context import context_of, system_context
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import CrfRecord, Subject
@@ -25,7 +25,6 @@ from trialsite.casebook.protocols import approve_version, protocol_of, register_
 from trialsite.casebook.services import (
     attend_visit,
     give_subject_number,
-    record_consent,
     set_day_zero,
 )
 from trialsite.core.clock import trial_now, trial_today
@@ -33,6 +32,7 @@ from trialsite.core.context import Channel, acting
 from trialsite.crf.entry import read_texts
 from trialsite.crf.registry import form
 from trialsite.crf.services import save_crf, save_draft
+from trialsite.demo.consent import consent_of, make_documents
 from trialsite.demo.people import make_people
 from trialsite.protocol import EventRole
 from visits.models import VitalSigns
@@ -88,6 +88,7 @@ def make_study() -> None:
         for site in sites.values():
             approve_version(site=site, version=version, effective_on=since)
         people = make_people(sites, since=since)
+        make_documents(sites.values(), by=people["pi"], since=since)
     for code, nurse, day in COURSE:
         _live_through(sites[code], people[nurse], day, chance)
 
@@ -99,8 +100,7 @@ def _live_through(site: Site, nurse: User, day: int | None, chance: random.Rando
         entry = open_entry(
             site=site, first_contact_on=trial_today(site.time_zone), source=Source.WARD, by=nurse
         )
-        subject = admit(entry=entry, by=nurse)
-        record_consent(subject=subject, by=nurse)
+        subject = consent_of(entry, by=nurse)
         _enter_visit(subject, nurse, EventRole.SCREENING, 0, chance)
     if day is None:
         return
