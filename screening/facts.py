@@ -1,4 +1,4 @@
-"""What the rest of screening knows of a participant's consent: plain data, no tables."""
+"""What screening knows of a subject, as plain values that rules and pages read."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentFact:
-    """The initial consent as it stands.
+    """The consent a subject stands in the trial by.
 
-    `signer` is participant or representative; `valid` says that the version was approved
-    and in force there and that the consent has not been withdrawn; `capacity` is present,
-    lost or unknown.
+    It is the participant's own first act; where there is none yet, the representative's,
+    whose `signer` says so. `valid`: the participant signed it personally, its document
+    was in force, and neither treatment nor all data are withdrawn.
     """
 
     given_at: dt.datetime
+    #: The date on the wall at the site, by which completed years are counted.
     given_on: dt.date
+    #: "participant" or "representative".
     signer: str
+    #: The document's version label.
     version: str
     valid: bool
+    #: "present", "lost" (fluctuating included: it cannot be relied on) or "unknown".
     capacity: str
     reconsent_due: bool = False
