@@ -1,5 +1,6 @@
-"""Screening and enrolment: from first contact to day zero.
+"""What screening keeps: the log, and who was enrolled."""
 
-`Subject` itself is `trialsite.casebook.models.Subject`; what happens to it before and at
-enrolment lives here.
-"""
+from screening.models.enrolment import Enrolment, StudyEnrolment
+from screening.models.log import ScreeningEntry
+
+__all__ = ["Enrolment", "ScreeningEntry", "StudyEnrolment"]

@@ -16,18 +16,19 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connections
 
+from screening.models.log import Source
+from screening.services.log import admit, open_entry
 from trialsite.access.context import context_of, system_context
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.casebook.protocols import approve_version, protocol_of, register_version
 from trialsite.casebook.services import (
-    add_subject,
     attend_visit,
     give_subject_number,
     record_consent,
     set_day_zero,
 )
-from trialsite.core.clock import trial_now
+from trialsite.core.clock import trial_now, trial_today
 from trialsite.core.context import Channel, acting
 from trialsite.crf.entry import read_texts
 from trialsite.crf.registry import form
@@ -95,7 +96,10 @@ def _live_through(site: Site, nurse: User, day: int | None, chance: random.Rando
     """One subject from the screening log to today, entered on the days it happened."""
     first = -(day or 0) - 2
     with clock_shifted(first), acting(context_of(nurse, Channel.COMMAND)):
-        subject = add_subject(site=site, by=nurse)
+        entry = open_entry(
+            site=site, first_contact_on=trial_today(site.time_zone), source=Source.WARD, by=nurse
+        )
+        subject = admit(entry=entry, by=nurse)
         record_consent(subject=subject, by=nurse)
         _enter_visit(subject, nurse, EventRole.SCREENING, 0, chance)
     if day is None:
