@@ -43,8 +43,7 @@ def _held(entry: str) -> str:
 #: A sealed text of NULL takes the identifier away; what stood before is kept as history.
 KEEP = Function(
     "vault_keep",
-    arguments="entry uuid, site integer, fields text[], sealed text[], masked text[], "
-    "blind text[]",
+    arguments="entry uuid, site integer, fields text[], sealed text[], masked text[], blind text[]",
     returns="void",
     definer=True,
     owner=VAULT,

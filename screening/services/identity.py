@@ -10,7 +10,8 @@ import datetime as dt
 import unicodedata
 import uuid
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as kept
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -60,7 +61,7 @@ class MaskedIdentity:
     entry_id: uuid.UUID
     site_id: int
     #: Identifier -> its mask, for those that are kept.
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = kept(default_factory=dict)
     erased: bool = False
 
 
@@ -69,7 +70,7 @@ class Told:
     """One identifier in plain text. Its text is kept out of every representation."""
 
     field: str
-    text: str = field(repr=False)
+    text: str = kept(repr=False)
     kept_at: dt.datetime
     kept_by: int
     replaced_at: dt.datetime | None
@@ -80,8 +81,8 @@ class RevealedIdentity:
     """The identifiers of one entry, handed out once; earlier ones were corrected."""
 
     entry_id: uuid.UUID
-    standing: Mapping[str, Told] = field(repr=False)
-    earlier: tuple[Told, ...] = field(repr=False)
+    standing: Mapping[str, Told] = kept(repr=False)
+    earlier: tuple[Told, ...] = kept(repr=False)
 
 
 @sensitive_variables()
@@ -103,16 +104,42 @@ def keep_identity(
     """
     site_id = site if isinstance(site, int) else site.pk
     by.require(Capability.VIEW_IDENTITY, site=site_id)
-    said = _said(name=name, phone=phone, hospital_number=hospital_number)
-    _refuse(_problems(said, reason, removing))
+    if _site_of(entry_id) != site_id:
+        raise UnknownIdentityError
+    said = {"name": name, "phone": phone, "hospital_number": hospital_number}
+    check_identity(entry_id=entry_id, by=by, reason=reason, removing=removing, **said)
+    said = _said(**said)
     keys = identity_keys()
     fields = [*said, *(each for each in FIELDS if each in removing)]
-    sealed, masked, found = zip(*(_sealed(keys, entry_id, each, said) for each in fields))
+    rows = [_sealed(keys, entry_id, each, said) for each in fields]
+    sealed, masked, found = zip(*rows, strict=True)
     with because(reason.strip()):
         _call(
             "SELECT trialsite.vault_keep(%s, %s, %s, %s, %s, %s)",
             [entry_id, site_id, fields, list(sealed), list(masked), list(found)],
         )
+
+
+@sensitive_variables()
+def check_identity(
+    *,
+    entry_id: uuid.UUID,
+    name: str = "",
+    phone: str = "",
+    hospital_number: str = "",
+    by: User,
+    reason: str = "",
+    removing: Collection[str] = (),
+) -> None:
+    """Raise IdentityError for whatever of this could not be kept; keeps nothing."""
+    said = _said(name=name, phone=phone, hospital_number=hospital_number)
+    problems = _problems(said, reason, removing)
+    stands = masked_identity(entry_id, by=by)
+    changed = {*said, *removing} & set(stands.values if stands else ())
+    if changed and not reason.strip():
+        problems.setdefault("reason", _("A correction needs a reason."))
+    if problems:
+        raise IdentityError({each: [text] for each, text in problems.items()})
 
 
 def _said(**texts: str) -> dict[str, str]:
@@ -149,11 +176,6 @@ def _names(reason: str, name: str, text: str) -> bool:
     """Whether the reason tells the identifier; a single character may stand anywhere."""
     sought = normalised(name, text)
     return len(sought) > 1 and sought in normalised(name, reason)
-
-
-def _refuse(problems: Mapping[str, str]) -> None:
-    if problems:
-        raise IdentityError({name: [text] for name, text in problems.items()})
 
 
 @sensitive_variables()
@@ -197,9 +219,13 @@ def masked_identities(
         if name is not None:
             values[name] = unseal(keys, masked, entry=entry, field=name, kind=Kind.MASK)
     return {
-        entry: MaskedIdentity(entry, site, {n: found[entry][n] for n in FIELDS if n in found[entry]}, erased)
+        entry: MaskedIdentity(entry, site, _ordered(found[entry]), erased)
         for entry, (site, erased) in about.items()
     }
+
+
+def _ordered(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: values[name] for name in FIELDS if name in values}
 
 
 def ask_for_identity(*, entry_id: uuid.UUID, reason: str, by: User) -> uuid.UUID:

@@ -50,9 +50,7 @@ def rotate_batch(*, using: str, batch: int = BATCH) -> int:
         )
         rows = cursor.fetchall()
         for row in rows:
-            cursor.execute(
-                "SELECT trialsite.vault_rotate(%s, %s, %s, %s, %s)", _anew(keys, *row)
-            )
+            cursor.execute("SELECT trialsite.vault_rotate(%s, %s, %s, %s, %s)", _anew(keys, *row))
     return len(rows)
 
 

@@ -107,7 +107,8 @@ class Table:
         )
         return [
             f"ALTER TABLE {located(self.name)} OWNER TO {self.owner}",
-            f"ALTER TABLE {located(self.name)} {able} ROW LEVEL SECURITY, {force} ROW LEVEL SECURITY",
+            f"ALTER TABLE {located(self.name)} {able} ROW LEVEL SECURITY, "
+            f"{force} ROW LEVEL SECURITY",
             f"REVOKE ALL ON {located(self.name)} FROM {EVERYBODY}",
             f"DO $$ DECLARE s text; BEGIN FOR s IN {sequences} LOOP IF s IS NOT NULL THEN "
             f"EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM {EVERYBODY}', s); "

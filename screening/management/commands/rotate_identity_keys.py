@@ -51,7 +51,9 @@ class Command(BaseCommand):
         for each in used:
             counts[each.key_id] = counts.get(each.key_id, 0) + each.held
         for key_id, held in counts.items():
-            self.stdout.write(f"{key_id}: {held} identifiers. {_advice(key_id, held, keys.sealing)}")
+            self.stdout.write(
+                f"{key_id}: {held} identifiers. {_advice(key_id, held, keys.sealing)}"
+            )
         strange = _unfound(used, keys.index_id)
         if strange:
             self.stdout.write(f"{strange} identifiers are indexed under another index key.")
