@@ -3,3 +3,5 @@
 `Subject` itself is `trialsite.casebook.models.Subject`; what happens to it before and at
 enrolment lives here.
 """
+
+from screening.models import forms as forms
