@@ -26,6 +26,7 @@ class Known:
 
     forms: Collection[str] | None = None
     roles: Collection[str] | None = None
+    items: Collection[str] | None = None
 
 
 def inconsistencies(parts: dict[str, Any], reader: Reader, known: Known) -> Iterator[Problem]:
@@ -34,7 +35,7 @@ def inconsistencies(parts: dict[str, Any], reader: Reader, known: Known) -> Iter
     checks: tuple[tuple[str, Callable[[Any], Iterator[Finding]]], ...] = (
         ("schedule", lambda schedule: _schedule(schedule, reader, known)),
         ("anchor", lambda anchor: _anchor(anchor, parts.get("schedule"), reader)),
-        ("criteria", lambda criteria: _criteria(criteria, labs, reader)),
+        ("criteria", lambda criteria: _criteria(criteria, labs, reader, known)),
         ("labs", lambda section: _labs(section, reader)),
         ("sessions", lambda plan: _sessions(plan, reader)),
         ("item_limits", _item_limits),
@@ -153,7 +154,9 @@ def _anchor(anchor: Anchor, schedule: Schedule | None, reader: Reader) -> Iterat
         yield "anchor.kind", "Day zero is a treatment, but no event has the role treatment."
 
 
-def _criteria(criteria: tuple[Criterion, ...], labs: Labs, reader: Reader) -> Iterator[Finding]:
+def _criteria(
+    criteria: tuple[Criterion, ...], labs: Labs, reader: Reader, known: Known
+) -> Iterator[Finding]:
     for prefix in ("IN", "EX"):
         names = _names(reader, "criteria")
         ids = [name for name in names if name.startswith(prefix) and name[2:].isdigit()]
@@ -169,6 +172,9 @@ def _criteria(criteria: tuple[Criterion, ...], labs: Labs, reader: Reader) -> It
         if isinstance(criterion.rule, GradeAtMost):
             highest, scale = criterion.rule.highest, criterion.rule.scale
             yield from _unknown(f"{path}.highest", (highest,), scale, "grade")
+        for field, oid in criterion.rule.item_uses():
+            if known.items is not None and oid not in known.items:
+                yield f"{path}.{field}", f"No form has the item {oid!r}; name one that exists."
 
 
 def _lab_use(path: str, use: LabUse, labs: Labs, reader: Reader) -> Iterator[Finding]:
