@@ -128,15 +128,13 @@ def _metadata(study: ET.Element, protocol: Protocol, version: ProtocolVersion) -
         _form(metadata, each)
     for table in tables():
         _group(metadata, table)
-    for table in tables():
-        for item in all_items_of(table).values():
-            _item(metadata, item, version.pk)
-    for table in tables():
-        for item in all_items_of(table).values():
-            _code_list(metadata, item)
-    for table in tables():
-        for item in all_items_of(table).values():
-            _method(metadata, item)
+    items = [item for table in tables() for item in all_items_of(table).values()]
+    for item in items:
+        _item(metadata, item, version.pk)
+    for item in items:
+        _code_list(metadata, item)
+    for item in items:
+        _method(metadata, item)
 
 
 def _events(metadata: ET.Element, protocol: Protocol) -> None:

@@ -18,7 +18,7 @@ from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, RecordStatus
 from trialsite.casebook.protocols import protocol_of
 from trialsite.crf.entry import text_of, texts_of
-from trialsite.crf.items import Item, MissingReason, all_items_of, items_of
+from trialsite.crf.items import Item, MissingReason, all_items_of
 from trialsite.crf.judging import checks_of, finding
 from trialsite.crf.limits import limits_of
 from trialsite.crf.models import CrfRow, Draft, ItemData, stored

@@ -120,6 +120,8 @@ def _check(table: type[ItemData]) -> None:
     named = [name for section in table.sections for name in section.items]
     if table.sections and sorted(named) != sorted(all_items_of(table)):
         raise TypeError(f"{table.__name__}: sections and items differ")
+    if getattr(table, "caption", "") and table.caption not in items:  # type: ignore[attr-defined]
+        raise TypeError(f"{table.__name__}: its caption is no item")
     for check in table.edit_checks:
         if check.item not in items:
             raise TypeError(f"{table.__name__}: edit check {check.oid} names no item")

@@ -11,7 +11,7 @@ from .problems import Mark, Problem
 from .proposals import SafetyProposals
 from .reading import Reader
 from .reminders import ReminderPlan
-from .rules import GradeAtMost, LabUse
+from .rules import GradeAtMost, LabUse, Rule
 from .schedule import EventKind, EventRole, Schedule, StudyEventDef
 from .sessions import ItemLimits, SessionPlan
 from .study import Anchor, AnchorKind, Outcomes
@@ -164,17 +164,20 @@ def _criteria(
             if name != f"{prefix}{number:02}":
                 yield f"criteria.{name}", f"Expected {prefix}{number:02} here; number without gaps."
     for criterion in criteria:
-        path = f"criteria.{criterion.id}.rule"
-        for use in criterion.rule.lab_uses():
-            yield from _lab_use(f"{path}.{use.field}", use, labs, reader)
-        for field, lower, upper in criterion.rule.ranges():
-            yield from _range(f"{path}.{field}", lower, upper)
-        if isinstance(criterion.rule, GradeAtMost):
-            highest, scale = criterion.rule.highest, criterion.rule.scale
-            yield from _unknown(f"{path}.highest", (highest,), scale, "grade")
+        yield from _rule(f"criteria.{criterion.id}.rule", criterion.rule, labs, reader)
         for field, oid in criterion.rule.item_uses():
             if known.items is not None and oid not in known.items:
-                yield f"{path}.{field}", f"No form has the item {oid!r}; name one that exists."
+                path = f"criteria.{criterion.id}.rule.{field}"
+                yield path, f"No form has the item {oid!r}; name one that exists."
+
+
+def _rule(path: str, rule: Rule, labs: Labs, reader: Reader) -> Iterator[Finding]:
+    for use in rule.lab_uses():
+        yield from _lab_use(f"{path}.{use.field}", use, labs, reader)
+    for field, lower, upper in rule.ranges():
+        yield from _range(f"{path}.{field}", lower, upper)
+    if isinstance(rule, GradeAtMost):
+        yield from _unknown(f"{path}.highest", (rule.highest,), rule.scale, "grade")
 
 
 def _lab_use(path: str, use: LabUse, labs: Labs, reader: Reader) -> Iterator[Finding]:

@@ -131,6 +131,7 @@ class Medication(CrfData):
     form_oid = "F.CM"
     title = _("Concomitant medication")
     repeating = True
+    caption = "treatment"
 
     treatment = item(
         models.CharField(_("Medication"), max_length=200), oid="I.CM.CMTRT", sdtm="CM.CMTRT"
