@@ -74,8 +74,13 @@ def _group_of(record: CrfRecord, group_oid: str) -> type[CrfRow]:
 @requires(Capability.VIEW_CASEBOOK)
 @require_http_methods(["GET", "HEAD", "POST"])
 def record(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
-    """A form's page; a POST saves it, or completes it and goes on."""
+    """A form's page; a POST saves it, or completes it and goes on.
+
+    A companion's record opens on the page of its own app.
+    """
     found = record_of(request, pk)
+    if own := form(found.form_oid).page:
+        return redirect(own, found.pk)
     page = page_of(found, request.user)
     if request.method != "POST" or page is None:
         return _render(request, found, page)
