@@ -19,13 +19,13 @@ from trialsite.labs.derive import is_unusual
 from trialsite.labs.facts import LabFact
 from trialsite.labs.models import LabResult
 from trialsite.labs.results import parse_result
-from trialsite.labs.scores.other import expected_pta
+from trialsite.labs.scores import expected_pta
+from trialsite.labs.scores.coagulation import DISCORDANT
 from trialsite.protocol.labs import Analyte
 from trialsite.review.services import Finding
 
 _MARKS = {"H": ResultFlag.HIGH, "HH": ResultFlag.HIGH, "L": ResultFlag.LOW, "LL": ResultFlag.LOW}
 _DIFFERENTIAL_SLACK = Decimal("1.02")
-_PTA_POINTS = Decimal(15)
 _DAY = dt.timedelta(hours=24)
 
 
@@ -100,12 +100,12 @@ def _coagulation(drawn: Drawn) -> Iterator[Broken]:
         message = _("INR below 1 does not go with a prothrombin activity below 60 %.")
         yield Broken("LB.INR_AGAINST_PTA", "PTA", message, content)
         return
-    expected = expected_pta(inr)
-    if expected is not None and abs(pta - expected) > _PTA_POINTS:
+    expected = expected_pta(inr=inr, reported=pta)
+    if expected.grade == DISCORDANT and expected.displayed is not None:
         message = _(
             "Prothrombin activity %(pta)s %% is far from the %(expected)s %% that INR %(inr)s "
             "suggests. Please check both against the printout; neither is derived from the other."
-        ) % {"pta": _short(pta), "expected": _short(expected.quantize(Decimal(1))), "inr": _short(inr)}
+        ) % {"pta": _short(pta), "expected": _short(expected.displayed), "inr": _short(inr)}
         yield Broken("LB.PTA_EXPECTED", "PTA", message, content)
 
 

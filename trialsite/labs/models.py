@@ -28,6 +28,7 @@ from trialsite.labs.codes import (
     Specimen,
     Timepoint,
 )
+from trialsite.labs.names import item_label
 from trialsite.labs.results import COMPARATORS
 
 _VOIDED_IFF_REASON = Q(voided_at=None, void_reason="") | (
@@ -372,4 +373,11 @@ class PurificationInterval(models.Model):
         return f"{self.kind} {self.started_at}"
 
 
-register_companion(FORM_OID, _("Laboratory results"), LabPanel, page="labs:panel", repeating=True)
+register_companion(
+    FORM_OID,
+    _("Laboratory results"),
+    LabPanel,
+    page="labs:panel",
+    repeating=True,
+    label_of=item_label,
+)
