@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, models, transaction
 from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
@@ -89,13 +89,19 @@ def save_crf(
     completing = complete or record.status == RecordStatus.COMPLETE
     if completing:
         _expect_complete(record, row)
-    if not changed and not made and record.status == _status(complete=completing):
+    if not changed and not made and record.status == writing.status_of(complete=completing):
         return Saved(record, row)
     if completed and not reason.strip():
         raise ReasonRequiredError(_("Say why you change completed data."))
     with because(reason) if reason else nullcontext(), refusals(crf):
         judgement = _write(row, changed, record.protocol_version_id, made=made)
-        _advance(record, row, by=by, complete=completing)
+        writing.advance(
+            record,
+            by=by,
+            complete=completing,
+            content_hash=record_hash(record, row),
+            form_version=form(record.form_oid).version,
+        )
     return Saved(record, row, changed, _ask(record, row, judgement, complete=completing))
 
 
@@ -136,7 +142,7 @@ def _enterable(record: CrfRecord, *, by: User) -> CrfRecord:
 
 
 @contextmanager
-def refusals(table: type[ItemData]) -> Iterator[None]:
+def refusals(table: type[models.Model]) -> Iterator[None]:
     """Turn what the database refuses into a refusal a person can act on."""
     try:
         with transaction.atomic():
@@ -203,28 +209,6 @@ def _problems_of(record: CrfRecord, row: ItemData) -> dict[str, str]:
     return problems
 
 
-def _status(*, complete: bool) -> RecordStatus:
-    return RecordStatus.COMPLETE if complete else RecordStatus.IN_PROGRESS
-
-
-def _advance(record: CrfRecord, row: ItemData, *, by: User, complete: bool) -> None:
-    """Move the header on with its data."""
-    record.status = _status(complete=complete)
-    record.not_done_reason = ""
-    record.version += 1
-    record.form_version = form(record.form_oid).version
-    record.content_hash = record_hash(record, row)
-    fields = ["status", "not_done_reason", "version", "form_version", "content_hash"]
-    if record.first_entered_at is None:
-        record.first_entered_at = TrialNow()
-        fields.append("first_entered_at")
-    if complete and record.completed_at is None:
-        record.completed_at = TrialNow()
-        record.completed_by = by
-        fields += ["completed_at", "completed_by"]
-    writing.store(record, fields)
-
-
 def _ask(
     record: CrfRecord, row: ItemData, judgement: Judgement, *, complete: bool
 ) -> dict[str, str]:
@@ -239,7 +223,7 @@ def _ask(
             findings=asked,
             standing=standing,
             row_id=row_key(row),
-            content_hash=content_hash(row),
+            content_hash=record_hash(record, row),
         )
     return {check.item: findings[check.oid].message for check in broken}
 
