@@ -211,7 +211,9 @@ def test_a_person_who_meets_everything_is_eligible():
 
 
 def test_one_unfavourable_criterion_is_enough_even_while_others_are_open():
-    found = evaluate(confirmed(), eligible_person(judgements={}, allergies=(allergy("plasma", "severe"),)))
+    found = evaluate(
+        confirmed(), eligible_person(judgements={}, allergies=(allergy("plasma", "severe"),))
+    )
     assert found.outcome is Outcome.INELIGIBLE
     assert found.against == ("EX02",)
     assert set(found.unknown) == set(JUDGEMENTS)
@@ -240,7 +242,9 @@ def test_each_judgement_alone_can_keep_a_person_out(name):
 def test_another_study_evaluates_too():
     found = evaluate(
         confirmed(SECOND),
-        facts(lab("K", "4.2"), birth_date="1970-01-01", judgements={"EX01": judged(Answer.NOT_MET)}),
+        facts(
+            lab("K", "4.2"), birth_date="1970-01-01", judgements={"EX01": judged(Answer.NOT_MET)}
+        ),
     )
     assert found.outcome is Outcome.ELIGIBLE
     assert [each.criterion for each in found.verdicts] == ["IN01", "IN02", "EX01"]

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from screening.eligibility.verdicts import Flag, Kind, Need, Outcome, Why
 from screening.eligibility.engine import evaluate
+from screening.eligibility.verdicts import Flag, Kind, Need, Outcome, Why
 from tests.screening.eligibility import (
     FIRST,
     MET,
@@ -87,7 +87,9 @@ def test_confirmed_as_unos_the_person_is_excluded_with_31(aetiology):
     assert found.reason.parameters["version"] == "unos"
     assert found.reason.parameters["displayed"] == Decimal(31)
     assert round(found.reason.parameters["raw"], 2) == Decimal("31.16")
-    assert [one.parameters["version"] for one in found.evidence if one.used and one.kind is Kind.SCORE] == ["unos"]
+    assert [
+        one.parameters["version"] for one in found.evidence if one.used and one.kind is Kind.SCORE
+    ] == ["unos"]
     assert [one[0] for one in shown(found)] == VERSIONS
     assert evaluate(confirmed(), severe()).outcome is Outcome.INELIGIBLE
 
@@ -178,7 +180,11 @@ def test_two_results_of_one_moment_that_differ_give_no_score():
 
 def near(target, rounding="half_up"):
     """A man whose raw score lies just at a tenth, and the protocol's rounding."""
-    edits = () if rounding == "half_up" else (("rounding: {value: half_up", f"rounding: {{value: {rounding}"),)
+    edits = (
+        ()
+        if rounding == "half_up"
+        else (("rounding: {value: half_up", f"rounding: {{value: {rounding}"),)
+    )
     inr = {"30.45": "2.4397", "30.55": "2.4616", "29.45": "2.2313", "30.0": "2.3437"}[target]
     return man(lab("BILI", "700"), lab("INR", inr), lab("CREAT", "60")), confirmed(FIRST, edits)
 
@@ -236,5 +242,5 @@ def test_every_score_opens_to_its_inputs_after_their_limits():
     unos = next(one for one in found.evidence if one.parameters.get("version") == "unos")
     used = {part.name: (part.value, part.used) for part in unos.parts}
     assert used["creatinine"] == ("60", Decimal("88.4"))
-    assert used["bilirubin"] == ("700", Decimal("700"))
+    assert used["bilirubin"] == ("700", Decimal(700))
     assert {part.result_id for part in unos.parts} >= {lab("BILI", "700").result_id}

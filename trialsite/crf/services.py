@@ -223,7 +223,7 @@ def _ask(
             findings=asked,
             standing=standing,
             row_id=row_key(row),
-            content_hash=record_hash(record, row),
+            content_hash=content_hash(row),
         )
     return {check.item: findings[check.oid].message for check in broken}
 

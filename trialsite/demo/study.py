@@ -27,12 +27,9 @@ from trialsite.casebook.services import (
 )
 from trialsite.core.clock import trial_now, trial_today
 from trialsite.core.context import Channel, acting
-from trialsite.crf.entry import read_texts
-from trialsite.crf.registry import form
-from trialsite.crf.services import save_crf, save_draft
-from trialsite.demo.consent import consent_of, make_documents
 from trialsite.crf.registry import forms, items_by_oid
 from trialsite.crf.services import save_draft
+from trialsite.demo.consent import consent_of, make_documents
 from trialsite.demo.forms import fill_visit, give_medicines
 from trialsite.demo.people import make_people
 from trialsite.protocol import EventRole

@@ -6,12 +6,12 @@ import calendar
 import datetime as dt
 from decimal import Decimal
 
+from screening.eligibility.cases import Case
+from screening.eligibility.measures import Measure, both
+from screening.eligibility.verdicts import Evidence, Finding, Flag, Kind, Missing, Need, Reason
 from trialsite.protocol.ages import completed_years
 from trialsite.protocol.rules import AgeMoment, AgeRange, LeapBirthday
 
-from ..cases import Case
-from ..measures import Measure, both
-from ..verdicts import Evidence, Finding, Flag, Kind, Missing, Need, Reason
 from .records import undecided
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+from screening.eligibility.cases import Case, Looked, Sample, evidence_of, samples_of
+from screening.eligibility.facts import Answer, ItemFact
+from screening.eligibility.measures import Limit, Measure
+from screening.eligibility.readings import Reading
+from screening.eligibility.verdicts import Evidence, Finding, Flag, Kind, Missing, Need, Reason, Why
 from trialsite.protocol.rules import InvestigatorJudgement, Prompt, PromptSide
 
-from ..cases import Case, Looked, Sample, evidence_of, samples_of
-from ..facts import Answer, ItemFact
-from ..measures import Limit, Measure
-from ..readings import Reading
-from ..verdicts import Evidence, Finding, Flag, Kind, Missing, Need, Reason, Why
 from .records import item_evidence, latest_items, undecided
 
 _LOOKED_AT = {None, Why.STALE, Why.POST_PURIFICATION}

@@ -6,9 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal
 from itertools import product
 
-from trialsite.protocol.rules import LabAtLeastOrDailyRise
-
-from ..cases import (
+from screening.eligibility.cases import (
     Case,
     Looked,
     Sample,
@@ -19,9 +17,10 @@ from ..cases import (
     result_needed,
     samples_of,
 )
-from ..measures import Limit, Truth, either
-from ..readings import half_and_double
-from ..verdicts import Evidence, Finding, Flag, Kind, Missing, Need, Reason, Why
+from screening.eligibility.measures import Limit, Truth, either
+from screening.eligibility.readings import half_and_double
+from screening.eligibility.verdicts import Evidence, Finding, Flag, Kind, Missing, Need, Reason, Why
+from trialsite.protocol.rules import LabAtLeastOrDailyRise
 
 _DAY = 86_400_000_000
 _HOUR = 3_600_000_000

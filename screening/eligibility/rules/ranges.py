@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from trialsite.protocol.rules import AnalyteRange, AnyAboveUln, EitherRange
-
-from ..cases import (
+from screening.eligibility.cases import (
     Case,
     Looked,
     Sample,
@@ -17,9 +15,10 @@ from ..cases import (
     result_needed,
     samples_of,
 )
-from ..measures import Measure, Truth, both, either
-from ..readings import half_and_double
-from ..verdicts import Finding, Flag, Missing, Need, Reason, Why
+from screening.eligibility.measures import Measure, Truth, both, either
+from screening.eligibility.readings import half_and_double
+from screening.eligibility.verdicts import Finding, Flag, Missing, Need, Reason, Why
+from trialsite.protocol.rules import AnalyteRange, AnyAboveUln, EitherRange
 
 _Picked = dict[str, list[Sample]]
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from screening.eligibility.cases import Case
+from screening.eligibility.facts import AllergyFact, Facts, ItemFact
+from screening.eligibility.measures import Truth
+from screening.eligibility.verdicts import Evidence, Finding, Flag, Kind, Missing, Need, Reason, Why
 from trialsite.protocol.rules import ConsentByParticipant, GradeAtMost, SevereAllergy
-
-from ..cases import Case
-from ..facts import AllergyFact, Facts, ItemFact
-from ..measures import Truth
-from ..verdicts import Evidence, Finding, Flag, Kind, Missing, Need, Reason, Why
 
 SEVERE = "severe"
 PARTICIPANT = "participant"

@@ -9,12 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trialsite.labs.scores import Given, Score, ScoreInput, meld
-from trialsite.labs.scores import Why as Lacking
-from trialsite.protocol.labs import Analyte
-from trialsite.protocol.rules import ScoreAbove, ScoreRounding
-
-from ..cases import (
+from screening.eligibility.cases import (
     Case,
     Looked,
     Sample,
@@ -24,10 +19,24 @@ from ..cases import (
     result_needed,
     samples_of,
 )
-from ..facts import Facts
-from ..measures import Truth
-from ..readings import half_and_double
-from ..verdicts import Evidence, Finding, Flag, Kind, Missing, Need, Part, Reason, Why
+from screening.eligibility.facts import Facts
+from screening.eligibility.measures import Truth
+from screening.eligibility.readings import half_and_double
+from screening.eligibility.verdicts import (
+    Evidence,
+    Finding,
+    Flag,
+    Kind,
+    Missing,
+    Need,
+    Part,
+    Reason,
+    Why,
+)
+from trialsite.labs.scores import Given, Score, ScoreInput, meld
+from trialsite.labs.scores import Why as Lacking
+from trialsite.protocol.labs import Analyte
+from trialsite.protocol.rules import ScoreAbove, ScoreRounding
 
 _CAUSES = {"alcoholic", "biliary"}
 #: Inputs that are no laboratory results, and what to ask for.
