@@ -135,6 +135,7 @@ _MARKS = {
     **dict.fromkeys(("ll", "↓↓", "↓↓↓"), "LL"),
     "*": "*",
 }
+_NORMAL = frozenset(("", "n", "-", "normal", "正常"))
 _SIDES = {
     "<": "<",
     "小于": "<",
@@ -168,6 +169,12 @@ _LARGEST_POWER = 15
 def folded(text: str) -> str:
     """The text in half-width lower case with single spaces; raised digits stay raised."""
     return " ".join(text.translate(_FOLDED).lower().split())
+
+
+def printed_mark(text: str) -> str | None:
+    """The laboratory's mark in a cell of its own; "" says normal, None is no mark."""
+    plain = folded(text).strip("() ") if len(text) <= LONGEST else "?"
+    return "" if plain in _NORMAL else _MARKS.get(plain)
 
 
 def parse_result(text: str) -> Parsed:
