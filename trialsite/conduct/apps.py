@@ -5,3 +5,10 @@ from django.apps import AppConfig
 
 class ConductConfig(AppConfig):
     name = "trialsite.conduct"
+
+    def ready(self) -> None:
+        from trialsite.conduct import (  # noqa: F401
+            deviation_dataset,
+            deviation_guards,
+            deviation_record,
+        )
