@@ -8,7 +8,9 @@ class ConductConfig(AppConfig):
 
     def ready(self) -> None:
         from trialsite.conduct import (  # noqa: F401
+            datasets,
             deviation_dataset,
             deviation_guards,
             deviation_record,
+            guards,
         )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from trialsite.conduct.views import deviations
+from trialsite.conduct.views import deviations, holds
 
 app_name = "conduct"
 
@@ -14,4 +14,9 @@ urlpatterns: list[URLPattern] = [
     path("deviations/<uuid:deviation_id>/dismiss/", deviations.dismiss, name="dismiss_deviation"),
     path("deviations/<uuid:deviation_id>/change/", deviations.change, name="change_deviation"),
     path("deviations/<uuid:deviation_id>/close/", deviations.close, name="close_deviation"),
+    path("holds/", holds.holds, name="holds"),
+    path("holds/place/", holds.place, name="place_hold"),
+    path("holds/<uuid:hold_id>/lift/", holds.lift, name="lift_hold"),
+    path("holds/rules/<slug:kind>/<str:key>/<slug:to>/", holds.switch, name="switch_rule"),
+    path("holds/gates/<str:key>/review/", holds.review, name="review_gate"),
 ]

@@ -284,11 +284,17 @@ def queries_of(record: CrfRecord, definition: Form) -> list[Query]:
         return []
     labels, questions = labels_of(definition), _questions_of(record, definition)
     for query in queries:
-        query.label = labels.get(query.item_oid, str(definition.title))  # type: ignore[attr-defined]
+        query.label = labels.get(query.item_oid) or _label_of(definition, query.item_oid)  # type: ignore[attr-defined]
         opening = next(iter(query.messages.all()), None)
         if opening is not None and query.check_oid in questions:
             opening.text = questions[query.check_oid]
     return sorted(queries, key=lambda query: query.status == QueryStatus.CLOSED)
+
+
+def _label_of(definition: Form, item_oid: str) -> str:
+    if item_oid and definition.label_of is not None:
+        return definition.label_of(item_oid)
+    return str(definition.title)
 
 
 def _questions_of(record: CrfRecord, definition: Form) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -33,6 +34,12 @@ class Form:
     data: type[CrfData] | None = None
     groups: list[type[CrfRow]] = field(default_factory=list)
     domain: type[models.Model] | None = None
+    #: The URL name of the page of a companion's records; it takes the record's id.
+    page: str = ""
+    #: Many companion records for one subject or visit.
+    again: bool = False
+    #: Item OID -> label in the present language, where items are not columns.
+    label_of: Callable[[str], str] | None = None
 
     @property
     def slug(self) -> str:
@@ -45,7 +52,7 @@ class Form:
 
     @property
     def repeating(self) -> bool:
-        return bool(self.data and self.data.repeating)
+        return self.data.repeating if self.data else self.again
 
     @property
     def tables(self) -> list[type[ItemData]]:
@@ -94,11 +101,24 @@ def register_rows(group: R) -> R:
     return group
 
 
-def register_companion(oid: str, title: str | Promise, domain: type[models.Model]) -> Form:
-    """Enter the form that heads the companion records of a domain model."""
+def register_companion(
+    oid: str,
+    title: str | Promise,
+    domain: type[models.Model],
+    *,
+    page: str = "",
+    repeating: bool = False,
+    label_of: Callable[[str], str] | None = None,
+) -> Form:
+    """Enter the form that heads the companion records of a domain model.
+
+    With a `page` the record's address leads there: every link to a record works for it.
+    """
     if oid in _forms:
         raise TypeError(f"{oid} is already registered")
-    _forms[oid] = Form(oid=oid, title=title, domain=domain)
+    _forms[oid] = Form(
+        oid=oid, title=title, domain=domain, page=page, again=repeating, label_of=label_of
+    )
     return _forms[oid]
 
 

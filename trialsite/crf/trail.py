@@ -130,6 +130,9 @@ def _about(what: str) -> Q:
     if found is None:
         return Q(table_name=what)
     tables = [table._meta.db_table for table in found.tables]
+    if found.domain is not None:
+        records = CrfRecord.objects.filter(form_oid=form_oid).values("pk")
+        return Q(record_id__in=records)
     if item:
         return Q(table_name__in=tables) & about_item(item)
     records = CrfRecord.objects.filter(form_oid=form_oid).values("pk")

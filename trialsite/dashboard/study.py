@@ -49,4 +49,6 @@ def item_title(form_oid: str, item_oid: str) -> str:
         for name, item in all_items_of(table).items():
             if item.oid == item_oid:
                 return str(table._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+    if form is not None and form.label_of is not None and item_oid:
+        return form.label_of(item_oid)
     return item_oid

@@ -14,21 +14,22 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connections
 
+from screening.models.log import Source
+from screening.services.log import open_entry
 from trialsite.access.context import context_of, system_context
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.casebook.protocols import approve_version, protocol_of, register_version
 from trialsite.casebook.services import (
-    add_subject,
     attend_visit,
     give_subject_number,
-    record_consent,
     set_day_zero,
 )
-from trialsite.core.clock import trial_now
+from trialsite.core.clock import trial_now, trial_today
 from trialsite.core.context import Channel, acting
 from trialsite.crf.registry import forms, items_by_oid
 from trialsite.crf.services import save_draft
+from trialsite.demo.consent import consent_of, make_documents
 from trialsite.demo.forms import fill_visit, give_medicines
 from trialsite.demo.people import make_people
 from trialsite.protocol import EventRole
@@ -87,6 +88,7 @@ def make_study() -> None:
         for site in sites.values():
             approve_version(site=site, version=version, effective_on=since)
         people = make_people(sites, since=since)
+        make_documents(sites.values(), by=people["pi"], since=since)
     for code, nurse, day in COURSE:
         _live_through(sites[code], people[nurse], day, chance)
 
@@ -95,8 +97,10 @@ def _live_through(site: Site, nurse: User, day: int | None, chance: random.Rando
     """One subject from the screening log to today, entered on the days it happened."""
     first = -(day or 0) - 2
     with clock_shifted(first), acting(context_of(nurse, Channel.COMMAND)):
-        subject = add_subject(site=site, by=nurse)
-        record_consent(subject=subject, by=nurse)
+        entry = open_entry(
+            site=site, first_contact_on=trial_today(site.time_zone), source=Source.WARD, by=nurse
+        )
+        subject = consent_of(entry, by=nurse)
         _enter_visit(subject, nurse, EventRole.SCREENING, 0, chance)
         give_medicines(subject=subject, by=nurse, chance=chance)
     if day is None:

@@ -1,4 +1,4 @@
-"""Deviations from the protocol."""
+"""Deviations; holds, the rules that the study has switched on, reviews of gates."""
 
 from trialsite.conduct.models.deviations import (
     Category,
@@ -7,5 +7,25 @@ from trialsite.conduct.models.deviations import (
     Importance,
     Origin,
 )
+from trialsite.conduct.models.holds import (
+    Decision,
+    GateReview,
+    Hold,
+    RuleActivation,
+    RuleKind,
+    Scope,
+)
 
-__all__ = ["Category", "Deviation", "DeviationStatus", "Importance", "Origin"]
+__all__ = [
+    "Category",
+    "Decision",
+    "Deviation",
+    "DeviationStatus",
+    "GateReview",
+    "Hold",
+    "Importance",
+    "Origin",
+    "RuleActivation",
+    "RuleKind",
+    "Scope",
+]

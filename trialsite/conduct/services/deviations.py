@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -19,6 +21,8 @@ from trialsite.core.clock import trial_now, trial_today
 from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, StaleError, TransitionError
 from trialsite.core.partial_dates import PartialDate
+from trialsite.crf import writing
+from trialsite.crf.violations import refusal_of
 
 FORM_OID = "F.DV"
 
@@ -118,7 +122,7 @@ def accept_proposal(
     _state(deviation, facts)
     deviation.status = DeviationStatus.ACCEPTED
     deviation.decided_by, deviation.decided_at = by, trial_now()
-    return _store(deviation, RecordStatus.COMPLETE)
+    return _store(deviation, by)
 
 
 @transaction.atomic
@@ -130,8 +134,12 @@ def dismiss_proposal(
     reason = _reason(reason)
     deviation.status, deviation.dismiss_reason = DeviationStatus.DISMISSED, reason
     deviation.decided_by, deviation.decided_at = by, trial_now()
-    with because(reason):
-        return _store(deviation, RecordStatus.NOT_DONE, not_done_reason=reason[:200])
+    deviation.version += 1
+    with because(reason), _refusals():
+        deviation.save()
+        if deviation.record is not None:
+            _dismiss_record(deviation.record, reason)
+    return deviation
 
 
 @transaction.atomic
@@ -142,7 +150,7 @@ def change_deviation(
     deviation = _lock(deviation, by, base_version, DeviationStatus.ACCEPTED)
     with because(_reason(reason)):
         _state(deviation, facts)
-        return _store(deviation, RecordStatus.COMPLETE)
+        return _store(deviation, by)
 
 
 @transaction.atomic
@@ -152,7 +160,7 @@ def close_deviation(*, deviation: Deviation, by: User, base_version: int) -> Dev
     deviation.status = DeviationStatus.CLOSED
     deviation.closed_by, deviation.closed_at = by, trial_now()
     with because(_("Deviation closed")):
-        return _store(deviation, RecordStatus.COMPLETE)
+        return _store(deviation, by)
 
 
 def _lock(
@@ -214,8 +222,11 @@ def _refusals() -> Iterator[None]:
         for constraint in Deviation._meta.constraints:
             if constraint.name == name and isinstance(constraint, models.CheckConstraint):
                 message = str(constraint.get_violation_error_message())
-                raise DeviationError({_FIELDS.get(name, "__all__"): [message]}) from error
-        raise
+                raise DeviationError({_FIELDS.get(name, "description"): [message]}) from error
+        refusal = refusal_of(Deviation, error)
+        if refusal is None:
+            raise
+        raise refusal from error
 
 
 def _insert(deviation: Deviation, subject: Subject | None, status: RecordStatus) -> Deviation:
@@ -224,12 +235,12 @@ def _insert(deviation: Deviation, subject: Subject | None, status: RecordStatus)
     with _refusals():
         if subject is not None:
             deviation.subject = subject
-            deviation.record = _record(subject, status)
+            deviation.record = _record(deviation, subject, status)
         deviation.save(force_insert=True)
     return deviation
 
 
-def _record(subject: Subject, status: RecordStatus) -> CrfRecord:
+def _record(deviation: Deviation, subject: Subject, status: RecordStatus) -> CrfRecord:
     """The next companion record of the subject; its repeat key was never used before."""
     subject = Subject.objects.select_for_update(no_key=True).get(pk=subject.pk)
     taken = CrfRecord.objects.filter(subject=subject, visit=None, form_oid=FORM_OID)
@@ -241,18 +252,39 @@ def _record(subject: Subject, status: RecordStatus) -> CrfRecord:
         repeat_key=last + 1,
         status=status,
         version=1,
+        content_hash=content_hash(deviation),
+        first_entered_at=deviation.entered_at,
+        completed_at=deviation.decided_at,
+        completed_by=deviation.decided_by,
         protocol_version_id=subject.protocol_version_id,
     )
 
 
-def _store(deviation: Deviation, status: RecordStatus, *, not_done_reason: str = "") -> Deviation:
+def _store(deviation: Deviation, by: User) -> Deviation:
     """Store a change, and let the record's header follow."""
     deviation.version += 1
     with _refusals():
         deviation.save()
         if deviation.record is not None:
-            record = deviation.record
-            record.status, record.not_done_reason = status, not_done_reason
-            record.version += 1
-            record.save(update_fields=["status", "not_done_reason", "version"])
+            writing.advance(
+                deviation.record,
+                by=by,
+                complete=True,
+                content_hash=content_hash(deviation),
+                form_version=deviation.record.form_version,
+            )
     return deviation
+
+
+def _dismiss_record(record: CrfRecord, reason: str) -> None:
+    """A form that was not done: there was nothing to report."""
+    record.status, record.not_done_reason = RecordStatus.NOT_DONE, reason[:200]
+    record.version += 1
+    record.save(update_fields=["status", "not_done_reason", "version"])
+
+
+def content_hash(deviation: Deviation) -> str:
+    """SHA-256 over what people say of it: what a signature on its record is bound to."""
+    said = {each.name: str(getattr(deviation, each.name)) for each in fields(DeviationFacts)}
+    text = json.dumps(said | {"status": str(deviation.status)}, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -158,7 +158,7 @@ def _page(request: StaffRequest, found: Deviation, **refused: forms.Form) -> Htt
         "proposed_by": title_of(found.kind),
         "categories": _words(found),
         "forms": offered | {name: form for name, form in refused.items() if name in offered},
-        "refused": refused,
+        "lost": [form for name, form in refused.items() if name not in offered],
     }
     status = 422 if refused else 200
     return render(request, "conduct/deviation.html", context, status=status)
