@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 
@@ -149,7 +150,7 @@ def test_another_sites_identity_does_not_exist(cast):
     with as_person(person):
         assert masked_identity(entry.pk, by=person) is None
         assert find_by_identifier(text=ONE.phone, by=person) == {}
-        assert likely_duplicates(site=cast.other_site, by=person, **ONE.said) == {}
+        assert likely_duplicates(site=cast.other_site, by=person, phone=ONE.phone) == {}
         for act in (
             lambda: ask_for_identity(entry_id=entry.pk, reason="x", by=person),
             lambda: keep_identity(entry_id=entry.pk, site=cast.other_site, name="X", by=person),
@@ -171,7 +172,12 @@ def test_the_masks_of_a_whole_list_take_one_query(cast, django_assert_num_querie
 @pytest.mark.requirement("CC1")
 def test_a_correction_needs_a_reason_and_keeps_what_stood(town):
     entry = keep(town, ONE)
-    correct = {"entry_id": entry.pk, "site": town.site, "by": town.nurse, "phone": TWO.phone}
+    correct: dict[str, Any] = {
+        "entry_id": entry.pk,
+        "site": town.site,
+        "by": town.nurse,
+        "phone": TWO.phone,
+    }
     with as_person(town.nurse), pytest.raises(IdentityError) as refused:
         keep_identity(**correct)
     assert list(refused.value.errors) == ["reason"]
