@@ -19,7 +19,7 @@ from screening.services.identity import (
     masked_identity,
     reveal_identity,
 )
-from tests.factories import as_person, make_entry, make_protocol, make_user
+from tests.factories import as_person, make_entry, make_user
 from tests.screening.people import keep, persons, told
 from trialsite.access.capabilities import Role
 from trialsite.access.context import system_context
@@ -236,7 +236,7 @@ def test_an_identifier_can_be_taken_away(town):
     ],
 )
 def test_what_cannot_be_kept_is_refused_at_its_field_without_repeating_it(cast, said, field):
-    entry = make_protocol(cast.site) and make_entry(cast.site, cast.nurse)
+    entry = make_entry(cast.site, cast.nurse)
     with as_person(cast.nurse), pytest.raises(IdentityError) as refused:
         keep_identity(entry_id=entry.pk, site=cast.site, by=cast.nurse, **said)
     assert list(refused.value.errors) == [field]
