@@ -8,7 +8,7 @@ class ScreeningConfig(AppConfig):
     name = "screening"
 
     def ready(self) -> None:
-        from screening import log_guards, vault  # noqa: F401
+        from screening import guards_consent, log_guards, vault  # noqa: F401
         from screening.checks import check_identity_keys, demand_identity_keys
 
         demand_identity_keys()

@@ -25,6 +25,7 @@ from tests.factories import (
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.audit.models import Event
+from trialsite.crf.api import slug_of
 from trialsite.crf.entry import read_texts
 from trialsite.crf.registry import form, forms
 from trialsite.crf.services import save_row
@@ -56,7 +57,7 @@ def rows_of_site(cast, operation):
             asked = raise_query(record=record, item_oid="", text="?", by=cast.data_manager)
         ids["query"] = asked.pk
     if "row" in operation.arguments:
-        (group,) = definition.groups
+        (group,) = (g for g in definition.groups if f">/{slug_of(g)}/" in operation.route)
         with as_person(cast.nurse):
             entry = read_texts(group, texts_for(group))
             ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk

@@ -56,13 +56,15 @@ def add_subject(
 
 
 @transaction.atomic
-def record_consent(*, subject: Subject, by: User) -> Subject:
-    """State that the subject's informed consent is on file."""
-    by.require(Capability.ENTER_DATA, site=subject.site_id)
+def set_consent_state(*, subject: Subject, state: str, by: User | None) -> Subject:
+    """Keep what the casebook shows of a subject's consent in step with the signed acts.
+
+    The app that keeps those acts says it; without a person the system does.
+    """
+    if by is not None:
+        by.require(Capability.ENTER_DATA, site=subject.site_id)
     subject = Subject.objects.select_for_update(no_key=True).get(pk=subject.pk)
-    if subject.consent_state == ConsentState.WITHDRAWN:
-        raise TransitionError(_("The subject has withdrawn consent for all data."))
-    subject.consent_state = ConsentState.GIVEN
+    subject.consent_state = ConsentState(state)
     subject.save(update_fields=["consent_state"])
     return subject
 
@@ -276,6 +278,8 @@ def attend_visit(*, visit: Visit, on: dt.date, by: User) -> Visit:
     visit = Visit.objects.select_for_update(no_key=True).get(pk=visit.pk)
     if visit.status == VisitStatus.ATTENDED:
         raise TransitionError(_("This visit is already attended."))
+    if visit.subject.consent_state == ConsentState.WITHDRAWN:
+        raise TransitionError(_("The subject has withdrawn consent for all data."))
     visit.status, visit.attended_on = VisitStatus.ATTENDED, on
     visit.save(update_fields=["status", "attended_on"])
     return visit

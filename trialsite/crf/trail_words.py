@@ -20,7 +20,7 @@ from trialsite.access.models import Site, User
 from trialsite.audit.models import Event, Operation
 from trialsite.casebook.models import CrfRecord, ProtocolVersion, Subject, Visit
 from trialsite.casebook.protocols import protocol_of
-from trialsite.crf.items import MissingReason, items_of
+from trialsite.crf.items import MissingReason, all_items_of, items_of
 from trialsite.crf.models import ItemData
 from trialsite.crf.registry import forms
 
@@ -29,6 +29,9 @@ ACTS = {
     "signed_in": gettext_lazy("Signed in"),
     "signed_out": gettext_lazy("Signed out"),
     "sign_in_failed": gettext_lazy("Sign-in failed"),
+    "signing_failed": gettext_lazy("Signing failed: wrong password or code"),
+    "signed": gettext_lazy("Signed"),
+    "signature_voided": gettext_lazy("Voided a signature"),
     "locked_out": gettext_lazy("Locked out after failed sign-ins"),
     "unlocked": gettext_lazy("Opened the idle lock"),
     "refused": gettext_lazy("Refused: not delegated"),
@@ -42,6 +45,8 @@ ACTS = {
     "attachment_downloaded": gettext_lazy("Downloaded a document"),
     "attachment_damaged": gettext_lazy("Found a document damaged"),
     "trail_exported": gettext_lazy("Exported the audit trail"),
+    "enrolled": gettext_lazy("Enrolled"),
+    "enrolment_voided": gettext_lazy("Took back an enrolment made in error"),
     "identity_revealed": gettext_lazy("Looked at identifiers"),
     "identity_searched": gettext_lazy("Searched by identifiers"),
     "identity_erased": gettext_lazy("Erased identifiers"),
@@ -206,7 +211,7 @@ def _change(model: type[models.Model], column: str, old: Any, new: Any, names: N
 
 
 def _item_label(model: type[ItemData], column: str, label: str) -> tuple[str, str]:
-    for name, item in items_of(model).items():
+    for name, item in all_items_of(model).items():
         if column == name:
             return f"{item.label} ({item.unit})" if item.unit else item.label, name
         if item.units and column == item.reported:

@@ -320,6 +320,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "options": {"expires": 55},
     },
     "verify-trail": {"task": "trialsite.casebook.tasks.verify_trail", "schedule": 3600},
+    "consent-states": {"task": "screening.tasks.mark_consent_states", "schedule": 24 * 3600},
     "edit-checks": {"task": "trialsite.crf.tasks.judge_all_records", "schedule": 24 * 3600},
 }
 
