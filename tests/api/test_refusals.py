@@ -22,14 +22,18 @@ from tests.factories import (
     make_visit,
     sign_in,
 )
+from tests.signing import proof_of
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.audit.models import Event
+from trialsite.conduct.models import Scope
+from trialsite.conduct.services.holds import place_hold
 from trialsite.crf.api import slug_of
 from trialsite.crf.entry import read_texts
 from trialsite.crf.registry import form, forms
 from trialsite.crf.services import save_row
 from trialsite.review.services import raise_query
+from trialsite.review.signatures import sign
 from visits.models import VitalSigns
 
 OPERATIONS = [pytest.param(each, id=str(each)) for each in operations()]
@@ -45,6 +49,14 @@ def everybody_at(site):
     return person
 
 
+def signature_under(record, by):
+    with as_person(by):
+        return sign(
+            record=record, kind="x", target=record.pk, content="", meaning="m", by=by,
+            proof=proof_of(by),
+        )  # fmt: skip
+
+
 def rows_of_site(cast, operation):
     """Something real of site 001 for each argument of the operation."""
     definition = form(operation.form_oid)
@@ -56,6 +68,13 @@ def rows_of_site(cast, operation):
         with as_person(cast.data_manager):
             asked = raise_query(record=record, item_oid="", text="?", by=cast.data_manager)
         ids["query"] = asked.pk
+    if "hold" in operation.arguments:
+        with as_person(cast.investigator):
+            ids["hold"] = place_hold(
+                site=cast.site, scope=Scope.BOTH, reason="x", by=cast.investigator
+            ).pk
+    if "signature" in operation.arguments:
+        ids["signature"] = signature_under(record, cast.sub_investigator).pk
     if "row" in operation.arguments:
         (group,) = (g for g in definition.groups if f">/{slug_of(g)}/" in operation.route)
         with as_person(cast.nurse):
