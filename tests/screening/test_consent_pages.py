@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from screening.models import CapacityAssessment, Consent, ConsentApproval, Withdrawal
 from screening.models.consent import CapacityOutcome, ConsentKind, Scope, Signer
+from tests.casebook.documents import PNG
 from tests.factories import as_person, make_entry, make_protocol, make_subject, sign_in
 from tests.screening.consenting import (
     assess,
@@ -20,9 +21,6 @@ from tests.screening.consenting import (
     withdraw,
 )
 from trialsite.casebook.models import Attachment, Subject
-
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 60
-
 
 @pytest.fixture
 def document(cast):
