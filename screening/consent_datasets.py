@@ -66,9 +66,7 @@ def consent_datasets() -> list[Dataset]:
     ]
 
 
-def _of(
-    table: str, name: str, title: object, columns: tuple[Column, ...], moment: str
-) -> Dataset:
+def _of(table: str, name: str, title: object, columns: tuple[Column, ...], moment: str) -> Dataset:
     joined = f" JOIN {DOCUMENTS} c ON c.id = d.document_id" if table == CONSENTS else ""
     return Dataset(
         name=name,
@@ -90,9 +88,7 @@ def _signed() -> Iterator[Column]:
         label=_("Disposition event"),
         sdtm="DS.DSDECOD",
     )
-    yield Column(
-        name="ICKIND", sql="d.kind", label=_("Act"), codes=dict(ConsentKind.choices)
-    )
+    yield Column(name="ICKIND", sql="d.kind", label=_("Act"), codes=dict(ConsentKind.choices))
     yield Column(
         name="ICDTC",
         sql="d.signed_at",
@@ -115,9 +111,7 @@ def _signed() -> Iterator[Column]:
         label=_("Explained by"),
         kind=Kind.INTEGER,
     )
-    yield Column(
-        name="ICEXPLR", sql="d.explained_role", label=_("Role"), codes=dict(Role.choices)
-    )
+    yield Column(name="ICEXPLR", sql="d.explained_role", label=_("Role"), codes=dict(Role.choices))
     yield Column(name="ICWIT", sql="d.witness", label=_("Witness"))
     yield Column(name="ICREP", sql="d.named_representative", label=_("Representative named"))
     answers = (
@@ -139,9 +133,7 @@ def _signed() -> Iterator[Column]:
 
 def _assessed() -> Iterator[Column]:
     yield Column(name="CAPDTC", sql="d.assessed_at", label=_("Assessed at"), kind=Kind.DATETIME)
-    yield Column(
-        name="CAPBY", sql="d.assessor_id", label=_("Assessed by"), kind=Kind.INTEGER
-    )
+    yield Column(name="CAPBY", sql="d.assessor_id", label=_("Assessed by"), kind=Kind.INTEGER)
     yield Column(
         name="CAPHE",
         sql="d.he_grade",
@@ -169,9 +161,7 @@ def _withdrawn() -> Iterator[Column]:
             label=scope.label,
             kind=Kind.BOOLEAN,
         )
-    yield Column(
-        name="WDBY", sql="d.stated_by", label=_("Stated by"), codes=dict(Signer.choices)
-    )
+    yield Column(name="WDBY", sql="d.stated_by", label=_("Stated by"), codes=dict(Signer.choices))
     yield Column(name="WDREL", sql="d.relation", label=_("Relation of the representative"))
     yield Column(name="WDREASON", sql="d.reason", label=_("Reason, if one was given"))
 

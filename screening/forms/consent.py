@@ -195,9 +195,7 @@ class CapacityForm(SaidForm):
         choices=HeGrade.choices,
         help_text=_("West Haven grade at that moment."),
     )
-    outcome = Choice(
-        label=label_of(CapacityAssessment, "outcome"), choices=CapacityOutcome.choices
-    )
+    outcome = Choice(label=label_of(CapacityAssessment, "outcome"), choices=CapacityOutcome.choices)
     method = forms.CharField(
         label=label_of(CapacityAssessment, "method"),
         max_length=200,
@@ -250,9 +248,7 @@ class DocumentForm(SaidForm):
     """One language of one version."""
 
     version = forms.CharField(label=label_of(ConsentDocument, "version"), max_length=40)
-    language = Choice(
-        label=label_of(ConsentDocument, "language"), choices=ConsentLanguage.choices
-    )
+    language = Choice(label=label_of(ConsentDocument, "language"), choices=ConsentLanguage.choices)
     title = forms.CharField(label=label_of(ConsentDocument, "title"), max_length=200)
     change_note = forms.CharField(
         label=label_of(ConsentDocument, "change_note"),

@@ -120,9 +120,7 @@ def reconsent_due(sites: Iterable[int], *, now: dt.datetime | None = None) -> li
     present = Subject.objects.at(sites).filter(status__in=PRESENT).select_related("site")
     subjects = list(present)
     standings = standings_of(subjects, now=now)
-    lines = [
-        DueLine(subject, due) for subject in subjects if (due := standings[subject.pk].due)
-    ]
+    lines = [DueLine(subject, due) for subject in subjects if (due := standings[subject.pk].due)]
     return sorted(lines, key=lambda line: (line.since, line.subject.label))
 
 
@@ -155,7 +153,7 @@ def approvals_at(
     moment = now or trial_now()
     by_pk = {site.pk: site for site in sites}
     rows: dict[int, list[ConsentApproval]] = defaultdict(list)
-    for each in ConsentApproval.objects.at(by_pk).select_related("document"):
+    for each in ConsentApproval.objects.at(by_pk).select_related("document", "site"):
         rows[each.site_id].append(each)
     found = {}
     for key, site in by_pk.items():
@@ -165,9 +163,7 @@ def approvals_at(
     return found
 
 
-def _state(
-    approval: ConsentApproval, rows: list[ConsentApproval], today: dt.date
-) -> ApprovalState:
+def _state(approval: ConsentApproval, rows: list[ConsentApproval], today: dt.date) -> ApprovalState:
     if approval.withdrawn_on is not None and approval.withdrawn_on <= today:
         return ApprovalState.WITHDRAWN
     if not counts(approval, today):

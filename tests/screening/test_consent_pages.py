@@ -22,6 +22,7 @@ from tests.screening.consenting import (
 )
 from trialsite.casebook.models import Attachment, Subject
 
+
 @pytest.fixture
 def document(cast):
     make_protocol(cast.site, cast.other_site)
@@ -197,7 +198,9 @@ def test_an_act_in_error_is_voided_with_its_reason_and_stays_on_the_page(
     nurse_client.post(void, {"reason": "another participant"})
     with as_person(cast.nurse):
         assert Subject.objects.get(pk=subject.pk).consent_state == "given"
-    assert "another participant" in nurse_client.get(address("consent", subject.pk)).content.decode()
+    assert (
+        "another participant" in nurse_client.get(address("consent", subject.pk)).content.decode()
+    )
 
 
 def test_the_due_list_names_who_since_when_and_why(cast, document, nurse_client):
@@ -318,5 +321,3 @@ def test_a_record_of_consent_leads_to_its_page(cast, document, nurse_client):
         consent = Consent.objects.get()
     page = nurse_client.get(reverse("crf:record", args=[consent.record_id])).content.decode()
     assert address("consent", subject.pk) in page
-
-
