@@ -1,4 +1,8 @@
-"""What screening keeps: the log, consent, and who was enrolled."""
+"""What screening keeps: the log, consent, and who was enrolled.
+
+`Subject` itself is `trialsite.casebook.models.Subject`; what happens to it before and at
+enrolment lives here.
+"""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def admit(*, entry: ScreeningEntry, by: User, on: dt.date | None = None) -> Subj
         raise TransitionError(_("This person is in the casebook already."))
     subject = add_subject(site=entry.site, screening_number=entry.number, by=by, on=on)
     entry.subject = subject
-    _keep(entry, "subject")
+    keep(entry, "subject")
     return subject
 
 
@@ -118,7 +118,7 @@ def close_entry(
         failed = outcome == Outcome.SCREEN_FAILED
         to = SubjectStatus.SCREEN_FAILED if failed else SubjectStatus.WITHDRAWN
         move_in_screening(subject=entry.subject, to=to, by=by)
-    _keep(entry, "outcome", "outcome_on", "criteria", "reasons", "comment")
+    keep(entry, "outcome", "outcome_on", "criteria", "reasons", "comment")
     return entry
 
 
@@ -133,6 +133,8 @@ def screen_fail(
     comment: str = "",
 ) -> ScreeningEntry:
     """A screen failure after consent, ineligibility before; every criterion that failed."""
+    by.require(Capability.SCREEN, site=entry.site_id)
+    entry = held(entry)
     outcome = Outcome.NOT_ELIGIBLE if entry.subject_id is None else Outcome.SCREEN_FAILED
     return close_entry(
         entry=entry,
@@ -224,14 +226,15 @@ def reopen_entry(*, entry: ScreeningEntry, reason: str, by: User) -> ScreeningEn
     with because(reason.strip()):
         if entry.subject is not None:
             move_in_screening(subject=entry.subject, to=SubjectStatus.SCREENING, by=by)
-        _open_again(entry)
+        open_again(entry)
     return entry
 
 
-def _open_again(entry: ScreeningEntry) -> None:
+def open_again(entry: ScreeningEntry) -> None:
+    """Back to “in screening”, without the end that was said."""
     entry.outcome, entry.outcome_on, entry.comment = Outcome.OPEN, None, ""
     entry.criteria, entry.reasons = [], []
-    _keep(entry, "outcome", "outcome_on", "criteria", "reasons", "comment")
+    keep(entry, "outcome", "outcome_on", "criteria", "reasons", "comment")
 
 
 @transaction.atomic
@@ -247,7 +250,7 @@ def state_same_person(
         raise EntryError({"other": [_("Choose another entry of this site.")]})
     with because(reason.strip()):
         entry.same_person_as = other
-        _keep(entry, "same_person_as")
+        keep(entry, "same_person_as")
     return entry
 
 
@@ -264,7 +267,7 @@ def void_entry(*, entry: ScreeningEntry, reason: str, by: User) -> ScreeningEntr
         raise EntryError({"reason": [_("Voiding needs a reason.")]})
     with because(reason.strip()):
         entry.voided_at, entry.void_reason = TrialNow(), reason.strip()
-        _keep(entry, "voided_at", "void_reason")
+        keep(entry, "voided_at", "void_reason")
     entry.refresh_from_db()
     return entry
 
@@ -284,6 +287,7 @@ def held(
     return entry
 
 
-def _keep(entry: ScreeningEntry, *fields: str) -> None:
+def keep(entry: ScreeningEntry, *fields: str) -> None:
+    """Save these fields as the entry's next version."""
     entry.version += 1
     entry.save(update_fields=[*fields, "version"])

@@ -28,6 +28,7 @@ UNAUDITED = {
     "crf.Draft",
     "notify.DeliveryAttempt",
     "notify.Notice",
+    "screening.StudyEnrolment",
     "sessions.Session",
 }
 #: Tables with a site whose rows are visible beyond it.

@@ -42,6 +42,8 @@ ACTS = {
     "attachment_downloaded": gettext_lazy("Downloaded a document"),
     "attachment_damaged": gettext_lazy("Found a document damaged"),
     "trail_exported": gettext_lazy("Exported the audit trail"),
+    "enrolled": gettext_lazy("Enrolled"),
+    "enrolment_voided": gettext_lazy("Took back an enrolment made in error"),
 }
 
 #: Columns that only say where a row hangs, or repeat its content for machines.
