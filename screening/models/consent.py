@@ -272,7 +272,7 @@ class HeGrade(models.TextChoices):
 
 @guarded(site="site_id", subject="subject_id", record="record_id")
 class CapacityAssessment(ConsentPart):
-    """Whether the participant could understand and decide at a moment, as an investigator saw it."""
+    """Whether the participant could understand and decide, as an investigator saw it."""
 
     assessed_at = WallTimeField(_("Assessed at"))
     assessor = models.ForeignKey(
@@ -303,7 +303,7 @@ class CapacityAssessment(ConsentPart):
 
 @guarded(site="site_id", subject="subject_id", record="record_id")
 class Withdrawal(ConsentPart):
-    """What a participant took back, since when; no reason is owed (ICH E6 2.8.10; decisions C5)."""
+    """What a participant took back, since when; no reason is owed (ICH E6 2.8; decisions C5)."""
 
     withdrawn_at = WallTimeField(_("Stated at"))
     scopes = ArrayField(models.CharField(max_length=20), verbose_name=_("What is withdrawn"))

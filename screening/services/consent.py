@@ -24,7 +24,7 @@ from screening.models.consent import (
 from screening.models.log import ScreeningEntry
 from screening.selectors.consent import standing_of
 from screening.services.consent_records import (
-    FieldErrors,
+    FieldsError,
     advance,
     headed,
     hold_subject,
@@ -70,14 +70,14 @@ def give_consent(
 ) -> Consent:
     """A person of the screening log consents: the subject appears, with this consent (C21).
 
-    Raises FieldErrors (what stands in the way, by field), TransitionError, DomainError;
+    Raises FieldsError (what stands in the way, by field), TransitionError, DomainError;
     nothing is then changed, and no subject appears.
     """
     by.require(Capability.ENTER_DATA, site=entry.site_id)
     if act.kind != ConsentKind.INITIAL:
-        raise FieldErrors({"kind": [_("A person's first act is the first consent.")]})
+        raise FieldsError({"kind": [_("A person's first act is the first consent.")]})
     problem = moment_problem(entry.site, act.signed_at)
-    FieldErrors.unless(signed_at=problem)
+    FieldsError.unless(signed_at=problem)
     subject = admit(entry=entry, by=by, on=act.signed_at.date())
     return add_consent(subject=subject, act=act, by=by, scan=scan)
 
@@ -94,7 +94,7 @@ def add_consent(
     subject = hold_subject(subject, by=by)
     standing = standing_of(subject)
     role = role_on(subject.site, act.explained_by, act.signed_at.date())
-    FieldErrors.unless(**problems_of(act, subject, standing, role))
+    FieldsError.unless(**problems_of(act, subject, standing, role))
     if Scope.ALL_DATA in act.resumes:
         # The database lets nothing be entered for who has withdrawn; this act ends that.
         set_consent_state(subject=subject, state=ConsentState.GIVEN, by=by)
@@ -250,7 +250,7 @@ def add_scan(*, consent: Consent, file: File[bytes], by: User) -> Attachment:
     except (NotPermittedError, TransitionError):
         raise
     except DomainError as refused:
-        raise FieldErrors({"scan": [str(refused)]}) from refused
+        raise FieldsError({"scan": [str(refused)]}) from refused
 
 
 class ProcedureRefusedError(DomainError):
