@@ -20,6 +20,7 @@ from tests.factories import (
     make_visit,
     sign_in,
 )
+from tests.screening.consenting import assess, make_document, sign, withdraw
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.audit.models import Event
@@ -53,12 +54,24 @@ def rows_of_site(cast, operation):
         with as_person(cast.data_manager):
             asked = raise_query(record=record, item_oid="", text="?", by=cast.data_manager)
         ids["query"] = asked.pk
+    if {"consent", "assessment", "withdrawal"} & set(operation.arguments):
+        ids |= parts_of_consent(cast, subject)
     if "row" in operation.arguments:
         (group,) = definition.groups
         with as_person(cast.nurse):
             entry = read_texts(group, texts_for(group))
             ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk
     return ids
+
+
+def parts_of_consent(cast, subject):
+    """A consent, an assessment and a withdrawal of site 001's subject."""
+    made = {
+        "consent": sign(cast, subject, make_document(cast, cast.site)),
+        "assessment": assess(cast, subject, "present"),
+        "withdrawal": withdraw(cast, subject, "contact"),
+    }
+    return {name: part.pk for name, part in made.items()}
 
 
 def call(client, operation, ids):
