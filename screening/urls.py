@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from screening.views import consent, consent_documents
+from screening.views import consent, consent_documents, identity
 
 app_name = "screening"
 
@@ -26,4 +26,12 @@ consent_patterns: list[URLPattern] = [
     ),
 ]
 
-urlpatterns: list[URLPattern] = [*consent_patterns]
+identity_patterns: list[URLPattern] = [
+    path("screening/identifiers/", identity.search, name="identity_search"),
+    path("screening/identifiers/<uuid:disclosure_id>/", identity.shown, name="identity_shown"),
+    path("screening/<uuid:entry_id>/identity/", identity.identity, name="identity"),
+    path("screening/<uuid:entry_id>/identity/show/", identity.ask, name="identity_ask"),
+    path("screening/<uuid:entry_id>/identity/erase/", identity.erase, name="identity_erase"),
+]
+
+urlpatterns: list[URLPattern] = [*consent_patterns, *identity_patterns]

@@ -3,5 +3,6 @@ from __future__ import annotations
 from django.urls import URLPattern
 
 from screening.api.consent import routes as consent
+from screening.api.identity import routes as identity
 
-routes: list[URLPattern] = [*consent]
+routes: list[URLPattern] = [*consent, *identity]
