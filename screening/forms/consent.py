@@ -71,7 +71,7 @@ class Choice(forms.ChoiceField):
         super().__init__(choices=[CHOOSE, *choices], **kwargs)
 
 
-class PersonChoice(forms.ModelChoiceField):
+class PersonChoice(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in stubs only
     """A person, by name."""
 
     def __init__(self, **kwargs: Any) -> None:

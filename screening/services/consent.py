@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.core.files.base import File
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from screening.models.consent import (
     CONSENT_FORM,
@@ -39,8 +40,21 @@ from trialsite.access.models import User
 from trialsite.casebook.attachments import add_attachment
 from trialsite.casebook.models import Attachment, AttachmentKind, ConsentState, Subject
 from trialsite.casebook.services import set_consent_state
+from trialsite.conduct.kinds import declare_kind
+from trialsite.conduct.models import Category, Importance
+from trialsite.conduct.services.deviations import propose_deviation
 from trialsite.core.acts import note_act
+from trialsite.core.clock import trial_today
 from trialsite.core.exceptions import DomainError, NotPermittedError, TransitionError
+from trialsite.core.partial_dates import PartialDate
+
+#: What an attempted procedure without a consent that carries it is taken for.
+UNCONSENTED = declare_kind(
+    "procedure_without_consent",
+    gettext_lazy("Procedure that consent does not carry"),
+    category=Category.CONSENT,
+    importance=Importance.MAJOR,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,10 +302,23 @@ def require_procedure_allowed(
 
 
 def note_refused_procedure(*, subject: Subject, procedure: str, reason: str) -> None:
-    """Remember that a procedure was attempted which consent does not carry."""
+    """Remember that a procedure was attempted which consent does not carry.
+
+    The trail keeps every attempt; the site is asked once a day whether it was a deviation.
+    """
     note_act(
         "procedure_refused",
         site_id=subject.site_id,
         subject_id=subject.pk,
         details={"procedure": procedure, "reason": reason},
+    )
+    today = trial_today(subject.site.time_zone)
+    said = _("A protocol procedure was attempted that consent does not carry: %(what)s. %(why)s")
+    propose_deviation(
+        site=subject.site,
+        kind=UNCONSENTED.code,
+        key=f"{UNCONSENTED.code}:{subject.pk}:{procedure}:{today.isoformat()}",
+        description=said % {"what": procedure or "–", "why": reason},
+        subject=subject,
+        occurred_on=PartialDate.parse(today.isoformat()),
     )

@@ -49,6 +49,7 @@ from tests.screening.consenting import (
 from trialsite.access.capabilities import Role
 from trialsite.audit.models import Event
 from trialsite.casebook.models import ConsentState, LockState, RecordStatus, Subject, SubjectStatus
+from trialsite.conduct.models import Deviation
 from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, NotPermittedError, TransitionError
 from trialsite.crf.entry import read_texts
@@ -211,8 +212,14 @@ def test_not_even_plain_sql_records_a_consent_under_a_document_not_in_force(cast
 
 def test_a_signed_consent_is_never_rewritten(cast, document):
     subject = consented(cast, document)
-    for column, value in (("witness", "nobody"), ("signed_at", dt.datetime.fromisoformat("2026-01-01T08:00")),
-                          ("copy_given", False), ("data_sharing", False)):  # fmt: skip
+    earlier = dt.datetime.fromisoformat("2026-01-01T08:00")
+    changes = {
+        "witness": "nobody",
+        "signed_at": earlier,
+        "copy_given": False,
+        "data_sharing": False,
+    }
+    for column, value in changes.items():
         refused = pytest.raises(DatabaseError, match="never rewritten")
         with as_person(cast.nurse), because("x"), refused, transaction.atomic():
             Consent.objects.filter(subject=subject).update(**{column: value})
@@ -311,6 +318,25 @@ def test_hepatic_coma_and_a_new_version_stop_procedures_and_no_observation(cast,
     assert refusal(cast, subject) == ""
     assert state_of(subject) == ConsentState.GIVEN
     assert fact_of(cast, subject).signer == "participant"
+
+
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_an_attempted_procedure_is_put_before_the_site_as_a_deviation_once_a_day(
+    cast, document, withdrawn
+):
+    subject = make_subject(cast.site)
+    if withdrawn:
+        sign(cast, subject, document, hours=-1)
+        withdraw(cast, subject, Scope.ALL_DATA)
+    with as_person(cast.nurse):
+        for _ in range(2):
+            with pytest.raises(ProcedureRefusedError) as refused:
+                require_procedure_allowed(subject=subject, by=cast.nurse, procedure="session")
+            refused.value.propose()
+        (deviation,) = Deviation.objects.filter(subject=subject)
+        assert (deviation.kind, deviation.importance) == ("procedure_without_consent", "major")
+        assert str(refused.value) in deviation.description
+        assert Event.objects.filter(act="procedure_refused", subject_id=subject.pk).count() == 2
 
 
 @pytest.mark.parametrize("outcome", [CapacityOutcome.LOST, CapacityOutcome.FLUCTUATING])
@@ -534,7 +560,9 @@ def test_the_trail_tells_who_recorded_what_and_by_which_approval(cast, document)
             table_name="casebook_subject", operation="U", subject_id=subject.pk
         ).get()
     assert (made.actor_id, made.record_id is not None) == (cast.nurse.pk, True)
+    assert state.new is not None
     assert state.new["consent_state"] == ConsentState.GIVEN
+    assert approval is not None
     assert "EC-2026-7" in approval.reason
 
 

@@ -146,8 +146,9 @@ def test_the_investigator_approves_and_the_nurse_reads(cast, nurse):
     assert investigator.post("consent-approvals/", approval | {"site": "009"}).status_code == 400
     made = investigator.post("consent-approvals/", approval)
     assert (made.status_code, made.json()["state"]) == (201, "in_force")
-    assert [row["state"] for row in nurse.get("consent-approvals/").json()] == ["in_force"]
-    assert ApiClient(cast.stranger).get("consent-approvals/").json() == []
+    rows = nurse.get("consent-approvals/").json()["results"]
+    assert [row["state"] for row in rows] == ["in_force"]
+    assert ApiClient(cast.stranger).get("consent-approvals/").json()["results"] == []
     taken = {
         "site": "001",
         "document_version": "1.0",
