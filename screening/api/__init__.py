@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
+from screening.api.consent import routes as consent
 from screening.api.identity import routes as identity
 
-routes: list[URLPattern] = [*identity]
+routes: list[URLPattern] = [*consent, *identity]

@@ -23,6 +23,7 @@ from tests.factories import (
     sign_in,
 )
 from tests.signing import proof_of
+from tests.screening.consenting import assess, make_document, sign, withdraw
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.audit.models import Event
@@ -75,6 +76,8 @@ def rows_of_site(cast, operation):
             ).pk
     if "signature" in operation.arguments:
         ids["signature"] = signature_under(record, cast.sub_investigator).pk
+    if {"consent", "assessment", "withdrawal"} & set(operation.arguments):
+        ids |= parts_of_consent(cast, subject)
     if "row" in operation.arguments:
         (group,) = (g for g in definition.groups if f">/{slug_of(g)}/" in operation.route)
         with as_person(cast.nurse):
@@ -83,6 +86,16 @@ def rows_of_site(cast, operation):
     if {"entry", "disclosure"} & set(operation.arguments):
         ids |= identity_of_site(cast)
     return ids
+
+
+def parts_of_consent(cast, subject):
+    """A consent, an assessment and a withdrawal of site 001's subject."""
+    made = {
+        "consent": sign(cast, subject, make_document(cast, cast.site)),
+        "assessment": assess(cast, subject, "present"),
+        "withdrawal": withdraw(cast, subject, "contact"),
+    }
+    return {name: part.pk for name, part in made.items()}
 
 
 def identity_of_site(cast):

@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from screening.views.consent import panel as consent_panel
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, open_to_anyone, open_to_staff, requires
 from trialsite.access.models import Site
@@ -114,6 +115,7 @@ def subject(request: StaffRequest, subject_id: uuid.UUID) -> HttpResponse:
         "book": found,
         "subject": found.subject,
         "line": time_line(found),
+        "consent_panel": consent_panel(request, found.subject),
         "startable": [form for form in forms().values() if form.repeating] if may_enter else [],
         "whole_study": whole_study(found.loose, may_enter=may_enter),
         "may_read_trail": request.user.can(Capability.VIEW_TRAIL, site=site),
