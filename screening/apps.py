@@ -7,4 +7,4 @@ class ScreeningConfig(AppConfig):
     name = "screening"
 
     def ready(self) -> None:
-        from screening import guards_consent, log_guards  # noqa: F401
+        from screening import datasets, guards_consent, log_guards  # noqa: F401

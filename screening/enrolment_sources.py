@@ -5,12 +5,20 @@ What is not there refuses: without consent and decision nobody is enrolled.
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Collection
 from typing import Protocol
 
 from screening.selectors.consent import consent_fact
 from trialsite.casebook.models import Subject
 
-__all__ = ["Decision", "consent_fact", "enrolment_refusals", "signed_decision"]
+__all__ = [
+    "Decision",
+    "consent_fact",
+    "enrolment_refusals",
+    "signed_decision",
+    "signed_decisions",
+]
 
 
 class Decision(Protocol):
@@ -25,6 +33,12 @@ class Decision(Protocol):
 def signed_decision(subject: Subject) -> Decision | None:  # noqa: ARG001
     """The investigator's signed decision of eligibility, the latest."""
     return None
+
+
+def signed_decisions(subjects: Collection[Subject]) -> dict[uuid.UUID, Decision]:
+    """The latest signed decision of each of these subjects that has one."""
+    found = ((subject.pk, signed_decision(subject)) for subject in subjects)
+    return {pk: decision for pk, decision in found if decision is not None}
 
 
 def enrolment_refusals(

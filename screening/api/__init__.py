@@ -2,4 +2,6 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-routes: list[URLPattern] = []
+from screening.api import log
+
+routes: list[URLPattern] = [*log.routes]

@@ -147,6 +147,4 @@ def resume(
     cast: Cast, subject: Subject, document: ConsentDocument, *scopes: Collection[str], **said: Any
 ) -> Consent:
     """A later consent that takes a withdrawal back."""
-    return sign(
-        cast, subject, document, kind=ConsentKind.RECONSENT, resumes=tuple(scopes), **said
-    )
+    return sign(cast, subject, document, kind=ConsentKind.RECONSENT, resumes=tuple(scopes), **said)

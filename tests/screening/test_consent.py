@@ -235,9 +235,7 @@ def test_a_signed_consent_is_never_rewritten(cast, document):
 def test_what_cannot_stand_is_said_beside_its_field(cast, document, said, field):
     subject = make_subject(cast.site)
     with as_person(cast.nurse), pytest.raises(FieldErrors) as refused:
-        add_consent(
-            subject=subject, act=an_act(cast, cast.site, document, **said), by=cast.nurse
-        )
+        add_consent(subject=subject, act=an_act(cast, cast.site, document, **said), by=cast.nurse)
     assert list(refused.value.errors) == [field]
 
 
