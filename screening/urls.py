@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from screening.views import log
+from screening.views import identity, log
 
 app_name = "screening"
 
@@ -16,4 +16,9 @@ urlpatterns: list[URLPattern] = [
     path("screening/<uuid:entry_id>/same-person/", log.same_person, name="same_person"),
     path("screening/<uuid:entry_id>/enrol/", log.enrol, name="enrol"),
     path("screening/<uuid:entry_id>/unenrol/", log.unenrol, name="unenrol"),
+    path("screening/identifiers/", identity.search, name="identity_search"),
+    path("screening/identifiers/<uuid:disclosure_id>/", identity.shown, name="identity_shown"),
+    path("screening/<uuid:entry_id>/identity/", identity.identity, name="identity"),
+    path("screening/<uuid:entry_id>/identity/show/", identity.ask, name="identity_ask"),
+    path("screening/<uuid:entry_id>/identity/erase/", identity.erase, name="identity_erase"),
 ]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-from screening.api import log
+from screening.api.identity import routes as identity
+from screening.api.log import routes as log
 
-routes: list[URLPattern] = [*log.routes]
+routes: list[URLPattern] = [*log, *identity]

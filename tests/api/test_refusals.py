@@ -8,12 +8,14 @@ import uuid
 
 import pytest
 
+from screening.services.identity import ask_for_identity, keep_identity
 from tests.api.conftest import ApiClient, fill
 from tests.api.filling import as_payload, texts_for
 from tests.api.operations import operations
 from tests.factories import (
     as_person,
     given,
+    make_entry,
     make_record,
     make_subject,
     make_user,
@@ -58,7 +60,18 @@ def rows_of_site(cast, operation):
         with as_person(cast.nurse):
             entry = read_texts(group, texts_for(group))
             ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk
+    if {"entry", "disclosure"} & set(operation.arguments):
+        ids |= identity_of_site(cast)
     return ids
+
+
+def identity_of_site(cast):
+    """An entry of the screening log whose identifiers were just asked for."""
+    entry = make_entry(cast.site, cast.nurse)
+    with as_person(cast.nurse):
+        keep_identity(entry_id=entry.pk, site=cast.site, name="Canary", by=cast.nurse)
+        asked = ask_for_identity(entry_id=entry.pk, reason="x", by=cast.nurse)
+    return {"entry": entry.pk, "disclosure": asked}
 
 
 def call(client, operation, ids):

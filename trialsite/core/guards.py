@@ -17,9 +17,10 @@ from django.db import models
 
 from trialsite.core.catalog import Check, Function, Grant, Policy, Protection, Table, Trigger
 from trialsite.core.declared import Declared
+from trialsite.core.stores import Schema, Store
 
-OWNER, APP, PUBLIC, BACKUP, AUDIT = (
-    f"trialsite_{name}" for name in ("owner", "app", "public", "backup", "audit")
+OWNER, APP, PUBLIC, BACKUP, AUDIT, VAULT = (
+    f"trialsite_{name}" for name in ("owner", "app", "public", "backup", "audit", "vault")
 )
 
 M = TypeVar("M", bound=type[models.Model])
@@ -97,7 +98,7 @@ def protections() -> list[Protection]:
     for model, stated in guarded_models():
         tables.append(Declared(model))
         tables.extend(_table_protections(model, stated))
-    order = (Function, Table, Grant, Check, Declared, Trigger, Policy)
+    order = (Schema, Store, Function, Table, Grant, Check, Declared, Trigger, Policy)
     return sorted([*extra, *tables], key=lambda protection: order.index(type(protection)))
 
 

@@ -44,6 +44,15 @@ ACTS = {
     "trail_exported": gettext_lazy("Exported the audit trail"),
     "enrolled": gettext_lazy("Enrolled"),
     "enrolment_voided": gettext_lazy("Took back an enrolment made in error"),
+    "identity_revealed": gettext_lazy("Looked at identifiers"),
+    "identity_searched": gettext_lazy("Searched by identifiers"),
+    "identity_erased": gettext_lazy("Erased identifiers"),
+}
+
+#: Tables that no model declares, because the application cannot reach them.
+_APART = {
+    "identity": gettext_lazy("Identity"),
+    "identifier": gettext_lazy("Identifier"),
 }
 
 #: Columns that only say where a row hangs, or repeat its content for machines.
@@ -79,7 +88,7 @@ def thing(table: str) -> str:
     """A table as people call it: the form's or group's heading, else the model's name."""
     model = models_by_table().get(table)
     if model is None:
-        return table
+        return str(_APART.get(table, table))
     if issubclass(model, ItemData):
         return str(model.title)
     return str(capfirst(model._meta.verbose_name))

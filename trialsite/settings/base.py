@@ -21,6 +21,9 @@ NODE_MODULES = Path(env.str("NODE_MODULES", str(BASE_DIR / "node_modules")))
 
 SECRET_KEY = env.str("SECRET_KEY")
 FIELD_KEYS: list[str] = env.list("FIELD_KEYS")
+#: Keys of the identifier vault as `id:key`, newest first, and the key by which it finds.
+IDENTITY_KEYS: list[str] = env.list("IDENTITY_KEYS")
+IDENTITY_INDEX_KEY = env.str("IDENTITY_INDEX_KEY")
 DEBUG = False
 DEMO = env.bool("DEMO", False)
 ENVIRONMENT = "DEMO" if DEMO else env.str("ENVIRONMENT", "PRODUCTION")
