@@ -2,9 +2,29 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from screening.views import identity, log
+from screening.views import consent, consent_documents, identity, log
 
 app_name = "screening"
+
+consent_patterns: list[URLPattern] = [
+    path("subjects/<uuid:subject_id>/consent/", consent.consent, name="consent"),
+    path("subjects/<uuid:subject_id>/consent/new/", consent.record, name="record_consent"),
+    path("subjects/<uuid:subject_id>/consent/capacity/", consent.capacity, name="capacity"),
+    path("subjects/<uuid:subject_id>/consent/withdraw/", consent.withdraw, name="withdraw"),
+    path("screening/<uuid:entry_id>/consent/", consent.first, name="first_consent"),
+    path("consents/due/", consent.due, name="consent_due"),
+    path("consents/<uuid:consent_id>/complete/", consent.complete, name="complete_consent"),
+    path("consents/<uuid:consent_id>/scan/", consent.scan, name="consent_scan"),
+    path("consents/<str:kind>/<uuid:part_id>/void/", consent.void, name="void_consent_part"),
+    path("protocol/consent/", consent_documents.documents, name="consent_documents"),
+    path("protocol/consent/documents/", consent_documents.add, name="add_consent_document"),
+    path("protocol/consent/approvals/", consent_documents.approve, name="approve_consent"),
+    path(
+        "protocol/consent/approvals/withdraw/",
+        consent_documents.withdraw,
+        name="withdraw_consent_approval",
+    ),
+]
 
 urlpatterns: list[URLPattern] = [
     path("screening/", log.log, name="log"),
@@ -21,4 +41,5 @@ urlpatterns: list[URLPattern] = [
     path("screening/<uuid:entry_id>/identity/", identity.identity, name="identity"),
     path("screening/<uuid:entry_id>/identity/show/", identity.ask, name="identity_ask"),
     path("screening/<uuid:entry_id>/identity/erase/", identity.erase, name="identity_erase"),
+    *consent_patterns,
 ]

@@ -51,11 +51,13 @@ def assess_capacity(
     participant's own consent where a representative has signed since.
     """
     subject = hold_subject(subject, by=by)
-    if Scope.ALL_DATA in standing_of(subject).scopes:
+    standing = standing_of(subject)
+    if Scope.ALL_DATA in standing.scopes:
         raise TransitionError(_("The subject has withdrawn consent for all data."))
     role = role_on(subject.site, assessor, assessed_at.date())
     FieldErrors.unless(
-        assessed_at=moment_problem(subject.site, assessed_at),
+        assessed_at=moment_problem(subject.site, assessed_at)
+        or _twice_problem(standing, assessed_at),
         assessor="" if role else _("Not delegated as an investigator here on that day."),
         he_grade="" if he_grade in HeGrade.values else _("Choose a grade."),
         outcome="" if outcome in CapacityOutcome.values else _("Say what was found."),
@@ -75,6 +77,11 @@ def assess_capacity(
     headed(assessment, form_oid=CAPACITY_FORM, by=by, complete=True)
     sync_subjects([subject])
     return assessment
+
+
+def _twice_problem(standing: Standing, assessed_at: dt.datetime) -> str:
+    known = any(each.wall == assessed_at for each in standing.assessments)
+    return _("An assessment of this time is already recorded.") if known else ""
 
 
 @transaction.atomic

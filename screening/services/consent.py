@@ -171,6 +171,9 @@ def _document_problem(act: SignedAct, standing: Standing) -> str:
 def _order_problem(act: SignedAct, standing: Standing) -> str:
     if standing.consents and act.signed_at < standing.consents[0].wall:
         return _("This is before the first consent.")
+    same = (act.signed_at, act.signer, act.document)
+    if any((each.wall, each.signer, each.document) == same for each in standing.consents):
+        return _("This act is already recorded.")
     return ""
 
 

@@ -215,6 +215,7 @@ def _page(request: StaffRequest, *, error: str = "") -> HttpResponse:
         "anchor": shown.anchor.printed.in_language(get_language() or "en") if shown else "",
         "assumptions": assumption_lines(shown) if shown else [],
         "may_configure": user.can(Capability.CONFIGURE_STUDY),
+        "may_read_consent": user.can(Capability.VIEW_CASEBOOK),
         "approvable": configurable_sites(user),
         "error": error,
         "typed": request.POST,

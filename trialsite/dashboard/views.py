@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
 from screening.selectors.log import waiting_of
+from screening.views.consent import panel as consent_panel
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, open_to_anyone, open_to_staff, requires
 from trialsite.casebook.models import Subject, SubjectStatus
@@ -116,6 +117,7 @@ def subject(request: StaffRequest, subject_id: uuid.UUID) -> HttpResponse:
         "book": found,
         "subject": found.subject,
         "line": time_line(found),
+        "consent_panel": consent_panel(request, found.subject),
         "startable": [form for form in forms().values() if form.repeating] if may_enter else [],
         "may_read_trail": request.user.can(Capability.VIEW_TRAIL, site=site),
     }
