@@ -11,6 +11,7 @@ from typing import Protocol
 
 from screening.selectors.consent import consent_fact
 from trialsite.casebook.models import Subject
+from trialsite.conduct.selectors import enrolment_refusals
 
 __all__ = [
     "Decision",
@@ -39,13 +40,3 @@ def signed_decisions(subjects: Collection[Subject]) -> dict[uuid.UUID, Decision]
     """The latest signed decision of each of these subjects that has one."""
     found = ((subject.pk, signed_decision(subject)) for subject in subjects)
     return {pk: decision for pk, decision in found if decision is not None}
-
-
-def enrolment_refusals(
-    *,
-    site_id: int,  # noqa: ARG001
-    version_id: int,  # noqa: ARG001
-    enrolled_before: int,  # noqa: ARG001
-) -> list[str]:
-    """Why the conduct of the study refuses a further enrolment: holds, gates."""
-    return []

@@ -41,6 +41,8 @@ class Guard:
     unaudited: str = ""
     #: Why rows of a table with a site column are visible beyond the site.
     unscoped: str = ""
+    #: Why some rows have no site and are then everybody's to read (facts of the whole study).
+    siteless: str = ""
     #: Why the app states every protection of this table itself.
     bespoke: str = ""
     #: Whether the application may remove rows (never the trial's data).
@@ -112,6 +114,8 @@ def _table_protections(model: type[models.Model], stated: Guard) -> Iterable[Pro
     yield Grant(table, BACKUP, ("SELECT",))
     if scoped:
         seen = f"({stated.site} = ANY (trialsite.sites()))"
+        if stated.siteless:
+            seen = f"(({stated.site} IS NULL) OR {seen})"
         yield Policy(table, "site_reads", "SELECT", (APP, OWNER), using=seen)
         yield Policy(table, "site_inserts", "INSERT", (APP, OWNER), check=seen)
         yield Policy(table, "site_updates", "UPDATE", (APP, OWNER), using=seen, check=seen)
