@@ -10,7 +10,6 @@ urlpatterns = [
     path("", views.today, name="today"),
     path("search/", views.search, name="search"),
     path("subjects/", views.subjects, name="subjects"),
-    path("subjects/new/", views.new_subject, name="new_subject"),
     path("subjects/<uuid:subject_id>/", views.subject, name="subject"),
     path("protocol/", protocol.protocol, name="protocol"),
     path("protocol/load/", protocol.load_file, name="load_protocol"),
