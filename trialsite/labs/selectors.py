@@ -24,6 +24,7 @@ from trialsite.labs.models import (
     LabResult,
     PurificationInterval,
     ReferenceRange,
+    digits,
 )
 from trialsite.protocol import Protocol
 from trialsite.protocol.labs import Analyte
@@ -101,10 +102,7 @@ def fact_of(result: LabResult) -> LabFact:
 
 def plain(number: Decimal | None) -> Decimal | None:
     """A stored number without the zeros its column adds."""
-    if number is None:
-        return None
-    text = f"{number:f}"
-    return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
+    return None if number is None else Decimal(digits(number))
 
 
 def hours_between(earlier: dt.datetime | None, later: dt.datetime | None) -> Decimal | None:
