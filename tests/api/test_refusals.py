@@ -26,6 +26,7 @@ from trialsite.audit.models import Event
 from trialsite.crf.entry import read_texts
 from trialsite.crf.registry import form, forms
 from trialsite.crf.services import save_row
+from trialsite.labs.models import Laboratory, PurificationInterval, ReferenceRange
 from trialsite.review.services import raise_query
 from visits.models import VitalSigns
 
@@ -58,6 +59,33 @@ def rows_of_site(cast, operation):
         with as_person(cast.nurse):
             entry = read_texts(group, texts_for(group))
             ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk
+    if names := {"laboratory", "range", "purification"} & {*operation.arguments}:
+        ids |= laboratory_rows(cast.site, subject, names)
+    return ids
+
+
+@given
+def laboratory_rows(site, subject, names):
+    laboratory = Laboratory.objects.create(site=site, code="CENTRAL", name="Central")
+    ids = {"laboratory": laboratory.pk}
+    if "range" in names:
+        ids["range"] = ReferenceRange.objects.create(
+            site=site,
+            laboratory=laboratory,
+            analyte="K",
+            low=3,
+            unit="mmol/L",
+            valid=("2026-01-01", None),
+        ).pk
+    if "purification" in names:
+        ids["purification"] = PurificationInterval.objects.create(
+            site=site,
+            subject=subject,
+            kind="PE",
+            source="earlier",
+            started_at="2026-03-01T10:00",
+            time_zone="Asia/Shanghai",
+        ).pk
     return ids
 
 

@@ -134,6 +134,17 @@ def test_not_even_the_owner_puts_a_row_into_another_site_than_its_subject(model,
         )
 
 
+#: Codes of the laboratory tables; a result needs its text or why there is none.
+_LABS: dict[str, dict[str, object]] = {
+    "labs_labpanel": dict.fromkeys(("specimen", "timepoint", "significance", "comment"), ""),
+    "labs_labresult": {
+        **dict.fromkeys(("missing", "comparator", "flag", "significance", "unit"), ""),
+        "canonical_unit": "",
+    },
+    "labs_purificationinterval": {"kind": "PE", "source": "earlier"},
+}
+
+
 def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
     """A plausible value for every column that must have one."""
     samples: dict[str, object] = {
@@ -155,6 +166,7 @@ def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
         known["status"] = "not_started"
     if table == "review_query":
         known["status"] = "open"
+    known |= _LABS.get(table, {})
     return {
         name: known.get(name, samples.get(kind, 1 if "int" in kind else "x")) for name, kind in rows
     }

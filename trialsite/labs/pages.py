@@ -267,7 +267,7 @@ class Grid:
     def __init__(self, page: PanelPage, queries: Iterable[Query]) -> None:
         self.page = page
         self.sheet = sheet = Sheet(page.record)
-        self.names = analyte_names(sheet.protocol)
+        self.names = analyte_names(sheet.protocol.labs)
         own = Laboratory.objects.filter(site_id=page.record.site_id)
         code = page.texts.get("laboratory", "")
         laboratory = own.filter(code=code).first() if code else None

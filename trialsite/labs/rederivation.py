@@ -80,7 +80,7 @@ def differing_results(laboratory: Laboratory) -> list[Differing]:
 def _differing(
     row: LabResult, ranges: Iterable[ReferenceRange], person: Person
 ) -> Differing | None:
-    analyte = analyte_of(row.analyte, protocol_of(row.panel.record.protocol_version_id))
+    analyte = analyte_of(row.analyte, protocol_of(row.panel.record.protocol_version_id).labs)
     if analyte is None:
         return None
     on = row.panel.collected_at.date()

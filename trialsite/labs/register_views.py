@@ -17,13 +17,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, requires
 from trialsite.access.models import Site
-from trialsite.casebook.models import ProtocolVersion, Subject
-from trialsite.casebook.protocols import protocol_of
-from trialsite.casebook.selectors import current_version
+from trialsite.casebook.models import Subject
 from trialsite.core.exceptions import DomainError, NotPermittedError
 from trialsite.labs.forms import CorrectionForm, LaboratoryForm, PurificationForm, RangeForm
 from trialsite.labs.models import Laboratory, PurificationInterval, ReferenceRange
-from trialsite.labs.names import analyte_names
+from trialsite.labs.names import analyte_names, present_labs
 from trialsite.labs.rederivation import differing_results
 from trialsite.labs.selectors import labs_of
 from trialsite.labs.services.purification import record_purification, void_purification
@@ -35,15 +33,6 @@ from trialsite.labs.services.ranges import (
     keep_range,
     void_range,
 )
-from trialsite.protocol.labs import Labs
-
-
-def _labs() -> Labs:
-    """The lab section of the protocol now in force; empty before any is loaded."""
-    try:
-        return protocol_of(current_version().pk).labs
-    except ProtocolVersion.DoesNotExist:
-        return Labs()
 
 
 def _managed(request: StaffRequest) -> list[Site]:
@@ -130,11 +119,11 @@ def _laboratory(
 def laboratory(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """One laboratory with its ranges by analyte, and the results they would judge otherwise."""
     found = _laboratory(request, pk)
-    return _render(request, found, RangeForm(analytes=_labs().analytes))
+    return _render(request, found, RangeForm(analytes=present_labs().analytes))
 
 
 def _render(request: StaffRequest, found: Laboratory, form: RangeForm) -> HttpResponse:
-    names = analyte_names(protocol_of(current_version().pk)) if form.units else {}
+    names = analyte_names(present_labs())
     rows = ReferenceRange.objects.visible_to(request.user).filter(laboratory=found)
     rows = rows.order_by("analyte", "sex", "age_from", "valid", "voided_at")
     may_manage = request.user.can(Capability.MANAGE_LABS, site=found.site_id)
@@ -154,7 +143,7 @@ def _render(request: StaffRequest, found: Laboratory, form: RangeForm) -> HttpRe
 def add_range(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """State a range from a day on; the one before it ends that day."""
     found = _laboratory(request, pk, Capability.MANAGE_LABS)
-    form = RangeForm(request.POST, analytes=_labs().analytes)
+    form = RangeForm(request.POST, analytes=present_labs().analytes)
     if form.is_valid():
         said = dict(form.cleaned_data)
         since, until = said.pop("since"), said.pop("until")
@@ -189,7 +178,7 @@ def correct(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
             request, _("The range is corrected. Results that differ are listed below.")
         )
         return redirect("labs:laboratory", found.laboratory_id)
-    names = analyte_names(protocol_of(current_version().pk))
+    names = analyte_names(present_labs())
     context = {"form": form, "found": found, "name": names.get(found.analyte, found.analyte)}
     return render(request, "labs/range.html", context, status=_status(form))
 

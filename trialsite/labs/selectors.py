@@ -15,7 +15,6 @@ from django.db.models.functions import Coalesce, Least
 
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.casebook.protocols import protocol_of
-from trialsite.casebook.selectors import current_version
 from trialsite.labs.codes import Sex
 from trialsite.labs.facts import LabFact
 from trialsite.labs.models import (
@@ -27,7 +26,7 @@ from trialsite.labs.models import (
     digits,
 )
 from trialsite.protocol import Protocol
-from trialsite.protocol.labs import Analyte
+from trialsite.protocol.labs import Analyte, Labs
 
 _HOUR = Decimal(3600)
 #: Printed numbers are never finer than this, and a range is never compared finer.
@@ -129,9 +128,8 @@ def _times(limit: Decimal | None, ratio: Fraction) -> Decimal | None:
     return plain((Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(_FINE))
 
 
-def analyte_of(key: str, protocol: Protocol | None = None) -> Analyte | None:
-    """The analyte in the protocol (the present one by default), if it is still there."""
-    labs = (protocol or protocol_of(current_version().pk)).labs
+def analyte_of(key: str, labs: Labs) -> Analyte | None:
+    """The analyte in a protocol's lab section, if it is there."""
     return next((analyte for analyte in labs.analytes if analyte.key == key), None)
 
 
