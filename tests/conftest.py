@@ -15,6 +15,7 @@ from hypothesis import settings as hypothesis_settings
 import trialsite.celery  # noqa: F401
 from tests import databases
 from tests.factories import Cast, make_cast, sign_in
+from trialsite.casebook.protocols import protocol_of
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a loop running
 
@@ -47,8 +48,10 @@ def committed(django_db_setup: None, django_db_blocker) -> Iterator[str]:
     name = f"{databases.of_this_process('test')}_{next(_numbers)}"
     with django_db_blocker.unblock():
         databases.clone(name)
+        protocol_of.cache_clear()  # its keys begin anew with the database
         with databases.using(name):
             yield name
+        protocol_of.cache_clear()
         for connection in connections.all():
             connection.close()
         databases.drop(name)

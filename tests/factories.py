@@ -14,11 +14,15 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client
 
+from screening.models import ScreeningEntry
+from screening.models.log import Source
+from screening.services.log import open_entry
 from trialsite.access.capabilities import Role
 from trialsite.access.context import context_of, system_context
 from trialsite.access.models import Membership, Site, Training, User
 from trialsite.casebook.models import CrfRecord, ProtocolVersion, Subject, Visit
 from trialsite.casebook.protocols import approve_version, register_version
+from trialsite.core.clock import trial_today
 from trialsite.core.context import Channel, acting
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,6 +71,15 @@ def make_subject(site: Site, **fields: Any) -> Subject:
         screening_number=fields.pop("screening_number", f"{site.code}-T{n:03d}"),
         protocol_version=version,
         **fields,
+    )
+
+
+@given
+def make_entry(site: Site, by: User, **fields: Any) -> ScreeningEntry:
+    """A person considered at the site, logged as the nurse does it."""
+    on = fields.pop("first_contact_on", None) or trial_today(site.time_zone)
+    return open_entry(
+        site=site, first_contact_on=on, source=fields.pop("source", Source.WARD), by=by, **fields
     )
 
 

@@ -2,4 +2,6 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-routes: list[URLPattern] = []
+from screening.api.identity import routes as identity
+
+routes: list[URLPattern] = [*identity]

@@ -15,7 +15,13 @@ _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
 PLAIN = {"slug": "vs", "code": "001", "name": "subjects"}
 
 ENTRY: dict[str, Any] = {"values": {}}
-_BODIES = {"void": {"reason": "x"}, "not-done": {"reason": "x"}}
+_BODIES = {
+    "void": {"reason": "x"},
+    "not-done": {"reason": "x"},
+    "identity": {"name": "A"},
+    "disclosures": {"reason": "x"},
+    "erasure": {"reason": "x"},
+}
 _TEXT = {"text": "x"}
 
 

@@ -8,12 +8,14 @@ import uuid
 
 import pytest
 
+from screening.services.identity import ask_for_identity, keep_identity
 from tests.api.conftest import ApiClient, fill
 from tests.api.filling import as_payload, texts_for
 from tests.api.operations import operations
 from tests.factories import (
     as_person,
     given,
+    make_entry,
     make_record,
     make_subject,
     make_user,
@@ -23,6 +25,7 @@ from tests.factories import (
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.audit.models import Event
+from trialsite.crf.api import slug_of
 from trialsite.crf.entry import read_texts
 from trialsite.crf.registry import form, forms
 from trialsite.crf.services import save_row
@@ -55,12 +58,14 @@ def rows_of_site(cast, operation):
             asked = raise_query(record=record, item_oid="", text="?", by=cast.data_manager)
         ids["query"] = asked.pk
     if "row" in operation.arguments:
-        (group,) = definition.groups
+        (group,) = (g for g in definition.groups if f">/{slug_of(g)}/" in operation.route)
         with as_person(cast.nurse):
             entry = read_texts(group, texts_for(group))
             ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk
     if names := {"laboratory", "range", "purification"} & {*operation.arguments}:
         ids |= laboratory_rows(cast.site, subject, names)
+    if {"entry", "disclosure"} & set(operation.arguments):
+        ids |= identity_of_site(cast)
     return ids
 
 
@@ -87,6 +92,15 @@ def laboratory_rows(site, subject, names):
             time_zone="Asia/Shanghai",
         ).pk
     return ids
+
+
+def identity_of_site(cast):
+    """An entry of the screening log whose identifiers were just asked for."""
+    entry = make_entry(cast.site, cast.nurse)
+    with as_person(cast.nurse):
+        keep_identity(entry_id=entry.pk, site=cast.site, name="Canary", by=cast.nurse)
+        asked = ask_for_identity(entry_id=entry.pk, reason="x", by=cast.nurse)
+    return {"entry": entry.pk, "disclosure": asked}
 
 
 def call(client, operation, ids):
@@ -149,7 +163,7 @@ def test_a_foreign_subject_in_a_body_answers_as_an_unknown_one(cast, api):
     for path, name, value in (
         ("queries/", "record", ours.pk),
         ("subjects/", "site", "001"),
-        *((f"crf/{f.slug}/", "subject", ours.subject_id) for f in forms().values() if f.repeating),
+        *((f"crf/{f.slug}/", "subject", ours.subject_id) for f in forms().values() if f.repeating and f.data),
     ):
         unknown = str(uuid.uuid4()) if name != "site" else "999"
         extra = {"text": "x"} if name == "record" else {}

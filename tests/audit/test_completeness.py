@@ -28,6 +28,7 @@ UNAUDITED = {
     "crf.Draft",
     "notify.DeliveryAttempt",
     "notify.Notice",
+    "screening.StudyEnrolment",
     "sessions.Session",
 }
 #: Tables with a site whose rows are visible beyond it.
@@ -123,8 +124,8 @@ def test_not_even_the_owner_puts_a_row_into_another_site_than_its_subject(model,
         "subject_id": study.ours.pk,
         "record_id": study.record.pk,
     }
-    columns = _columns(owner, table)
-    values = {name: given.get(name, default) for name, default in columns.items()}
+    mine = {name: value for name, value in given.items() if has(model, name)}
+    values = _columns(owner, table) | mine
     names = ", ".join(f'"{name}"' for name in values)
     places = ", ".join(["%s"] * len(values))
     with pytest.raises(psycopg.errors.ForeignKeyViolation, match="same_site"):
@@ -167,6 +168,8 @@ def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
     if table == "review_query":
         known["status"] = "open"
     known |= _LABS.get(table, {})
+    if table == "review_signature":
+        known |= {"seal": "a" * 64, "sense": "review"}
     return {
         name: known.get(name, samples.get(kind, 1 if "int" in kind else "x")) for name, kind in rows
     }

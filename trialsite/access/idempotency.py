@@ -8,12 +8,12 @@ Errors are not kept: their work was rolled back, and the same key may try again.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
 from django.http import HttpResponse
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.request import Request
@@ -89,8 +89,11 @@ def keep(claimed: Claim, answer: Response) -> None:
 
 
 def _fingerprint(request: Request) -> str:
+    """Keyed: a bare hash of a short body (a phone number, a password) could be guessed."""
     parts = (request.get_full_path().encode(), request.body)
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+    return salted_hmac(
+        "trialsite.access.idempotency", b"\0".join(parts), algorithm="sha256"
+    ).hexdigest()
 
 
 def _wait_for_turn(claimed: Claim) -> None:

@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 import hmac
 
+from allauth.account.adapter import get_adapter
 from allauth.core.internal.httpkit import get_client_ip
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -24,6 +25,9 @@ from trialsite.access.keeping import keep
 from trialsite.access.models import SignInAttempt, User, email_key
 from trialsite.core.acts import note_act
 from trialsite.core.context import Channel, acting
+
+#: What the trail calls a sign-in that failed.
+SIGN_IN_FAILED = "sign_in_failed"
 
 #: How many failures of different accounts one address may cause: a ward shares one.
 ADDRESS_FACTOR = 10
@@ -70,21 +74,24 @@ def refuse_if_locked_out(email: str, request: HttpRequest) -> None:
         )
 
 
-def record_failure(email: str, request: HttpRequest) -> None:
+def record_failure(email: str, request: HttpRequest, *, act: str = SIGN_IN_FAILED) -> None:
     """Keep a failed attempt for the lock-out and in the trail, whatever the answer becomes."""
-    keep(request, lambda: _record_failure(email, request))
+    keep(request, lambda: _record_failure(email, request, act))
 
 
-def _record_failure(email: str, request: HttpRequest) -> None:
+def _record_failure(email: str, request: HttpRequest, act: str) -> None:
     account = _hash(email_key(email))
     SignInAttempt.objects.create(
         account_hash=account, address_hash=_address(request), succeeded=False
     )
     user = User.objects.filter(email=email_key(email)).first()
     details = {"user": user.pk if user else None}
-    note_act("sign_in_failed", details=details)
+    note_act(act, details=details)
     if _failures(account) == settings.SIGN_IN_ATTEMPTS:
         note_act("locked_out", details=details)
+        if user and act != SIGN_IN_FAILED:
+            # Somebody sits at the person's open session: the person hears of it (trust ES6).
+            get_adapter().send_notification_mail("account/email/locked_out", user)
 
 
 def record_success(user: User, request: HttpRequest) -> None:

@@ -149,6 +149,14 @@ class User(AbstractBaseUser):
                 _("“%(act)s” is not delegated to you here.") % {"act": capability.label}
             )
 
+    def require_study_wide(self, capability: Capability) -> None:
+        """The act concerns the whole study: the role must be held for all of it (P1)."""
+        if not self.access.study_wide(capability):
+            raise NotPermittedError(
+                _("“%(act)s” for the whole study is not delegated to you.")
+                % {"act": capability.label}
+            )
+
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
     def on(self, date: dt.date) -> MembershipQuerySet:
@@ -373,3 +381,12 @@ class SiteScopedQuerySet(models.QuerySet[M]):
     def at(self, sites: Iterable[int]) -> SiteScopedQuerySet[M]:
         """Rows of these sites."""
         return self.filter(site_id__in=list(sites))
+
+
+class StudyScopedQuerySet(SiteScopedQuerySet[M]):
+    """The same for rows of which some concern the whole study: those have no site."""
+
+    def at(self, sites: Iterable[int]) -> SiteScopedQuerySet[M]:
+        """Rows of these sites, and those of the whole study for whoever has any site."""
+        own = list(sites)
+        return self.filter(Q(site_id__in=own) | Q(site_id=None)) if own else self.none()

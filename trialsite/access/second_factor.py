@@ -8,6 +8,7 @@ in PostgreSQL, and only a later one counts (RFC 6238 5.2).
 from __future__ import annotations
 
 import hmac
+from typing import Any
 
 from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa.models import Authenticator
@@ -21,11 +22,13 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from trialsite.access.lockout import record_failure, refuse_if_locked_out
+from trialsite.access.lockout import SIGN_IN_FAILED, record_failure, refuse_if_locked_out
 from trialsite.access.models import User
 
 
-def verify_code(*, user: User, code: str, request: HttpRequest) -> Authenticator:
+def verify_code(
+    *, user: User, code: str, request: HttpRequest, act: str = SIGN_IN_FAILED
+) -> Authenticator:
     """The factor that this code proves, now spent; raises, and counts, where it proves none."""
     refuse_if_locked_out(user.email, request)
     factors = (
@@ -38,8 +41,21 @@ def verify_code(*, user: User, code: str, request: HttpRequest) -> Authenticator
         if _spend(factor, code):
             factor.user = user
             return factor
-    record_failure(user.email, request)
+    record_failure(user.email, request, act=act)
     raise ValidationError(_("Incorrect code."), code="incorrect_code")
+
+
+def spend_again(key: int, data: dict[str, Any]) -> None:
+    """Spend once more what a request had spent before its transaction was taken back."""
+    factor = Authenticator.objects.select_for_update().filter(pk=key).first()
+    if factor is None:
+        return
+    for name in ("last_step", "used_mask"):
+        if name in data:
+            before = factor.data.get(name, 0)
+            both = max(before, data[name]) if name == "last_step" else before | data[name]
+            factor.data[name] = both
+    factor.save(update_fields=["data"])
 
 
 def _spend(factor: Authenticator, code: str) -> bool:

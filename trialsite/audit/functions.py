@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from trialsite.audit.models import Event
 from trialsite.core.catalog import Function, Grant, Policy, Protection, Table, Trigger
-from trialsite.core.guards import APP, AUDIT, BACKUP, protect
+from trialsite.core.guards import APP, AUDIT, BACKUP, VAULT, protect
 
 EVENTS = Event._meta.db_table
 
@@ -89,7 +89,7 @@ NOTE_ACT = Function(
     returns="bigint",
     definer=True,
     owner=AUDIT,
-    execute=(APP,),
+    execute=(APP, VAULT),
     settings=_PLAIN,
     source=f"""
 DECLARE

@@ -114,10 +114,6 @@ class ProtocolAnswer(serializers.Serializer[Any]):
     approvals = ApprovalAnswer(many=True)
 
 
-class NewSubject(Body):
-    site = serializers.CharField(max_length=3, help_text="SITEID")
-
-
 class ReasonBody(Body):
     reason = serializers.CharField(max_length=200)
 

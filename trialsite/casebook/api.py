@@ -9,8 +9,6 @@ from typing import Any
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,7 +17,6 @@ from trialsite.access.http import Audience, Policy
 from trialsite.access.paging import Filter, moment
 from trialsite.access.rest import Endpoint, PreconditionFailed, etag, expected_version
 from trialsite.casebook.answers import (
-    NewSubject,
     ProtocolAnswer,
     ReasonBody,
     RecordAnswer,
@@ -44,7 +41,7 @@ from trialsite.casebook.models import (
 )
 from trialsite.casebook.protocols import protocol_of
 from trialsite.casebook.selectors import approvals_of, current_version, records_of, sites_of
-from trialsite.casebook.services import add_subject, mark_not_done, void_record
+from trialsite.casebook.services import mark_not_done, void_record
 from trialsite.protocol import StudyEventDef
 
 SEES = Policy(Audience.STAFF, Capability.VIEW_CASEBOOK)
@@ -63,7 +60,7 @@ class Sites(Endpoint):
 
 
 class Subjects(Endpoint):
-    policy = {"GET": SEES, "POST": Policy(Audience.STAFF, Capability.ADD_SUBJECT)}
+    policy = {"GET": SEES}
     serializer_class = SubjectAnswer
     filters = {
         "site": Filter("site__code"),
@@ -85,16 +82,6 @@ class Subjects(Endpoint):
 
     def retrieve(self, request: Request, subject: uuid.UUID) -> Response:
         return Response(said_subject(self.found(self.rows(), pk=subject)))
-
-    @extend_schema(request=NewSubject, responses={201: SubjectAnswer})
-    def create(self, request: Request) -> Response:
-        """Enter a person into the casebook; the screening number is given by the system."""
-        code = self.body(NewSubject)["site"]
-        site = sites_of(self.request.user).filter(code=code).first()
-        if site is None:
-            raise ValidationError({"site": [_("There is no such site for you.")]})
-        subject = add_subject(site=site, by=self.request.user)
-        return Response(said_subject(subject), status.HTTP_201_CREATED)
 
 
 class Visits(Endpoint):
@@ -233,7 +220,7 @@ routes: list[URLPattern] = [
     path("protocol/", ProtocolInBrief.as_view(DETAIL)),
     path("sites/", Sites.as_view(LIST)),
     path("sites/<str:code>/", Sites.as_view(DETAIL)),
-    path("subjects/", Subjects.as_view({"get": "list", "post": "create"})),
+    path("subjects/", Subjects.as_view(LIST)),
     path("subjects/<uuid:subject>/", Subjects.as_view(DETAIL)),
     path("visits/", Visits.as_view(LIST)),
     path("visits/<uuid:visit>/", Visits.as_view(DETAIL)),

@@ -15,6 +15,7 @@ from trialsite.access.models import Site, User
 from trialsite.casebook.models import (
     ConsentState,
     CrfRecord,
+    LockState,
     NumberSequence,
     ProtocolVersion,
     RecordStatus,
@@ -28,7 +29,6 @@ from trialsite.core.clock import TrialNow
 from trialsite.core.context import because
 from trialsite.core.date_ranges import closed
 from trialsite.core.exceptions import DomainError, TransitionError
-from trialsite.core.ids import with_check
 
 
 def next_number(site: Site, kind: str) -> int:
@@ -41,24 +41,30 @@ def next_number(site: Site, kind: str) -> int:
 
 
 @transaction.atomic
-def add_subject(*, site: Site, by: User, on: dt.date | None = None) -> Subject:
-    """Enter a person into the casebook under a new screening number of the site."""
+def add_subject(
+    *, site: Site, screening_number: str, by: User, on: dt.date | None = None
+) -> Subject:
+    """Enter a person who consented into the casebook, under their number of the screening log."""
     by.require(Capability.ADD_SUBJECT, site=site)
-    version = version_in_force(site, on=on)
-    number = with_check(f"{site.code}-S{next_number(site, 'screening'):03d}")
-    subject = Subject.objects.create(site=site, screening_number=number, protocol_version=version)
+    subject = Subject.objects.create(
+        site=site,
+        screening_number=screening_number,
+        protocol_version=version_in_force(site, on=on),
+    )
     lay_out_visits(subject=subject, by=by)
     return subject
 
 
 @transaction.atomic
-def record_consent(*, subject: Subject, by: User) -> Subject:
-    """State that the subject's informed consent is on file."""
-    by.require(Capability.ENTER_DATA, site=subject.site_id)
+def set_consent_state(*, subject: Subject, state: str, by: User | None) -> Subject:
+    """Keep what the casebook shows of a subject's consent in step with the signed acts.
+
+    The app that keeps those acts says it; without a person the system does.
+    """
+    if by is not None:
+        by.require(Capability.ENTER_DATA, site=subject.site_id)
     subject = Subject.objects.select_for_update(no_key=True).get(pk=subject.pk)
-    if subject.consent_state == ConsentState.WITHDRAWN:
-        raise TransitionError(_("The subject has withdrawn consent for all data."))
-    subject.consent_state = ConsentState.GIVEN
+    subject.consent_state = ConsentState(state)
     subject.save(update_fields=["consent_state"])
     return subject
 
@@ -67,9 +73,7 @@ def record_consent(*, subject: Subject, by: User) -> Subject:
 def give_subject_number(*, subject: Subject, by: User) -> Subject:
     """Number an enrolled subject, gap-free at its site; a number is given once."""
     by.require(Capability.ADD_SUBJECT, site=subject.site_id)
-    subject = (
-        Subject.objects.select_for_update(no_key=True).select_related("site").get(pk=subject.pk)
-    )
+    subject = _held(subject)
     if subject.number is not None:
         raise TransitionError(_("This subject has its number already."))
     site = subject.site
@@ -77,6 +81,50 @@ def give_subject_number(*, subject: Subject, by: User) -> Subject:
     subject.status = SubjectStatus.ENROLLED
     subject.save(update_fields=["number", "status"])
     return subject
+
+
+@transaction.atomic
+def take_back_subject_number(*, subject: Subject, by: User) -> Subject:
+    """Undo an enrolment in error before day zero: back in screening, the number is spent."""
+    by.require(Capability.ADD_SUBJECT, site=subject.site_id)
+    subject = _held(subject)
+    if subject.number is None or subject.status != SubjectStatus.ENROLLED:
+        raise TransitionError(_("This subject is not enrolled."))
+    if subject.day_zero is not None:
+        raise TransitionError(_("Day zero has come: what happened since stays with the subject."))
+    subject.number = None
+    subject.status = SubjectStatus.SCREENING
+    subject.save(update_fields=["number", "status"])
+    return subject
+
+
+#: Between these a subject moves before enrolment; enrolment itself is another act.
+_BEFORE_ENROLMENT = (
+    SubjectStatus.SCREENING,
+    SubjectStatus.SCREEN_FAILED,
+    SubjectStatus.WITHDRAWN,
+)
+
+
+@transaction.atomic
+def move_in_screening(*, subject: Subject, to: SubjectStatus, by: User) -> Subject:
+    """Say where a subject's screening stands: going on, failed, or withdrawn from."""
+    by.require(Capability.ENTER_DATA, site=subject.site_id)
+    subject = _held(subject)
+    if subject.number is not None or not {subject.status, to} <= set(_BEFORE_ENROLMENT):
+        raise TransitionError(_("This subject is no longer in screening."))
+    subject.status = to
+    subject.save(update_fields=["status"])
+    return subject
+
+
+def _held(subject: Subject) -> Subject:
+    """The subject under a row lock, its casebook still open."""
+    waiting = Subject.objects.select_for_update(no_key=True, of=("self",)).select_related("site")
+    held = waiting.get(pk=subject.pk)
+    if held.lock_state != LockState.OPEN:
+        raise TransitionError(_("This casebook is locked."))
+    return held
 
 
 @transaction.atomic
@@ -230,6 +278,8 @@ def attend_visit(*, visit: Visit, on: dt.date, by: User) -> Visit:
     visit = Visit.objects.select_for_update(no_key=True).get(pk=visit.pk)
     if visit.status == VisitStatus.ATTENDED:
         raise TransitionError(_("This visit is already attended."))
+    if visit.subject.consent_state == ConsentState.WITHDRAWN:
+        raise TransitionError(_("The subject has withdrawn consent for all data."))
     visit.status, visit.attended_on = VisitStatus.ATTENDED, on
     visit.save(update_fields=["status", "attended_on"])
     return visit

@@ -5,3 +5,6 @@ from django.apps import AppConfig
 
 class ConductConfig(AppConfig):
     name = "trialsite.conduct"
+
+    def ready(self) -> None:
+        from trialsite.conduct import datasets, guards  # noqa: F401

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import models
 
-from trialsite.core.catalog import Catalog
+from trialsite.core.existing import Catalog
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,3 +26,7 @@ class StaleError(DomainError):
 
 class MissingContextError(DomainError):
     """Code reached protected data without saying on whose behalf and why."""
+
+
+class MissingRolesError(DomainError):
+    """The database server lacks roles that the guards stand on."""

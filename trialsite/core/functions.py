@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trialsite.core.catalog import Function, Grant, Protection, Table
-from trialsite.core.guards import APP, AUDIT, BACKUP, PUBLIC, protect
+from trialsite.core.guards import APP, AUDIT, BACKUP, PUBLIC, VAULT, protect
 
 NOW = Function(
     "now",
     returns="timestamptz",
     language="sql",
-    execute=(APP, AUDIT, BACKUP, PUBLIC),
+    execute=(APP, AUDIT, BACKUP, PUBLIC, VAULT),
     source="SELECT clock_timestamp() + "
     "coalesce((SELECT shift FROM public.trial_clock), '0'::interval)",
 )
@@ -21,6 +21,7 @@ SITES = Function(
     "sites",
     returns="integer[]",
     volatility="STABLE",
+    execute=(APP, BACKUP, PUBLIC, VAULT),
     source="""
 DECLARE
   sites text := current_setting('trialsite.sites', true);
@@ -42,5 +43,5 @@ def clock_and_sites() -> Iterable[Protection]:
     for role in (APP, BACKUP):
         yield Grant("django_migrations", role, ("SELECT",))
     yield Table("trial_clock", row_security=False)
-    for role in (APP, AUDIT, PUBLIC, BACKUP):
+    for role in (APP, AUDIT, PUBLIC, BACKUP, VAULT):
         yield Grant("trial_clock", role, ("SELECT",))

@@ -17,9 +17,10 @@ from django.db import models
 
 from trialsite.core.catalog import Check, Function, Grant, Policy, Protection, Table, Trigger
 from trialsite.core.declared import Declared
+from trialsite.core.stores import Schema, Store
 
-OWNER, APP, PUBLIC, BACKUP, AUDIT = (
-    f"trialsite_{name}" for name in ("owner", "app", "public", "backup", "audit")
+OWNER, APP, PUBLIC, BACKUP, AUDIT, VAULT = (
+    f"trialsite_{name}" for name in ("owner", "app", "public", "backup", "audit", "vault")
 )
 
 M = TypeVar("M", bound=type[models.Model])
@@ -40,6 +41,8 @@ class Guard:
     unaudited: str = ""
     #: Why rows of a table with a site column are visible beyond the site.
     unscoped: str = ""
+    #: Why some rows have no site and are then everybody's to read (facts of the whole study).
+    siteless: str = ""
     #: Why the app states every protection of this table itself.
     bespoke: str = ""
     #: Whether the application may remove rows (never the trial's data).
@@ -97,7 +100,7 @@ def protections() -> list[Protection]:
     for model, stated in guarded_models():
         tables.append(Declared(model))
         tables.extend(_table_protections(model, stated))
-    order = (Function, Table, Grant, Check, Declared, Trigger, Policy)
+    order = (Schema, Store, Function, Table, Grant, Check, Declared, Trigger, Policy)
     return sorted([*extra, *tables], key=lambda protection: order.index(type(protection)))
 
 
@@ -111,6 +114,8 @@ def _table_protections(model: type[models.Model], stated: Guard) -> Iterable[Pro
     yield Grant(table, BACKUP, ("SELECT",))
     if scoped:
         seen = f"({stated.site} = ANY (trialsite.sites()))"
+        if stated.siteless:
+            seen = f"(({stated.site} IS NULL) OR {seen})"
         yield Policy(table, "site_reads", "SELECT", (APP, OWNER), using=seen)
         yield Policy(table, "site_inserts", "INSERT", (APP, OWNER), check=seen)
         yield Policy(table, "site_updates", "UPDATE", (APP, OWNER), using=seen, check=seen)

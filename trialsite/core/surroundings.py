@@ -14,6 +14,9 @@ _DATABASE_WIDE = (
     "'synchronous_commit', 'row_security')"
 )
 
+#: The schemas whose tables are guarded.
+_HERE = "c.relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'vault'))"
+
 _QUERIES = (
     # A role that may act for everybody needs no gap in the guards.
     """
@@ -22,12 +25,16 @@ _QUERIES = (
       AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication
            OR (rolbypassrls AND rolname <> 'trialsite_backup'))
     """,
-    "SELECT 'role trialsite_audit can sign in' FROM pg_roles "
-    "WHERE rolname = 'trialsite_audit' AND (rolcanlogin OR rolsuper)",
+    "SELECT format('role %s can sign in or stands above the guards', rolname) FROM pg_roles "
+    "WHERE rolname IN ('trialsite_audit', 'trialsite_vault') "
+    "AND (rolcanlogin OR rolsuper OR rolbypassrls)",
     """
     SELECT format('role %s is a member of %s', member::regrole, roleid::regrole)
-    FROM pg_auth_members JOIN pg_roles r ON r.oid = member
-    WHERE r.rolname IN ('trialsite_app', 'trialsite_public', 'trialsite_backup')
+    FROM pg_auth_members JOIN pg_roles r ON r.oid = member JOIN pg_roles g ON g.oid = roleid
+    WHERE r.rolname IN ('trialsite_app', 'trialsite_public', 'trialsite_backup',
+                        'trialsite_audit', 'trialsite_vault')
+      OR (g.rolname IN ('trialsite_audit', 'trialsite_vault')
+          AND r.rolname <> 'trialsite_owner')
     """,
     # Every role may change its own defaults, so one injected statement could set, for
     # all later connections, a context or a search path; that cannot be refused, only seen.
@@ -55,6 +62,7 @@ _QUERIES = (
     WHERE n.nspname IN ('public', 'trialsite') AND a.privilege_type = 'CREATE'
       AND a.grantee <> n.nspowner
       AND coalesce(g.rolname, '') NOT IN ('trialsite_owner', 'trialsite_audit')
+      AND NOT (g.rolname IS NOT DISTINCT FROM 'trialsite_vault' AND n.nspname = 'trialsite')
     """,
     """
     SELECT format('%s has %s on sequence %s', coalesce(g.rolname, 'PUBLIC'), a.privilege_type,
@@ -67,38 +75,40 @@ _QUERIES = (
       AND NOT (g.rolname IS NOT DISTINCT FROM 'trialsite_backup' AND a.privilege_type = 'SELECT')
     """,
     # A column's privilege stands beside its table's; a rule rewrites what a statement does.
-    """
+    f"""
     SELECT format('privileges on column %s of %s', a.attname, c.relname)
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-    WHERE c.relnamespace = 'public'::regnamespace AND a.attacl IS NOT NULL
+    WHERE {_HERE} AND a.attacl IS NOT NULL
     """,
-    """
+    f"""
     SELECT format('rule %s on %s', r.rulename, c.relname)
     FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
-    WHERE c.relnamespace = 'public'::regnamespace
+    WHERE {_HERE}
     """,
-    """
-    SELECT format('%s is a relation of kind %s', relname, relkind) FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm', 'f', 'p')
+    f"""
+    SELECT format('%s is a relation of kind %s', relname, relkind) FROM pg_class c
+    WHERE {_HERE} AND relkind IN ('v', 'm', 'f', 'p')
     """,
-    """
-    SELECT format('table %s is not kept through a crash', relname) FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relpersistence <> 'p'
+    f"""
+    SELECT format('table %s is not kept through a crash', relname) FROM pg_class c
+    WHERE {_HERE} AND relkind = 'r' AND relpersistence <> 'p'
     """,
-    """
+    f"""
     SELECT format('table %s inherits or is inherited', c.relname)
     FROM pg_inherits i JOIN pg_class c ON c.oid IN (i.inhrelid, i.inhparent)
-    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+    WHERE {_HERE} AND c.relkind = 'r'
     """,
     """
-    SELECT format('function %s in schema public', p.proname) FROM pg_proc p
-    WHERE p.pronamespace = 'public'::regnamespace AND NOT EXISTS (
+    SELECT format('function %s in schema %s', p.proname, n.nspname)
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname IN ('public', 'vault') AND NOT EXISTS (
       SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
     """,
     """
     SELECT format('default privileges for objects of %s', defaclrole::regrole)
     FROM pg_default_acl
-    WHERE pg_get_userbyid(defaclrole) IN ('trialsite_owner', 'trialsite_audit')
+    WHERE pg_get_userbyid(defaclrole) IN ('trialsite_owner', 'trialsite_audit',
+                                          'trialsite_vault')
     """,
 )
 

@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 
 from trialsite.core.guards import guard
 from trialsite.core.slots import declare
-from trialsite.crf.items import items_of
+from trialsite.crf.items import Item, all_items_of, items_of
 from trialsite.crf.models import CrfData, CrfRow, ItemData
 
 #: Actions that apps above offer on a record's page (an adverse event from a complication).
@@ -73,6 +73,16 @@ def form(oid: str) -> Form:
     return _forms[oid]
 
 
+def items_by_oid() -> dict[str, tuple[type[ItemData], Item]]:
+    """Every item of every form, computed ones too, with the table whose column it is."""
+    return {
+        item.oid: (table, item)
+        for each in forms().values()
+        for table in each.tables
+        for item in all_items_of(table).values()
+    }
+
+
 def register(crf: D) -> D:
     """Class decorator: enter a form into the casebook."""
     _check(crf)
@@ -128,8 +138,10 @@ def _check(table: type[ItemData]) -> None:
         if each.units and each.unit not in each.units:
             raise TypeError(f"{table.__name__}.{name}: {each.unit} is not among its units")
     named = [name for section in table.sections for name in section.items]
-    if table.sections and sorted(named) != sorted(items):
+    if table.sections and sorted(named) != sorted(all_items_of(table)):
         raise TypeError(f"{table.__name__}: sections and items differ")
+    if getattr(table, "caption", "") and table.caption not in items:  # type: ignore[attr-defined]
+        raise TypeError(f"{table.__name__}: its caption is no item")
     for check in table.edit_checks:
         if check.item not in items:
             raise TypeError(f"{table.__name__}: edit check {check.oid} names no item")

@@ -5,8 +5,6 @@ Lock -> may this person -> has somebody else saved -> change -> judge -> ask.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -23,6 +21,7 @@ from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, StaleError, TransitionError
 from trialsite.crf import writing
 from trialsite.crf.entry import Entry, texts_of
+from trialsite.crf.hashing import content_hash, record_hash
 from trialsite.crf.items import items_of
 from trialsite.crf.judging import (
     Judgement,
@@ -100,7 +99,7 @@ def save_crf(
             record,
             by=by,
             complete=completing,
-            content_hash=content_hash(row),
+            content_hash=record_hash(record, row),
             form_version=form(record.form_oid).version,
         )
     return Saved(record, row, changed, _ask(record, row, judgement, complete=completing))
@@ -229,20 +228,6 @@ def _ask(
     return {check.item: findings[check.oid].message for check in broken}
 
 
-def content_hash(row: ItemData) -> str:
-    """SHA-256 over the row's items as stored; what a signature is bound to.
-
-    An item without a value does not count, so a form that gains an item keeps its hashes.
-    """
-    content = {
-        item.oid: str(value)
-        for name, item in items_of(type(row)).items()
-        if (value := getattr(row, name)) is not None
-    }
-    text = json.dumps([content, row.missing, row.confirmed], sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def save_row(
     *,
     record: CrfRecord,
@@ -282,6 +267,7 @@ def save_row(
             row, changed | {"version"}, record.protocol_version_id, made=row_id is None
         )
         _touch(record)
+        _follow_rows(record)
     return Saved(record, row, changed, _ask(record, row, judgement, complete=completed))
 
 
@@ -303,6 +289,12 @@ def _touch(record: CrfRecord) -> None:
         writing.store(record, ["status", "not_done_reason", "first_entered_at"])
 
 
+def _follow_rows(record: CrfRecord) -> None:
+    """The record's content is its rows' as well: a signature over it falls with any of them."""
+    record.content_hash = record_hash(record)
+    writing.store(record, ["content_hash"])
+
+
 @transaction.atomic
 def void_row(
     *, record: CrfRecord, group: type[CrfRow], row_id: uuid.UUID, reason: str, by: User
@@ -317,6 +309,7 @@ def void_row(
     row.voided_at, row.void_reason = trial_now(), reason
     with because(reason), refusals(group):
         row.save(update_fields=["voided_at", "void_reason"])
+        _follow_rows(record)
     reconcile(record=record, findings={}, row_id=row.pk)
     return row
 

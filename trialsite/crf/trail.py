@@ -17,7 +17,7 @@ from trialsite.access.models import Site, User
 from trialsite.audit.models import Event, Operation
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.core.context import Channel
-from trialsite.crf.items import items_of
+from trialsite.crf.items import all_items_of
 from trialsite.crf.registry import forms
 from trialsite.crf.trail_words import (
     ACTS,
@@ -156,7 +156,7 @@ def item_choices() -> list[tuple[str, list[tuple[str, str]]]]:
         items = [
             (f"{oid}/{name}", item.label)
             for table in each.tables
-            for name, item in items_of(table).items()
+            for name, item in all_items_of(table).items()
         ]
         groups.append((str(each.title), [(oid, str(each.title)), *items]))
     return groups
@@ -236,7 +236,7 @@ def item_label(record: CrfRecord, item: str) -> str | None:
     """The label of an item of the record's form; None where the form has no such item."""
     found = forms().get(record.form_oid)
     for table in found.tables if found else ():
-        known = items_of(table).get(item)
+        known = all_items_of(table).get(item)
         if known is not None:
             return known.label
     return None

@@ -20,7 +20,7 @@ from trialsite.access.models import Site, User
 from trialsite.audit.models import Event, Operation
 from trialsite.casebook.models import CrfRecord, ProtocolVersion, Subject, Visit
 from trialsite.casebook.protocols import protocol_of
-from trialsite.crf.items import MissingReason, items_of
+from trialsite.crf.items import MissingReason, all_items_of, items_of
 from trialsite.crf.models import ItemData
 from trialsite.crf.registry import forms
 
@@ -29,6 +29,9 @@ ACTS = {
     "signed_in": gettext_lazy("Signed in"),
     "signed_out": gettext_lazy("Signed out"),
     "sign_in_failed": gettext_lazy("Sign-in failed"),
+    "signing_failed": gettext_lazy("Signing failed: wrong password or code"),
+    "signed": gettext_lazy("Signed"),
+    "signature_voided": gettext_lazy("Voided a signature"),
     "locked_out": gettext_lazy("Locked out after failed sign-ins"),
     "unlocked": gettext_lazy("Opened the idle lock"),
     "refused": gettext_lazy("Refused: not delegated"),
@@ -42,6 +45,17 @@ ACTS = {
     "attachment_downloaded": gettext_lazy("Downloaded a document"),
     "attachment_damaged": gettext_lazy("Found a document damaged"),
     "trail_exported": gettext_lazy("Exported the audit trail"),
+    "enrolled": gettext_lazy("Enrolled"),
+    "enrolment_voided": gettext_lazy("Took back an enrolment made in error"),
+    "identity_revealed": gettext_lazy("Looked at identifiers"),
+    "identity_searched": gettext_lazy("Searched by identifiers"),
+    "identity_erased": gettext_lazy("Erased identifiers"),
+}
+
+#: Tables that no model declares, because the application cannot reach them.
+_APART = {
+    "identity": gettext_lazy("Identity"),
+    "identifier": gettext_lazy("Identifier"),
 }
 
 #: Columns that only say where a row hangs, or repeat its content for machines.
@@ -77,7 +91,7 @@ def thing(table: str) -> str:
     """A table as people call it: the form's or group's heading, else the model's name."""
     model = models_by_table().get(table)
     if model is None:
-        return table
+        return str(_APART.get(table, table))
     if issubclass(model, ItemData):
         return str(model.title)
     return str(capfirst(model._meta.verbose_name))
@@ -197,7 +211,7 @@ def _change(model: type[models.Model], column: str, old: Any, new: Any, names: N
 
 
 def _item_label(model: type[ItemData], column: str, label: str) -> tuple[str, str]:
-    for name, item in items_of(model).items():
+    for name, item in all_items_of(model).items():
         if column == name:
             return f"{item.label} ({item.unit})" if item.unit else item.label, name
         if item.units and column == item.reported:

@@ -19,7 +19,7 @@ from trialsite.casebook.models import CrfRecord, RecordStatus, Subject
 from trialsite.casebook.services import mark_not_done, open_record, void_record
 from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
 from trialsite.crf.entry import read_texts, texts_of
-from trialsite.crf.items import items_of
+from trialsite.crf.items import all_items_of
 from trialsite.crf.models import CrfRow
 from trialsite.crf.pages import (
     CHANGE_REASONS,
@@ -236,7 +236,7 @@ def _groups(found: CrfRecord, definition: Form) -> list[dict[str, Any]]:
     return [
         {
             "group": group,
-            "labels": [item.label for item in items_of(group).values()],
+            "labels": [item.label for item in all_items_of(group).values()],
             "rows": [
                 RowAsRead.of(row) for row in group.objects.filter(record=found).order_by("number")
             ],

@@ -20,7 +20,9 @@ from trialsite.crf.models import ItemData
 
 def insert(row: ItemData, version_id: int) -> Judgement:
     """Store a new row and judge it."""
-    columns, values = _columns(row, [field.name for field in row._meta.concrete_fields])
+    columns, values = _columns(
+        row, [field.name for field in row._meta.concrete_fields if not field.generated]
+    )
     names = ", ".join(f'"{column}"' for column in columns)
     marks = ", ".join(["%s"] * len(columns))
     head = f'INSERT INTO "{row._meta.db_table}" ({names}) VALUES ({marks})'
@@ -28,7 +30,13 @@ def insert(row: ItemData, version_id: int) -> Judgement:
 
 
 def update(row: ItemData, changed: Iterable[str], version_id: int) -> Judgement:
-    """Store the changed columns of a row and judge all of it."""
+    """Store the changed columns of a row and judge all of it.
+
+    What the database computes from them is read again when somebody asks for it.
+    """
+    for computed in row._meta.concrete_fields:
+        if computed.generated:
+            row.__dict__.pop(computed.attname, None)
     columns, values = _columns(row, changed)
     settings = ", ".join(f'"{column}" = %s' for column in columns)
     pk = row._meta.pk

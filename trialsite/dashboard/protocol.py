@@ -25,7 +25,7 @@ from trialsite.casebook.models import ProtocolVersion, SiteProtocolApproval
 from trialsite.casebook.protocols import approve_version, protocol_of, register_version
 from trialsite.core.clock import trial_now
 from trialsite.core.exceptions import DomainError, NotPermittedError
-from trialsite.crf.registry import forms
+from trialsite.crf.registry import forms, items_by_oid
 from trialsite.dashboard.shell import own_sites, shell_of
 from trialsite.dashboard.study import form_title
 from trialsite.protocol import Problem, Protocol, ProtocolError, Source, StudyEventDef, load
@@ -86,7 +86,7 @@ def server_file() -> ServerFile:
     """The file read anew, checked against the forms that exist here."""
     path = Path(settings.PROTOCOL_FILE)
     try:
-        protocol = load(path, known_forms=forms())
+        protocol = load(path, known_forms=forms(), known_items=items_by_oid())
     except OSError:
         return ServerFile(path.name, absent=True)
     except ProtocolError as error:
@@ -231,6 +231,7 @@ def load_file(request: StaffRequest) -> HttpResponse:
             Path(settings.PROTOCOL_FILE),
             by=request.user,
             known_forms=forms(),
+            known_items=items_by_oid(),
             seen_hash=request.POST.get("hash", ""),
         )
     except NotPermittedError:

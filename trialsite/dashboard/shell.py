@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -58,6 +59,15 @@ PLACES = (
 )
 
 
+#: The parts of the study's configuration, as tabs of the protocol's place.
+STUDY_TABS = (
+    Place("dashboard:protocol", _("Protocol"), "file-certificate"),
+    Place("labs:laboratories", _("Laboratories"), "flask", Capability.VIEW_CASEBOOK),
+    Place("conduct:holds", _("Holds and gates"), "hand-stop", Capability.VIEW_CASEBOOK),
+    Place("conduct:deviations", _("Deviations"), "route-off", Capability.VIEW_CASEBOOK),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """A place as this person meets it on this page."""
@@ -77,8 +87,21 @@ def _address(url_name: str) -> str | None:
 
 def links(user: User, path: str) -> list[Link]:
     """The person's places; the one that holds the page is marked."""
+    tabs = tuple(tab.href for tab in _links(STUDY_TABS, user, path))
+    return [
+        replace(link, here=link.here or (link.href in tabs and path.startswith(tabs)))
+        for link in _links(PLACES, user, path)
+    ]
+
+
+def study_tabs(user: User, path: str) -> list[Link]:
+    """The tabs of the protocol's place that exist and that the person may see."""
+    return _links(STUDY_TABS, user, path)
+
+
+def _links(places: Iterable[Place], user: User, path: str) -> list[Link]:
     found = []
-    for place in PLACES:
+    for place in places:
         href = _address(place.url_name)
         if href is None or (place.capability and not user.can(place.capability)):
             continue
@@ -134,6 +157,11 @@ class Shell:
     def places(self) -> list[Link]:
         user = self._request.user
         return links(user, self._request.path) if isinstance(user, User) else []
+
+    @cached_property
+    def study_tabs(self) -> list[Link]:
+        user = self._request.user
+        return study_tabs(user, self._request.path) if isinstance(user, User) else []
 
     @cached_property
     def sites(self) -> list[Site]:

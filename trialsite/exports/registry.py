@@ -54,6 +54,7 @@ class Dataset:
     source: str
     where: str = "true"
     #: The expression for a row's site; only sites where the person may export are read.
+    #: Empty: facts of the whole study, for whoever may export anywhere.
     site: str
     order: str
     #: What the person must hold at the site beside EXPORT.

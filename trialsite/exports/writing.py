@@ -108,17 +108,22 @@ def query(dataset: Dataset, sites: Iterable[int], as_: Format) -> sql.Composable
         sql.SQL("{} AS {}").format(cells(column), sql.Identifier(column.name))
         for column in dataset.columns
     )
-    select = sql.SQL("SELECT {} FROM {} WHERE ({}) AND {} = ANY ({}::int[]) ORDER BY {}").format(
+    select = sql.SQL("SELECT {} FROM {} WHERE ({}) AND {} ORDER BY {}").format(
         columns,
         sql.SQL(dataset.source),
         sql.SQL(dataset.where),
-        sql.SQL(dataset.site),
-        sql.Literal(sorted(sites)),
+        _of_sites(dataset, sites),
         sql.SQL(dataset.order),
     )
     if as_ is Format.NDJSON:
         return sql.SQL("SELECT row_to_json(x) FROM ({}) x").format(select)
     return select
+
+
+def _of_sites(dataset: Dataset, sites: Iterable[int]) -> sql.Composable:
+    if not dataset.site:
+        return sql.SQL("true")
+    return sql.SQL("{} = ANY ({}::int[])").format(sql.SQL(dataset.site), sql.Literal(sorted(sites)))
 
 
 def _plain(column: Column) -> sql.Composable:

@@ -59,6 +59,8 @@ def child_environment(layout: Layout, choices: Choices, keyring: Keyring) -> dic
         DJANGO_SETTINGS_MODULE=choices.settings,
         SECRET_KEY=choices.given.get("SECRET_KEY") or keyring.secret_key,
         FIELD_KEYS=choices.given.get("FIELD_KEYS") or keyring.field_keys,
+        IDENTITY_KEYS=choices.given.get("IDENTITY_KEYS") or keyring.identity_keys,
+        IDENTITY_INDEX_KEY=choices.given.get("IDENTITY_INDEX_KEY") or keyring.identity_index_key,
         DEMO="1" if choices.demo else "0",
         HOST=choices.host,
         PORT=str(choices.port),

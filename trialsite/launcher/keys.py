@@ -19,6 +19,11 @@ def field_key() -> str:
     return base64.urlsafe_b64encode(os.urandom(32)).decode("ascii")
 
 
+def identity_key() -> str:
+    """Return the first key of the identifier vault, under its id."""
+    return f"k1:{field_key()}"
+
+
 class Keyring:
     """The generated secrets of one installation, a file each."""
 
@@ -42,3 +47,13 @@ class Keyring:
     def field_keys(self) -> str:
         """Keys of field encryption, newest first, separated by commas."""
         return self.get("field_keys", field_key)
+
+    @property
+    def identity_keys(self) -> str:
+        """Keys of the identifier vault as `id:key`, newest first, separated by commas."""
+        return self.get("identity_keys", identity_key)
+
+    @property
+    def identity_index_key(self) -> str:
+        """Key by which the vault finds equal identifiers."""
+        return self.get("identity_index_key", field_key)

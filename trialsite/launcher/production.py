@@ -11,7 +11,7 @@ from trialsite.launcher import probes
 from trialsite.launcher.connections import ADMIN, DATABASE, ROLES, with_login
 from trialsite.launcher.environment import Choices
 from trialsite.launcher.errors import LauncherError
-from trialsite.launcher.keys import Keyring, field_key
+from trialsite.launcher.keys import Keyring, field_key, identity_key
 from trialsite.launcher.layout import Layout
 from trialsite.launcher.product import beat_command, web_command, worker_command
 from trialsite.launcher.progress import say
@@ -38,7 +38,10 @@ def write_secrets(directory: Path) -> int:
             path.write_text(f"{value}\n", encoding="utf-8")
     for path in directory.iterdir():
         path.chmod(0o444)
-    say(f"Secrets are in {directory}. Keep a copy of field_keys apart from the backups.")
+    say(
+        f"Secrets are in {directory}. Keep copies of field_keys, identity_keys and "
+        "identity_index_key apart from the backups."
+    )
     return 0
 
 
@@ -54,6 +57,8 @@ def _secret_values(keyring: Keyring) -> dict[str, str]:
     return addresses | {
         "secret_key": keyring.secret_key,
         "field_keys": keyring.field_keys,
+        "identity_keys": keyring.identity_keys,
+        "identity_index_key": keyring.identity_index_key,
         ADMIN.lower(): with_login(maintenance, "postgres", keyring.get("postgres_password")),
         "redis_url": f"redis://:{broker}@{BROKER_HOST}/0",
         "valkey_conf": f'requirepass "{broker}"\nappendonly yes\nsave ""',
@@ -69,6 +74,8 @@ def build_image(layout: Layout) -> int:
         "DJANGO_SETTINGS_MODULE": PRODUCTION,
         "SECRET_KEY": secrets.token_urlsafe(64),
         "FIELD_KEYS": field_key(),
+        "IDENTITY_KEYS": identity_key(),
+        "IDENTITY_INDEX_KEY": field_key(),
         "DATABASE_URL": placeholder,
         "REDIS_URL": "redis://localhost/0",
         "STATIC_COMPRESS": "1",

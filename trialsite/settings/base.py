@@ -21,6 +21,9 @@ NODE_MODULES = Path(env.str("NODE_MODULES", str(BASE_DIR / "node_modules")))
 
 SECRET_KEY = env.str("SECRET_KEY")
 FIELD_KEYS: list[str] = env.list("FIELD_KEYS")
+#: Keys of the identifier vault as `id:key`, newest first, and the key by which it finds.
+IDENTITY_KEYS: list[str] = env.list("IDENTITY_KEYS")
+IDENTITY_INDEX_KEY = env.str("IDENTITY_INDEX_KEY")
 DEBUG = False
 DEMO = env.bool("DEMO", False)
 ENVIRONMENT = "DEMO" if DEMO else env.str("ENVIRONMENT", "PRODUCTION")
@@ -317,6 +320,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "options": {"expires": 55},
     },
     "verify-trail": {"task": "trialsite.casebook.tasks.verify_trail", "schedule": 3600},
+    "consent-states": {"task": "screening.tasks.mark_consent_states", "schedule": 24 * 3600},
     "edit-checks": {"task": "trialsite.crf.tasks.judge_all_records", "schedule": 24 * 3600},
 }
 

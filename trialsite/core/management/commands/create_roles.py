@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from trialsite.core.guards import APP, AUDIT, BACKUP, OWNER, PUBLIC
+from trialsite.core.guards import APP, AUDIT, BACKUP, OWNER, PUBLIC, VAULT
 
 LOGINS = {
     OWNER: "DATABASE_OWNER_URL",
@@ -18,6 +18,8 @@ LOGINS = {
     PUBLIC: "DATABASE_PUBLIC_URL",
     BACKUP: "DATABASE_BACKUP_URL",
 }
+#: Roles that own what nobody may touch directly: the trail, the identifiers.
+UNSIGNED = (AUDIT, VAULT)
 
 
 class Command(BaseCommand):
@@ -73,15 +75,16 @@ def _role_statements(
         PUBLIC: "NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE",
         BACKUP: "NOSUPERUSER BYPASSRLS NOCREATEDB NOCREATEROLE",
     }
-    statements: list[sql.Composed | sql.SQL] = [_create_role(role) for role in (AUDIT, *logins)]
+    statements: list[sql.Composed | sql.SQL] = [_create_role(role) for role in (*UNSIGNED, *logins)]
     for role, parts in logins.items():
         statements.append(
             sql.SQL("ALTER ROLE {} WITH LOGIN " + attributes[role] + " PASSWORD {}").format(
                 sql.Identifier(role), sql.Literal(parts["password"])
             )
         )
-    statements.append(
-        sql.SQL("GRANT {} TO {}").format(sql.Identifier(AUDIT), sql.Identifier(OWNER))
+    statements.extend(
+        sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(OWNER))
+        for role in UNSIGNED
     )
     return statements
 

@@ -1,0 +1,121 @@
+"""What every act of consent does alike: refuse by field, hold the subject, head its record."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Collection
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from screening.models.consent import ConsentPart
+from screening.selectors.consent import PRESENT, investigators_of, standings_of
+from trialsite.access.capabilities import Capability
+from trialsite.access.models import Site, User
+from trialsite.casebook.models import CrfRecord, LockState, RecordStatus, Subject
+from trialsite.casebook.services import open_record, set_consent_state, void_record
+from trialsite.core.clock import trial_now
+from trialsite.core.exceptions import DomainError, TransitionError
+
+P = TypeVar("P", bound=ConsentPart)
+
+
+class FieldErrors(DomainError):
+    """What was said cannot stand; `errors` says why, by field."""
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        super().__init__(" ".join(text for texts in errors.values() for text in texts))
+        self.errors = errors
+
+    @classmethod
+    def unless(cls, **problems: str) -> None:
+        """Raise where any field has a problem; an empty text is none."""
+        found = {field: [text] for field, text in problems.items() if text}
+        if found:
+            raise cls(found)
+
+
+def hold_subject(subject: Subject, *, by: User) -> Subject:
+    """The subject under a row lock, if this person may enter data into an open casebook."""
+    waiting = Subject.objects.select_for_update(no_key=True, of=("self",))
+    held = waiting.select_related("site", "protocol_version").get(pk=subject.pk)
+    by.require(Capability.ENTER_DATA, site=held.site_id)
+    if held.lock_state != LockState.OPEN:
+        raise TransitionError(_("The casebook is locked. Ask the data manager to unlock it."))
+    return held
+
+
+def moment_problem(site: Site, wall: dt.datetime) -> str:
+    """Why a time on the clock at the site cannot be; empty where it can."""
+    moment = wall.replace(tzinfo=ZoneInfo(site.time_zone))
+    return _("This time has not come yet.") if moment > trial_now() else ""
+
+
+def role_on(site: Site, user: User, on: dt.date) -> str:
+    """The investigator's role that was delegated to a person at a site on a day, or none."""
+    return next((role for who, role in investigators_of(site, on=on) if who == user), "")
+
+
+def headed(part: P, *, form_oid: str, by: User, complete: bool) -> P:
+    """Store a new act under a companion record of its own."""
+    part.record = open_record(subject=part.subject, form_oid=form_oid, by=by)
+    part.recorded_by, part.recorded_at = by, trial_now()
+    part.save(force_insert=True)
+    advance(part, by=by, complete=complete)
+    return part
+
+
+def advance(part: ConsentPart, *, by: User, complete: bool) -> None:
+    """Move the header on with its act."""
+    now = trial_now()
+    record = part.record
+    record.status = RecordStatus.COMPLETE if complete else RecordStatus.IN_PROGRESS
+    record.version += 1
+    record.content_hash = digest(part)
+    fields = ["status", "version", "content_hash"]
+    if record.first_entered_at is None:
+        record.first_entered_at = now
+        fields.append("first_entered_at")
+    if complete:
+        record.completed_at, record.completed_by = now, by
+        fields += ["completed_at", "completed_by"]
+    record.save(update_fields=fields)
+
+
+def digest(part: ConsentPart) -> str:
+    """SHA-256 over what an act says; what a signature is bound to."""
+    left_out = {"id", "site", "subject", "record", "recorded_by", "recorded_at"}
+    said = {
+        field.name: str(getattr(part, field.attname))
+        for field in part._meta.concrete_fields
+        if field.name not in left_out and getattr(part, field.attname) is not None
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+@transaction.atomic
+def void_part(*, part: ConsentPart, reason: str, by: User) -> CrfRecord:
+    """Take an act out that was entered in error; what stands is read anew."""
+    subject = hold_subject(part.subject, by=by)
+    record = void_record(record=part.record, reason=reason.strip()[:500], by=by)
+    sync_subjects([subject])
+    return record
+
+
+def sync_subjects(subjects: Collection[Subject]) -> int:
+    """Bring what the casebook shows in step with the acts; how many had been behind."""
+    standings = standings_of(subjects)
+    behind = [each for each in subjects if each.consent_state != standings[each.pk].state]
+    for subject in behind:
+        set_consent_state(subject=subject, state=standings[subject.pk].state, by=None)
+    return len(behind)
+
+
+def sync_site(site: Site) -> int:
+    """The same for every present participant of a site."""
+    present = Subject.objects.at([site.pk]).filter(status__in=PRESENT).select_related("site")
+    return sync_subjects(list(present))

@@ -1,0 +1,79 @@
+"""What people type about holds, rules and reviews."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from trialsite.access.capabilities import Capability
+from trialsite.access.forms import DateField
+from trialsite.access.models import Site, User
+from trialsite.access.signing import SigningForm
+from trialsite.conduct.models import Decision, Scope
+
+WHOLE_STUDY = "*"
+
+
+def _words(rows: int = 3) -> forms.Textarea:
+    return forms.Textarea(attrs={"rows": rows})
+
+
+class HoldForm(forms.Form):
+    """A hold to place: where, what, why."""
+
+    where = forms.ChoiceField(label=_("Where"))
+    scope = forms.ChoiceField(label=_("What is held"), choices=[("", ""), *Scope.choices])
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=1000,
+        widget=_words(),
+        help_text=_(
+            "Everybody whom the hold binds reads it. Write nothing that tells of a person."
+        ),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.sites = {
+            str(site.pk): site
+            for site in Site.objects.filter(pk__in=user.access.sites(Capability.HOLD))
+        }
+        choices = [("", ""), *((key, str(site)) for key, site in self.sites.items())]
+        if user.access.study_wide(Capability.HOLD):
+            choices.append((WHOLE_STUDY, str(_("The whole study"))))
+        field = self.fields["where"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+
+    @property
+    def site(self) -> Site | None:
+        """The chosen site; None for the whole study."""
+        return self.sites.get(self.cleaned_data["where"])
+
+
+class ReasonedSigningForm(SigningForm):
+    """A reason and a signature."""
+
+    reason = forms.CharField(label=_("Reason"), max_length=500, widget=_words())
+
+
+class ReviewForm(SigningForm):
+    """What a safety review decided, and the signature under it."""
+
+    decision = forms.ChoiceField(label=_("Decision"), choices=[("", ""), *Decision.choices])
+    meeting_on = DateField(label=_("Date of the meeting"))
+    document = forms.CharField(
+        label=_("Document"),
+        max_length=500,
+        help_text=_("The minutes: name, number, where they are kept."),
+    )
+    next_after = forms.IntegerField(
+        label=_("Next review after subjects"),
+        required=False,
+        min_value=1,
+        max_value=10_000,
+        help_text=_("So many subjects enrolled, and the gate closes again. Empty: it stays open."),
+    )
+    comment = forms.CharField(label=_("Comment"), max_length=1000, required=False, widget=_words())

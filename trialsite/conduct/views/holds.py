@@ -1,0 +1,250 @@
+"""The page of holds and gates, and the signed acts that start from it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from trialsite.access.capabilities import Capability
+from trialsite.access.http import StaffRequest, requires
+from trialsite.access.models import Site
+from trialsite.access.signing import SigningForm, statement
+from trialsite.casebook.models import ProtocolVersion
+from trialsite.casebook.selectors import current_version
+from trialsite.conduct.forms import HoldForm, ReasonedSigningForm, ReviewForm
+from trialsite.conduct.models import Decision, GateReview, Hold, RuleKind, Scope
+from trialsite.conduct.rules import Standing
+from trialsite.conduct.selectors import RuleLine, rule_lines
+from trialsite.conduct.services.holds import (
+    LIFT_MEANING,
+    REVIEW_MEANING,
+    SWITCH_OFF_MEANING,
+    SWITCH_ON_MEANING,
+    lift_hold,
+    place_hold,
+    record_review,
+    switch_rule,
+)
+from trialsite.core.exceptions import DomainError, NotPermittedError
+
+configures = requires(Capability.CONFIGURE_STUDY)
+PAGE = "conduct:holds"
+
+
+def _visible(request: StaffRequest) -> QuerySet[Hold]:
+    return Hold.objects.visible_to(request.user).select_related(
+        "site", "placed_by", "lifted_by", "lift_signature"
+    )
+
+
+@requires(Capability.VIEW_CASEBOOK)
+@require_safe
+def holds(request: StaffRequest) -> HttpResponse:
+    """What is on hold, which rules are switched on, what they say or would say."""
+    return _page(request, _hold_form(request))
+
+
+def _hold_form(request: StaffRequest, typed: Any = None) -> HoldForm | None:
+    """The form for whoever may place a hold somewhere."""
+    if not request.user.can(Capability.HOLD):
+        return None
+    return HoldForm(typed, user=request.user)
+
+
+def _page(request: StaffRequest, form: HoldForm | None, status: int = 200) -> HttpResponse:
+    found = list(_visible(request))
+    version = _version()
+    lines = rule_lines(version.pk) if version else []
+    context = {
+        "active": [each for each in found if each.lifted_at is None],
+        "lifted": [each for each in found if each.lifted_at is not None],
+        "form": form,
+        "version": version,
+        "gates": [line for line in lines if line.rule.kind is RuleKind.GATE],
+        "rules": [line for line in lines if line.rule.kind is not RuleKind.GATE],
+        "reviews": GateReview.objects.select_related("signature").order_by("gate", "-number"),
+        "may_configure": request.user.access.study_wide(Capability.CONFIGURE_STUDY),
+    }
+    return render(request, "conduct/holds.html", context, status=status)
+
+
+def _version() -> ProtocolVersion | None:
+    try:
+        return current_version()
+    except ProtocolVersion.DoesNotExist:
+        return None
+
+
+@requires(Capability.HOLD)
+@require_POST
+def place(request: StaffRequest) -> HttpResponse:
+    """Place a hold; it binds from this moment."""
+    form = HoldForm(request.POST, user=request.user)
+    if not form.is_valid():
+        return _page(request, form, 422)
+    place_hold(
+        site=form.site,
+        scope=Scope(form.cleaned_data["scope"]),
+        reason=form.cleaned_data["reason"],
+        by=request.user,
+    )
+    messages.success(request, _("The hold is placed and binds from now on."))
+    return redirect(PAGE)
+
+
+def _signed_act(
+    request: StaffRequest,
+    *,
+    form: SigningForm,
+    act: Callable[[], object],
+    done: str,
+    meaning: str | Promise,
+    heading: str,
+    facts: list[tuple[str, str]],
+    site: Site | None = None,
+) -> HttpResponse:
+    """One page for every signed act: what it is about, its fields, the signature."""
+    if request.method == "POST" and form.is_valid():
+        try:
+            act()
+        except NotPermittedError:
+            raise
+        except DomainError as refused:
+            form.add_error(None, str(refused))
+        else:
+            messages.success(request, done)
+            return redirect(PAGE)
+    context = {
+        "form": form,
+        "heading": heading,
+        "facts": facts,
+        "statement": statement(by=request.user, meaning=meaning, site=site),
+    }
+    return render(request, "conduct/act.html", context, status=422 if form.errors else 200)
+
+
+def _typed(request: StaffRequest) -> Any:
+    return request.POST if request.method == "POST" else None
+
+
+@configures
+@require_http_methods(["GET", "HEAD", "POST"])
+def lift(request: StaffRequest, hold_id: uuid.UUID) -> HttpResponse:
+    """Lift a hold: reason and signature of the study-wide principal investigator."""
+    hold = get_object_or_404(_visible(request), pk=hold_id)
+    request.user.require_study_wide(Capability.CONFIGURE_STUDY)
+    form = ReasonedSigningForm(_typed(request), request=request)
+    return _signed_act(
+        request,
+        form=form,
+        act=lambda: lift_hold(
+            hold=hold, reason=form.cleaned_data["reason"], by=request.user, proof=form.proof
+        ),
+        done=_("The hold is lifted."),
+        meaning=LIFT_MEANING,
+        heading=_("Lift the hold"),
+        facts=[
+            (_("Where"), str(hold.site) if hold.site else _("The whole study")),
+            (_("What is held"), hold.get_scope_display()),
+            (_("Reason"), hold.reason),
+        ],
+        site=hold.site,
+    )
+
+
+def _line_or_404(kind: str, key: str) -> tuple[RuleLine, ProtocolVersion]:
+    version = _version()
+    lines = rule_lines(version.pk) if version else []
+    for line in lines:
+        if version is not None and (line.rule.kind, line.rule.key) == (kind, key):
+            return line, version
+    raise Http404
+
+
+@configures
+@require_http_methods(["GET", "HEAD", "POST"])
+def switch(request: StaffRequest, kind: str, key: str, to: str) -> HttpResponse:
+    """Switch a rule on or off by signature; what is signed are its present parameters."""
+    request.user.require_study_wide(Capability.CONFIGURE_STUDY)
+    line, version = _line_or_404(kind, key)
+    if to not in {"on", "off"}:
+        raise Http404
+    active, form = to == "on", ReasonedSigningForm(_typed(request), request=request)
+    return _signed_act(
+        request,
+        form=form,
+        act=lambda: switch_rule(
+            version=version,
+            kind=line.rule.kind,
+            rule=key,
+            active=active,
+            reason=form.cleaned_data["reason"],
+            by=request.user,
+            proof=form.proof,
+        ),
+        done=_("The rule is switched on.") if active else _("The rule is switched off."),
+        meaning=SWITCH_ON_MEANING if active else SWITCH_OFF_MEANING,
+        heading=_("Switch the rule on") if active else _("Switch the rule off"),
+        facts=[
+            (_("Rule"), line.rule.name),
+            *line.rule.parameters,
+            (_("Protocol version"), version.version),
+            (_("State"), str(STANDINGS[line.rule.standing])),
+        ],
+    )
+
+
+STANDINGS = {
+    Standing.OFF: gettext_lazy("Not active"),
+    Standing.ACTIVE: gettext_lazy("Active"),
+    Standing.CHANGED: gettext_lazy("Changed since it was signed"),
+}
+
+
+@configures
+@require_http_methods(["GET", "HEAD", "POST"])
+def review(request: StaffRequest, key: str) -> HttpResponse:
+    """Record the decision of a safety review at a gate."""
+    request.user.require_study_wide(Capability.CONFIGURE_STUDY)
+    line, version = _line_or_404(RuleKind.GATE, key)
+    assert line.facts is not None
+    form = ReviewForm(_typed(request), request=request)
+
+    def act() -> None:
+        typed = form.cleaned_data
+        record_review(
+            version=version,
+            gate=key,
+            decision=Decision(typed["decision"]),
+            meeting_on=typed["meeting_on"],
+            document=typed["document"],
+            comment=typed["comment"],
+            next_after=typed["next_after"],
+            by=request.user,
+            proof=form.proof,
+        )
+
+    return _signed_act(
+        request,
+        form=form,
+        act=act,
+        done=_("The review is recorded."),
+        meaning=REVIEW_MEANING,
+        heading=_("Record a review"),
+        facts=[
+            (_("Gate"), line.rule.name),
+            (_("Enrolled"), str(line.facts.enrolled)),
+            (_("With data"), str(line.facts.with_data)),
+            (_("Protocol version"), version.version),
+        ],
+    )

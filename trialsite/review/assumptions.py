@@ -1,0 +1,190 @@
+"""Confirming what the protocol file only assumes: signed, value by value, revocable."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from functools import lru_cache
+
+from django.db import transaction
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from trialsite.access.capabilities import Capability
+from trialsite.access.models import User
+from trialsite.access.signing import SigningProof
+from trialsite.casebook.models import ProtocolVersion
+from trialsite.casebook.protocols import protocol_of
+from trialsite.core.clock import TrialNow
+from trialsite.core.context import because
+from trialsite.core.exceptions import DomainError, TransitionError
+from trialsite.protocol import Assumption, Protocol
+from trialsite.review.models import ConfirmedAssumption, Signature
+from trialsite.review.signatures import canonical, sign, stands
+
+CONFIRMED, REVOKED = "assumption_confirmed", "assumption_revoked"
+
+#: What the principal investigator reads above the password.
+CONFIRM_MEANING: Promise = gettext_lazy(
+    "I confirm the listed values as configuration of the study. Verdicts on eligibility may rest "
+    "on them from now on."
+)
+REVOKE_MEANING: Promise = gettext_lazy(
+    "I revoke the confirmation of this value. Verdicts that rest on it are not yet known from "
+    "now on."
+)
+
+
+@transaction.atomic
+def confirm_assumptions(
+    *,
+    version: ProtocolVersion,
+    paths: Iterable[str],
+    by: User,
+    proof: SigningProof,
+    seen: dict[str, str] | None = None,
+) -> list[ConfirmedAssumption]:
+    """Make assumptions of a protocol version the study's own: one proof, a signature each.
+
+    `seen` are the values that the person read, by path. Only the study-wide principal
+    investigator; all of the listed values or none (decisions C2, P1, P3).
+    """
+    by.require_study_wide(Capability.CONFIGURE_STUDY)
+    # Two confirmations of one version wait for each other.
+    ProtocolVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
+    open_now = {each.path: each for each in confirmed_protocol(version.pk).assumptions()}
+    chosen = list(dict.fromkeys(paths))
+    if not chosen:
+        raise DomainError(_("Choose at least one value to confirm."))
+    made = []
+    for path in chosen:
+        assumption = open_now.get(path)
+        if assumption is None:
+            raise TransitionError(
+                _("“%(path)s” is no open assumption of this version.") % {"path": path}
+            )
+        if seen is not None and seen.get(path) != assumption.value:
+            raise TransitionError(
+                _("“%(path)s” has another value than the one you read.") % {"path": path}
+            )
+        made.append(_confirm(version, assumption, by, proof))
+    return made
+
+
+def _confirm(
+    version: ProtocolVersion, assumption: Assumption, by: User, proof: SigningProof
+) -> ConfirmedAssumption:
+    # What was confirmed for another value, or under a voided signature, speaks for nothing
+    # any more: it makes room, under the new signature.
+    key = uuid.uuid4()
+    signature = sign(
+        kind=CONFIRMED,
+        target=key,
+        content=_content(version, assumption.path, assumption.value),
+        meaning=CONFIRM_MEANING,
+        by=by,
+        proof=proof,
+    )
+    outdated = ConfirmedAssumption.objects.filter(
+        version=version, path=assumption.path, revoked_at=None
+    )
+    outdated.update(
+        revoked_at=TrialNow(),
+        revoked_by=by,
+        revocation=signature,
+        revoke_reason=_("Confirmed anew."),
+    )
+    confirmed = ConfirmedAssumption.objects.create(
+        pk=key,
+        version=version,
+        path=assumption.path,
+        value=assumption.value,
+        signature=signature,
+        confirmed_by=by,
+        confirmed_at=TrialNow(),
+    )
+    confirmed.refresh_from_db()
+    return confirmed
+
+
+@transaction.atomic
+def revoke_confirmation(
+    *, confirmation: ConfirmedAssumption, reason: str, by: User, proof: SigningProof
+) -> ConfirmedAssumption:
+    """Turn a confirmed value back into an assumption, by signature and with reason."""
+    by.require_study_wide(Capability.CONFIGURE_STUDY)
+    waiting = ConfirmedAssumption.objects.select_for_update(no_key=True, of=("self",))
+    confirmation = waiting.select_related("version").get(pk=confirmation.pk)
+    if confirmation.revoked_at is not None:
+        raise TransitionError(_("This confirmation is revoked already."))
+    if not reason.strip():
+        raise DomainError(_("Give the reason."))
+    with because(reason.strip()):
+        signature = sign(
+            kind=REVOKED,
+            target=confirmation.pk,
+            content=canonical([_content_of(confirmation), reason.strip()]),
+            meaning=REVOKE_MEANING,
+            by=by,
+            proof=proof,
+        )
+        confirmation.revoked_at, confirmation.revoked_by = TrialNow(), by
+        confirmation.revocation, confirmation.revoke_reason = signature, reason.strip()
+        confirmation.save(update_fields=["revoked_at", "revoked_by", "revocation", "revoke_reason"])
+    confirmation.refresh_from_db()
+    return confirmation
+
+
+def _content(version: ProtocolVersion, path: str, value: str) -> str:
+    return canonical(
+        {
+            "version": version.version,
+            "content_hash": version.content_hash,
+            "path": path,
+            "value": value,
+        }
+    )
+
+
+def _content_of(confirmation: ConfirmedAssumption) -> str:
+    return _content(confirmation.version, confirmation.path, confirmation.value)
+
+
+def holds(confirmation: ConfirmedAssumption, protocol: Protocol) -> bool:
+    """Whether a confirmation speaks for the value that stands in the protocol now."""
+    leaf = protocol.provenance.leaves.get(confirmation.path)
+    signature: Signature = confirmation.signature
+    return (
+        confirmation.revoked_at is None
+        and leaf is not None
+        and leaf.value == confirmation.value
+        and signature.kind == CONFIRMED
+        and signature.target == confirmation.pk
+        and stands(signature, _content_of(confirmation))
+    )
+
+
+def confirmations_of(version_id: int) -> list[ConfirmedAssumption]:
+    """The confirmations of a version that hold, in the order of their paths; one query."""
+    protocol = protocol_of(version_id)
+    found = (
+        ConfirmedAssumption.objects.standing()
+        .filter(version_id=version_id)
+        .select_related("signature", "version", "confirmed_by")
+    )
+    return [each for each in found if holds(each, protocol)]
+
+
+def confirmed_protocol(version_id: int) -> Protocol:
+    """The protocol of a version in which what has been confirmed is no assumption any more.
+
+    What is confirmed is read anew each time (one query); only the composing is remembered.
+    """
+    paths = frozenset(each.path for each in confirmations_of(version_id))
+    return _composed(version_id, paths)
+
+
+@lru_cache(maxsize=32)
+def _composed(version_id: int, paths: frozenset[str]) -> Protocol:
+    return protocol_of(version_id).with_confirmed(paths)
