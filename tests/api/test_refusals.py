@@ -23,7 +23,8 @@ from tests.factories import (
     sign_in,
 )
 from tests.signing import proof_of
-from tests.screening.consenting import assess, make_document, sign, withdraw
+from tests.screening.consenting import assess, make_document, withdraw
+from tests.screening.consenting import sign as sign_consent
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.audit.models import Event
@@ -33,6 +34,7 @@ from trialsite.crf.api import slug_of
 from trialsite.crf.entry import read_texts
 from trialsite.crf.registry import form, forms
 from trialsite.crf.services import save_row
+from trialsite.labs.models import Laboratory, PurificationInterval, ReferenceRange
 from trialsite.review.services import raise_query
 from trialsite.review.signatures import sign
 from visits.models import VitalSigns
@@ -83,6 +85,8 @@ def rows_of_site(cast, operation):
         with as_person(cast.nurse):
             entry = read_texts(group, texts_for(group))
             ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk
+    if names := {"laboratory", "range", "purification"} & {*operation.arguments}:
+        ids |= laboratory_rows(cast.site, subject, names)
     if {"entry", "disclosure"} & set(operation.arguments):
         ids |= identity_of_site(cast)
     return ids
@@ -91,11 +95,36 @@ def rows_of_site(cast, operation):
 def parts_of_consent(cast, subject):
     """A consent, an assessment and a withdrawal of site 001's subject."""
     made = {
-        "consent": sign(cast, subject, make_document(cast, cast.site)),
+        "consent": sign_consent(cast, subject, make_document(cast, cast.site)),
         "assessment": assess(cast, subject, "present"),
         "withdrawal": withdraw(cast, subject, "contact"),
     }
     return {name: part.pk for name, part in made.items()}
+
+
+@given
+def laboratory_rows(site, subject, names):
+    laboratory = Laboratory.objects.create(site=site, code="CENTRAL", name="Central")
+    ids = {"laboratory": laboratory.pk}
+    if "range" in names:
+        ids["range"] = ReferenceRange.objects.create(
+            site=site,
+            laboratory=laboratory,
+            analyte="K",
+            low=3,
+            unit="mmol/L",
+            valid=("2026-01-01", None),
+        ).pk
+    if "purification" in names:
+        ids["purification"] = PurificationInterval.objects.create(
+            site=site,
+            subject=subject,
+            kind="PE",
+            source="earlier",
+            started_at="2026-03-01T10:00",
+            time_zone="Asia/Shanghai",
+        ).pk
+    return ids
 
 
 def identity_of_site(cast):
@@ -167,7 +196,7 @@ def test_a_foreign_subject_in_a_body_answers_as_an_unknown_one(cast, api):
     for path, name, value in (
         ("queries/", "record", ours.pk),
         ("subjects/", "site", "001"),
-        *((f"crf/{f.slug}/", "subject", ours.subject_id) for f in forms().values() if f.repeating),
+        *((f"crf/{f.slug}/", "subject", ours.subject_id) for f in forms().values() if f.repeating and f.data),
     ):
         unknown = str(uuid.uuid4()) if name != "site" else "999"
         extra = {"text": "x"} if name == "record" else {}
