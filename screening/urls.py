@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from screening.views import consent, consent_documents, identity
 from screening.views import consent, consent_documents, identity, log
 
 app_name = "screening"
@@ -28,7 +27,14 @@ consent_patterns: list[URLPattern] = [
 ]
 
 identity_patterns: list[URLPattern] = [
-urlpatterns: list[URLPattern] = [
+    path("screening/identifiers/", identity.search, name="identity_search"),
+    path("screening/identifiers/<uuid:disclosure_id>/", identity.shown, name="identity_shown"),
+    path("screening/<uuid:entry_id>/identity/", identity.identity, name="identity"),
+    path("screening/<uuid:entry_id>/identity/show/", identity.ask, name="identity_ask"),
+    path("screening/<uuid:entry_id>/identity/erase/", identity.erase, name="identity_erase"),
+]
+
+log_patterns: list[URLPattern] = [
     path("screening/", log.log, name="log"),
     path("screening/new/", log.new, name="new"),
     path("screening/<uuid:entry_id>/", log.entry, name="entry"),
@@ -38,12 +44,6 @@ urlpatterns: list[URLPattern] = [
     path("screening/<uuid:entry_id>/same-person/", log.same_person, name="same_person"),
     path("screening/<uuid:entry_id>/enrol/", log.enrol, name="enrol"),
     path("screening/<uuid:entry_id>/unenrol/", log.unenrol, name="unenrol"),
-    path("screening/identifiers/", identity.search, name="identity_search"),
-    path("screening/identifiers/<uuid:disclosure_id>/", identity.shown, name="identity_shown"),
-    path("screening/<uuid:entry_id>/identity/", identity.identity, name="identity"),
-    path("screening/<uuid:entry_id>/identity/show/", identity.ask, name="identity_ask"),
-    path("screening/<uuid:entry_id>/identity/erase/", identity.erase, name="identity_erase"),
-    *consent_patterns,
 ]
 
-urlpatterns: list[URLPattern] = [*consent_patterns, *identity_patterns]
+urlpatterns: list[URLPattern] = [*log_patterns, *identity_patterns, *consent_patterns]
