@@ -21,6 +21,6 @@ class ScreeningConfig(AppConfig):
         from trialsite.core import slots
         from trialsite.crf.registry import RECORD_ACTIONS
 
-        slots.fill(RECORD_ACTIONS, record_action)
         demand_identity_keys()
         checks.register(check_identity_keys, deploy=True)
+        slots.fill(RECORD_ACTIONS, record_action)

@@ -96,7 +96,7 @@ def still_due(ids: list[uuid.UUID]) -> set[uuid.UUID]:
 
 def render(notice: Notice, user: User) -> Mail:
     """The number and where to read on; of the participant nothing else."""
-    subject = Subject.objects.get(pk=notice.object_id)
+    subject = Subject.objects.get(pk=str(notice.object_id))
     return Mail(
         subject=_("Re-consent due: %(number)s") % {"number": subject.label},
         body=_(

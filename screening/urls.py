@@ -16,17 +16,25 @@ consent_patterns: list[URLPattern] = [
     path("consents/<uuid:consent_id>/complete/", consent.complete, name="complete_consent"),
     path("consents/<uuid:consent_id>/scan/", consent.scan, name="consent_scan"),
     path("consents/<str:kind>/<uuid:part_id>/void/", consent.void, name="void_consent_part"),
-    path("protocol/consent/", consent_documents.documents, name="consent_documents"),
-    path("protocol/consent/documents/", consent_documents.add, name="add_consent_document"),
-    path("protocol/consent/approvals/", consent_documents.approve, name="approve_consent"),
+    path("consent-documents/", consent_documents.documents, name="consent_documents"),
+    path("consent-documents/new/", consent_documents.add, name="add_consent_document"),
+    path("consent-documents/approvals/", consent_documents.approve, name="approve_consent"),
     path(
-        "protocol/consent/approvals/withdraw/",
+        "consent-documents/approvals/withdraw/",
         consent_documents.withdraw,
         name="withdraw_consent_approval",
     ),
 ]
 
-urlpatterns: list[URLPattern] = [
+identity_patterns: list[URLPattern] = [
+    path("screening/identifiers/", identity.search, name="identity_search"),
+    path("screening/identifiers/<uuid:disclosure_id>/", identity.shown, name="identity_shown"),
+    path("screening/<uuid:entry_id>/identity/", identity.identity, name="identity"),
+    path("screening/<uuid:entry_id>/identity/show/", identity.ask, name="identity_ask"),
+    path("screening/<uuid:entry_id>/identity/erase/", identity.erase, name="identity_erase"),
+]
+
+log_patterns: list[URLPattern] = [
     path("screening/", log.log, name="log"),
     path("screening/new/", log.new, name="new"),
     path("screening/<uuid:entry_id>/", log.entry, name="entry"),
@@ -36,10 +44,6 @@ urlpatterns: list[URLPattern] = [
     path("screening/<uuid:entry_id>/same-person/", log.same_person, name="same_person"),
     path("screening/<uuid:entry_id>/enrol/", log.enrol, name="enrol"),
     path("screening/<uuid:entry_id>/unenrol/", log.unenrol, name="unenrol"),
-    path("screening/identifiers/", identity.search, name="identity_search"),
-    path("screening/identifiers/<uuid:disclosure_id>/", identity.shown, name="identity_shown"),
-    path("screening/<uuid:entry_id>/identity/", identity.identity, name="identity"),
-    path("screening/<uuid:entry_id>/identity/show/", identity.ask, name="identity_ask"),
-    path("screening/<uuid:entry_id>/identity/erase/", identity.erase, name="identity_erase"),
-    *consent_patterns,
 ]
+
+urlpatterns: list[URLPattern] = [*log_patterns, *identity_patterns, *consent_patterns]

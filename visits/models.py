@@ -9,11 +9,12 @@ from fractions import Fraction
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Cast, Round
 from django.utils.translation import gettext_lazy as _
 
 from trialsite.core.wall_time import WallTimeField
-from trialsite.crf.items import SAME, Conversion, item, reported, reported_unit
+from trialsite.crf.items import SAME, Conversion, derived, item, reported, reported_unit
 from trialsite.crf.models import CrfData, EditCheck, Section
 from trialsite.crf.registry import register
 
@@ -63,6 +64,23 @@ class VitalSigns(CrfData):
         limits="DIABP",
         unit="mm[Hg]",
         sdtm="VS.DIABP",
+    )
+    mean_arterial = derived(
+        _("Mean arterial pressure"),
+        # A third of whole numbers would be cut to a whole number.
+        Round(
+            Cast(
+                F("systolic") + 2 * F("diastolic"),
+                models.DecimalField(max_digits=9, decimal_places=3),
+            )
+            / Value(3),
+            precision=1,
+        ),
+        models.DecimalField(max_digits=6, decimal_places=1),
+        oid="I.VS.MAP",
+        limits="MAP",
+        unit="mm[Hg]",
+        sdtm="VS.MAP",
     )
     heart_rate = item(
         models.SmallIntegerField(_("Heart rate")),
@@ -129,6 +147,7 @@ class VitalSigns(CrfData):
             items=(
                 "systolic",
                 "diastolic",
+                "mean_arterial",
                 "heart_rate",
                 "respiratory_rate",
                 "oxygen_saturation",

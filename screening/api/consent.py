@@ -35,7 +35,13 @@ from screening.api.consent_answers import (
     said_document,
     said_withdrawal,
 )
-from screening.models import CapacityAssessment, Consent, ScreeningEntry, Withdrawal
+from screening.models import (
+    CapacityAssessment,
+    Consent,
+    ConsentApproval,
+    ScreeningEntry,
+    Withdrawal,
+)
 from screening.models.consent import (
     CapacityOutcome,
     ConsentDocument,
@@ -62,6 +68,7 @@ from trialsite.casebook.api import ACT, DETAIL, ENTERS, SEES
 from trialsite.casebook.models import Subject
 from trialsite.core.wall_time import WallTimeField
 
+SEEN = Capability.VIEW_CASEBOOK
 CONFIGURES = Policy(Audience.STAFF, Capability.CONFIGURE_STUDY)
 LIST: dict[str, Any] = {"get": "list", "post": "create"}
 
@@ -69,9 +76,11 @@ LIST: dict[str, Any] = {"get": "list", "post": "create"}
 def wall_of(name: str, text: str) -> dt.datetime:
     """A time on the clock at the site; else 400 at its name."""
     try:
-        read: dt.datetime = WallTimeField().to_python(text)
+        read = WallTimeField().to_python(text)
     except Invalid as invalid:
         raise ValidationError({name: invalid.messages}) from invalid
+    if read is None:
+        raise ValidationError({name: [_("Enter a date and time, such as 2026-03-05 14:30.")]})
     return read
 
 
@@ -291,22 +300,19 @@ class Documents(Endpoint):
 class Approvals(Endpoint):
     policy = {"GET": SEES, "POST": CONFIGURES}
     serializer_class = ConsentApprovalAnswer
-    pagination_class = None
+    filters = {"site": Filter("site__code"), "document_version": Filter("document__version")}
 
-    @extend_schema(responses=ConsentApprovalAnswer(many=True))
     def list(self, request: Request) -> Response:
         """At each of the person's sites, the newest first, with what each is worth today."""
-        sites = self._sites(Capability.VIEW_CASEBOOK)
-        offered = approvals_at(sites)
-        return Response([said_approval(each) for site in sites for each in offered[site.pk]])
-
-    def _sites(self, capability: Capability) -> list[Site]:
-        mine = self.request.user.access.sites(capability)
-        return list(Site.objects.filter(pk__in=mine).order_by("code"))
+        mine = ConsentApproval.objects.visible_to(self.request.user)
+        ordered = mine.order_by("site__code", "-effective_on", "-pk")
+        sites = Site.objects.filter(pk__in=self.request.user.access.sites(SEEN))
+        offered = {each.approval.pk: each for rows in approvals_at(sites).values() for each in rows}
+        return self.page(ordered, lambda approval: said_approval(offered[approval.pk]))
 
     def site_of(self, code: str) -> Site:
-        mine = self._sites(Capability.CONFIGURE_STUDY)
-        site = next((each for each in mine if each.code == code), None)
+        mine = self.request.user.access.sites(Capability.CONFIGURE_STUDY)
+        site = Site.objects.filter(pk__in=mine, code=code).first()
         if site is None:
             raise ValidationError({"site": [_("There is no such site for you.")]})
         return site

@@ -24,7 +24,7 @@ from screening.models.consent import (
     Withdrawal,
 )
 from screening.services.consent import SignedAct
-from screening.services.consent_records import FieldErrors
+from screening.services.consent_records import FieldsError
 from screening.standing import Standing
 from trialsite.access.forms import DateField
 from trialsite.access.models import User
@@ -71,7 +71,7 @@ class Choice(forms.ChoiceField):
         super().__init__(choices=[CHOOSE, *choices], **kwargs)
 
 
-class PersonChoice(forms.ModelChoiceField):
+class PersonChoice(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in stubs only
     """A person, by name."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -81,7 +81,7 @@ class PersonChoice(forms.ModelChoiceField):
 class SaidForm(forms.Form):
     """A form whose service may refuse by field."""
 
-    def refuse(self, refused: FieldErrors) -> None:
+    def refuse(self, refused: FieldsError) -> None:
         """Put each error beside its field; what belongs to none stands above."""
         for name, texts in refused.errors.items():
             for text in texts:

@@ -6,6 +6,7 @@ enrolment lives here.
 
 from __future__ import annotations
 
+from screening.models import forms
 from screening.models.consent import (
     CapacityAssessment,
     Consent,
@@ -25,4 +26,5 @@ __all__ = [
     "ScreeningEntry",
     "StudyEnrolment",
     "Withdrawal",
+    "forms",
 ]

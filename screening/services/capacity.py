@@ -20,7 +20,7 @@ from screening.models.consent import (
 )
 from screening.selectors.consent import standing_of
 from screening.services.consent_records import (
-    FieldErrors,
+    FieldsError,
     headed,
     hold_subject,
     moment_problem,
@@ -55,7 +55,7 @@ def assess_capacity(
     if Scope.ALL_DATA in standing.scopes:
         raise TransitionError(_("The subject has withdrawn consent for all data."))
     role = role_on(subject.site, assessor, assessed_at.date())
-    FieldErrors.unless(
+    FieldsError.unless(
         assessed_at=moment_problem(subject.site, assessed_at)
         or _twice_problem(standing, assessed_at),
         assessor="" if role else _("Not delegated as an investigator here on that day."),
@@ -103,7 +103,7 @@ def withdraw_consent(
     """
     subject = hold_subject(subject, by=by)
     standing = standing_of(subject)
-    FieldErrors.unless(
+    FieldsError.unless(
         withdrawn_at=moment_problem(subject.site, withdrawn_at)
         or _order_problem(standing, withdrawn_at),
         scopes=_scopes_problem(standing, scopes),

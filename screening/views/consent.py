@@ -34,7 +34,7 @@ from screening.selectors.consent import (
 )
 from screening.services.capacity import assess_capacity, withdraw_consent
 from screening.services.consent import add_consent, add_scan, complete_consent, give_consent
-from screening.services.consent_records import FieldErrors, void_part
+from screening.services.consent_records import FieldsError, void_part
 from screening.standing import Standing
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, requires
@@ -122,7 +122,7 @@ def _said(
             made = act()
         except NotPermittedError:
             raise
-        except FieldErrors as refused:
+        except FieldsError as refused:
             form.refuse(refused)
         except DomainError as refused:
             form.add_error(None, str(refused))

@@ -19,7 +19,7 @@ from screening.services.consent_documents import (
     approve_document,
     withdraw_approval,
 )
-from screening.services.consent_records import FieldErrors
+from screening.services.consent_records import FieldsError
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, requires
 from trialsite.access.models import Site, User
@@ -73,7 +73,7 @@ def _said(
             act()
         except NotPermittedError:
             raise
-        except FieldErrors as refused:
+        except FieldsError as refused:
             form.refuse(refused)
         except DomainError as refused:
             form.add_error(None, str(refused))

@@ -24,6 +24,14 @@ _KNOWN = {
     "oxygen_support": "OXYGEN",
     "oxygen_saturation": "98",
     "weight": "60.5",
+    "birth_date": "1980-05-06",
+    "childbearing": "false",
+    "wrong_in_time": "0",
+    "wrong_in_place": "1",
+    "rucam": "7",
+    "started_on": "2026-02",
+    "ended_on": "2026-03-05",
+    "ongoing": "false",
 }
 
 

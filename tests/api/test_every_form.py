@@ -14,7 +14,7 @@ from tests.api.conftest import fill
 from tests.api.filling import as_payload, pages, texts_for
 from tests.factories import as_person, make_record, make_subject
 from trialsite.crf.entry import read_texts, read_values
-from trialsite.crf.items import items_of
+from trialsite.crf.items import all_items_of, items_of
 from trialsite.crf.registry import forms
 
 FORMS = [pytest.param(form, id=form.oid) for form in forms().values() if form.data is not None]
@@ -134,8 +134,8 @@ def test_the_definition_says_everything_a_client_needs(nurse, form, cast):
     assert answer["oid"] == form.oid
     tables = [*([answer["data"]] if answer["data"] else []), *answer["groups"]]
     for said, table in zip(tables, form.tables, strict=True):
-        assert [each["name"] for each in said["items"]] == list(items_of(table))
-        for each, item in zip(said["items"], items_of(table).values(), strict=True):
+        assert [each["name"] for each in said["items"]] == list(all_items_of(table))
+        for each, item in zip(said["items"], all_items_of(table).values(), strict=True):
             assert each["labels"]["en"]
             assert each["labels"]["zh"]
             assert len(each["choices"]) == len(item.choices)

@@ -14,7 +14,7 @@ import xmlschema
 
 from tests.factories import make_protocol, make_subject
 from trialsite.casebook.protocols import protocol_of
-from trialsite.crf.items import items_of
+from trialsite.crf.items import all_items_of
 from trialsite.crf.odm import NAMESPACE
 from trialsite.crf.registry import forms
 
@@ -46,7 +46,7 @@ def test_every_form_group_and_item_is_defined_once(odm):
     for form in forms().values():
         assert len(odm.findall(f".//o:FormDef[@OID='{form.oid}']", ODM)) == 1
         for table in form.tables:
-            for item in items_of(table).values():
+            for item in all_items_of(table).values():
                 (found,) = odm.findall(f".//o:ItemDef[@OID='{item.oid}']", ODM)
                 assert found.get("DataType") == item.data_type
                 units = [
@@ -66,6 +66,7 @@ def test_every_reference_finds_its_definition(odm):
         ("ItemRef/ItemOID", "ItemDef"),
         ("CodeListRef/CodeListOID", "CodeList"),
         ("MeasurementUnitRef/MeasurementUnitOID", "MeasurementUnit"),
+        ("ItemRef[@MethodOID]/MethodOID", "MethodDef"),
     ):
         element, attribute = reference.split("/")
         used = {each.get(attribute) for each in odm.findall(f".//o:{element}", ODM)}
@@ -93,7 +94,12 @@ def test_a_range_is_soft_and_comes_from_the_protocol(odm):
 def test_the_codebook_has_a_row_for_every_item(cast, nurse):
     make_subject(cast.site)
     rows = nurse.get("metadata/codebook/").json()
-    oids = [item.oid for f in forms().values() for t in f.tables for item in items_of(t).values()]
+    oids = [
+        item.oid
+        for form in forms().values()
+        for table in form.tables
+        for item in all_items_of(table).values()
+    ]
     assert [row["oid"] for row in rows] == oids
     text = nurse.get("metadata/codebook.csv").content.decode()
     assert [row["oid"] for row in csv.DictReader(io.StringIO(text, newline=""))] == oids

@@ -135,6 +135,24 @@ def test_not_even_the_owner_puts_a_row_into_another_site_than_its_subject(model,
         )
 
 
+#: What a table's own constraints ask for beside a plausible value of its type.
+_KNOWN: dict[str, dict[str, object]] = {
+    "screening_consent": {"kind": "initial", "signer": "participant", "relation": ""},
+    "screening_capacityassessment": {"outcome": "present", "he_grade": "II"},
+    "screening_withdrawal": {
+        "scopes": "{treatment}",
+        "stated_by": "participant",
+        "relation": "",
+    },
+    "labs_labpanel": dict.fromkeys(("specimen", "timepoint", "significance", "comment"), ""),
+    "labs_labresult": {
+        **dict.fromkeys(("missing", "comparator", "flag", "significance", "unit"), ""),
+        "canonical_unit": "",
+    },
+    "labs_purificationinterval": {"kind": "PE", "source": "earlier"},
+}
+
+
 def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
     """A plausible value for every column that must have one."""
     samples: dict[str, object] = {
@@ -142,7 +160,9 @@ def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
         "jsonb": "{}",
         "boolean": False,
         "timestamp with time zone": "2026-01-01",
+        "timestamp without time zone": "2026-01-01",
         "date": "2026-01-01",
+        "ARRAY": "{}",
     }
     rows = owner.execute(
         "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = "
@@ -158,6 +178,7 @@ def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
         known["status"] = "open"
     if table == "review_signature":
         known |= {"seal": "a" * 64, "sense": "review"}
+    known |= _KNOWN.get(table, {})
     return {
         name: known.get(name, samples.get(kind, 1 if "int" in kind else "x")) for name, kind in rows
     }

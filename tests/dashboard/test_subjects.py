@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from screening.models.forms import Medication
 from tests.dashboard.conftest import NOON, TODAY, inclusive
 from tests.factories import (
     as_person,
@@ -19,8 +20,17 @@ from tests.factories import (
     make_visit,
     sign_in,
 )
-from trialsite.casebook.models import LockState, RecordStatus, Subject, SubjectStatus, VisitStatus
+from trialsite.casebook.models import (
+    CrfRecord,
+    LockState,
+    RecordStatus,
+    Subject,
+    SubjectStatus,
+    VisitStatus,
+)
 from trialsite.core.clock import trial_today
+from trialsite.crf.entry import read_texts
+from trialsite.crf.services import save_crf
 from trialsite.dashboard.casebook import casebook_of, time_line
 from trialsite.dashboard.subjects import normalised
 
@@ -239,3 +249,23 @@ def test_a_casebook_without_visits_teaches(cast, nurse_client):
 def test_nobody_is_added_by_hand_for_a_subject_comes_with_consent(cast, nurse_client):
     assert nurse_client.get("/subjects/new/").status_code == 404
     assert "/screening/new/" in nurse_client.get(LIST).content.decode()
+
+
+def test_a_form_of_the_whole_study_is_added_and_told_apart_by_what_it_is_about(cast, nurse_client):
+    subject = make_subject(cast.site)
+    empty = nurse_client.get(address(subject)).content.decode()
+    assert "None yet" in empty.split('id="whole-study"')[1]
+    opened = nurse_client.post(f"{address(subject)}forms/cm/")
+    with as_person(cast.nurse):
+        record = CrfRecord.objects.get(subject=subject, form_oid="F.CM")
+        entry = read_texts(Medication, {"treatment": "Entecavir"})
+        save_crf(record=record, entry=entry, by=cast.nurse, base_version=0)
+    assert str(record.pk) in opened.url
+    page = nurse_client.get(address(subject)).content.decode()
+    assert "1 Entecavir" in page.split('id="whole-study"')[1]
+
+
+def test_who_enters_no_data_is_offered_no_form_to_add(cast):
+    subject = make_subject(cast.site)
+    page = sign_in(cast.monitor).get(address(subject))
+    assert page.context["whole_study"] == []

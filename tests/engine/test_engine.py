@@ -66,6 +66,26 @@ def test_a_row_is_judged_and_asked_about_for_itself(cast, sheet):
         }
 
 
+def test_every_change_of_a_row_moves_the_digest_that_a_signature_is_bound_to(cast, sheet):
+    def digest() -> str:
+        return CrfRecord.objects.get(pk=sheet.pk).content_hash
+
+    with as_person(cast.nurse):
+        seen = [digest()]
+        row = put(sheet, cast.nurse, ROW).row
+        seen.append(digest())
+        changed = ROW | {"venous": "91"}
+        put(sheet, cast.nurse, changed, row_id=row.pk, base_version=1)
+        seen.append(digest())
+        other = put(sheet, cast.nurse, ROW).row
+        seen.append(digest())
+        void_row(record=sheet, group=Reading, row_id=row.pk, reason="twice", by=cast.nurse)
+        seen.append(digest())
+        assert len(set(seen)) == len(seen)
+        put(sheet, cast.nurse, ROW, row_id=other.pk, base_version=1)
+        assert digest() == seen[-1]
+
+
 def test_many_records_of_one_form_per_subject(cast):
     subject = make_subject(cast.site)
     with as_person(cast.nurse):

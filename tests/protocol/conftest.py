@@ -69,9 +69,12 @@ def problems_of() -> ProblemsOf:
         *,
         known_forms: Collection[str] | None = None,
         known_roles: Collection[str] | None = None,
+        known_items: Collection[str] | None = None,
     ) -> tuple[Problem, ...]:
         try:
-            load_text(text, known_forms=known_forms, known_roles=known_roles)
+            load_text(
+                text, known_forms=known_forms, known_roles=known_roles, known_items=known_items
+            )
         except ProtocolError as error:
             return error.problems
         return ()

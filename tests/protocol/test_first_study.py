@@ -9,6 +9,7 @@ from trialsite.protocol import (
     CriterionCategory,
     EventRole,
     Protocol,
+    ProtocolError,
     Source,
     load,
     study_path,
@@ -156,8 +157,22 @@ def test_lactate_and_ammonia_are_expected_at_every_milestone(nct06904755: Protoc
     assert all({"URINE", "FAECES", "EDTA"} <= set(event.samples) for event in milestones)
 
 
-def test_only_forms_that_exist_are_expected() -> None:
-    assert load(study_path("NCT06904755"), known_forms={"F.VS"})
+FORMS = {"F.VS", "F.DM", "F.MH", "F.AL", "F.HE", "F.PREG"}
+ITEMS = {"I.HE.HEGRADE", "I.VS.MAP", "I.CM.PRESSOR", "I.MH.DIABETES", "I.MH.AUTOIMM"}
+
+
+def test_only_forms_and_items_that_exist_are_named() -> None:
+    assert load(study_path("NCT06904755"), known_forms=FORMS, known_items=ITEMS)
+
+
+@pytest.mark.parametrize("item", sorted(ITEMS))
+def test_an_item_that_no_form_has_is_refused_where_it_is_named(item: str) -> None:
+    with pytest.raises(ProtocolError) as refused:
+        load(study_path("NCT06904755"), known_items=ITEMS - {item})
+    (problem,) = refused.value.problems
+    assert problem.path.startswith("criteria.")
+    assert problem.path.endswith("item_oid")
+    assert repr(item) in problem.message
 
 
 def test_the_rules_are_those_of_the_decisions(nct06904755: Protocol) -> None:

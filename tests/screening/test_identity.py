@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from screening.services.identity import (
     masked_identity,
     reveal_identity,
 )
-from tests.factories import as_person, make_entry, make_protocol, make_user
+from tests.factories import as_person, make_entry, make_user
 from tests.screening.people import keep, persons, told
 from trialsite.access.capabilities import Role
 from trialsite.access.context import system_context
@@ -149,7 +150,7 @@ def test_another_sites_identity_does_not_exist(cast):
     with as_person(person):
         assert masked_identity(entry.pk, by=person) is None
         assert find_by_identifier(text=ONE.phone, by=person) == {}
-        assert likely_duplicates(site=cast.other_site, by=person, **ONE.said) == {}
+        assert likely_duplicates(site=cast.other_site, by=person, phone=ONE.phone) == {}
         for act in (
             lambda: ask_for_identity(entry_id=entry.pk, reason="x", by=person),
             lambda: keep_identity(entry_id=entry.pk, site=cast.other_site, name="X", by=person),
@@ -171,7 +172,12 @@ def test_the_masks_of_a_whole_list_take_one_query(cast, django_assert_num_querie
 @pytest.mark.requirement("CC1")
 def test_a_correction_needs_a_reason_and_keeps_what_stood(town):
     entry = keep(town, ONE)
-    correct = {"entry_id": entry.pk, "site": town.site, "by": town.nurse, "phone": TWO.phone}
+    correct: dict[str, Any] = {
+        "entry_id": entry.pk,
+        "site": town.site,
+        "by": town.nurse,
+        "phone": TWO.phone,
+    }
     with as_person(town.nurse), pytest.raises(IdentityError) as refused:
         keep_identity(**correct)
     assert list(refused.value.errors) == ["reason"]
@@ -230,7 +236,7 @@ def test_an_identifier_can_be_taken_away(town):
     ],
 )
 def test_what_cannot_be_kept_is_refused_at_its_field_without_repeating_it(cast, said, field):
-    entry = make_protocol(cast.site) and make_entry(cast.site, cast.nurse)
+    entry = make_entry(cast.site, cast.nurse)
     with as_person(cast.nurse), pytest.raises(IdentityError) as refused:
         keep_identity(entry_id=entry.pk, site=cast.site, by=cast.nurse, **said)
     assert list(refused.value.errors) == [field]

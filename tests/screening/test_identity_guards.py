@@ -31,7 +31,7 @@ def entry(town):
 
 
 @pytest.fixture
-def attacker(town, entry, app) -> psycopg.Connection:
+def attacker(town, entry, app):
     """The application's role, with the context of the nurse."""
     act_as(app, town.site.pk, actor=town.nurse.pk)
     return app

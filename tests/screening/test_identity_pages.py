@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -93,6 +94,7 @@ def test_without_a_reason_the_page_says_so_beside_the_field(entry, nurse_client)
 def test_who_opens_pages_and_operations(cast, entry, who, status):
     person = make_user(who, cast.site) if isinstance(who, Role) else getattr(cast, who)
     client, api = sign_in(person), ApiClient(person)
+    answer: Any
     assert client.get(page("identity", entry.pk)).status_code == status
     assert client.get(page("identity_search")).status_code == (200 if status == 404 else status)
     assert api.get(f"screening/{entry.pk}/identity/").status_code == status
@@ -211,16 +213,17 @@ def test_acts_are_posts(entry, nurse_client, name):
 def test_the_api_hands_out_once_and_keeps_no_answer_with_an_identifier(town):
     entry = make_entry(town.site, town.nurse)
     api = ApiClient(town.nurse)
-    kept = api.post(f"screening/{entry.pk}/identity/", ONE.said, key="keep")
+    kept: Any = api.post(f"screening/{entry.pk}/identity/", ONE.said, key="keep")
     assert kept.json()["phone"] == f"{ONE.phone[:3]}****{ONE.phone[-4:]}"
     assert kept.json()["likely_duplicates"] == []
+    asked: Any
     asked, again = (
         api.post(f"screening/{entry.pk}/identity/disclosures/", {"reason": "call back"}, key="ask")
         for _ in range(2)
     )
     assert asked.status_code == again.status_code == 201
     assert asked.content == again.content
-    told_once = api.get(f"screening/disclosures/{asked.json()['id']}/")
+    told_once: Any = api.get(f"screening/disclosures/{asked.json()['id']}/")
     assert {each["field"]: each["text"] for each in told_once.json()["standing"]} == ONE.said
     assert "no-store" in told_once["Cache-Control"]
     assert api.get(f"screening/disclosures/{asked.json()['id']}/").status_code == 409
@@ -233,10 +236,12 @@ def test_the_api_hands_out_once_and_keeps_no_answer_with_an_identifier(town):
 def test_the_api_corrects_with_a_reason_and_suggests_duplicates(town):
     entry, other = keep(town, ONE), keep(town, TWO)
     api = ApiClient(town.nurse)
-    refused = api.post(f"screening/{entry.pk}/identity/", {"phone": TWO.phone})
+    refused: Any = api.post(f"screening/{entry.pk}/identity/", {"phone": TWO.phone})
     assert refused.status_code == 400
     assert list(refused.json()["errors"]) == ["reason"]
-    done = api.post(f"screening/{entry.pk}/identity/", {"phone": TWO.phone, "reason": "misheard"})
+    done: Any = api.post(
+        f"screening/{entry.pk}/identity/", {"phone": TWO.phone, "reason": "misheard"}
+    )
     assert done.json()["likely_duplicates"] == [{"entry": str(other.pk), "fields": ["phone"]}]
     assert told(entry.pk, town.nurse)["phone"] == TWO.phone
 
@@ -244,5 +249,5 @@ def test_the_api_corrects_with_a_reason_and_suggests_duplicates(town):
 @pytest.mark.requirement("IA3")
 @pytest.mark.parametrize("name", ["id", "entry_id", "site_id", "kept_by", "erased", "removing"])
 def test_the_api_takes_no_field_that_it_does_not_name(entry, cast, name):
-    answer = ApiClient(cast.nurse).post(f"screening/{entry.pk}/identity/", {name: "x"})
+    answer: Any = ApiClient(cast.nurse).post(f"screening/{entry.pk}/identity/", {name: "x"})
     assert list(answer.json()["errors"]) == [name]

@@ -94,9 +94,7 @@ GRANTS: dict[Role, frozenset[Capability]] = {
             _C.VIEW_ACCESS_REPORT,
         }
     ),
-    Role.SAFETY_OFFICER: frozenset(
-        {_C.VIEW_CASEBOOK, _C.VIEW_TRAIL, _C.RAISE_QUERY, _C.HOLD}
-    ),
+    Role.SAFETY_OFFICER: frozenset({_C.VIEW_CASEBOOK, _C.VIEW_TRAIL, _C.RAISE_QUERY, _C.HOLD}),
     Role.SAMPLE_TECHNICIAN: frozenset({_C.VIEW_CASEBOOK}),
     Role.AUDITOR: frozenset(
         {_C.VIEW_CASEBOOK, _C.VIEW_SCREENING, _C.VIEW_TRAIL, _C.VIEW_ACCESS_REPORT}

@@ -89,7 +89,7 @@ def keep(claimed: Claim, answer: Response) -> None:
 
 
 def _fingerprint(request: Request) -> str:
-    """Keyed: a bare hash of a short body, such as a phone number, could be guessed."""
+    """Keyed: a bare hash of a short body (a phone number, a password) could be guessed."""
     parts = (request.get_full_path().encode(), request.body)
     return salted_hmac(
         "trialsite.access.idempotency", b"\0".join(parts), algorithm="sha256"

@@ -45,19 +45,20 @@ def register_version(
     *,
     by: User | None = None,
     known_forms: Collection[str] | None = None,
+    known_items: Collection[str] | None = None,
     seen_hash: str = "",
 ) -> ProtocolVersion:
     """Keep the protocol file as a version of the study; the same file again changes nothing.
 
     Without a person the system does it. Raises ProtocolError for an invalid file or a form
-    that is not among the known ones, and DomainError where the file is no longer the one
+    or item that is not among the known ones, and DomainError where the file is no longer the one
     that was seen, or where the version number is already taken by another content: an
     amendment is a new version.
     """
     if by is not None:
         by.require(Capability.CONFIGURE_STUDY)
     content = _text_of(path)
-    protocol = load_text(content, name=path.name, known_forms=known_forms)
+    protocol = load_text(content, name=path.name, known_forms=known_forms, known_items=known_items)
     if seen_hash and seen_hash != protocol.content_hash:
         raise DomainError(_("The file has changed since you read it. Read it again, then load it."))
     version, made = ProtocolVersion.objects.get_or_create(

@@ -14,6 +14,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.functions import Least, Left, Length
+from django.db.models.lookups import GreaterThanOrEqual
 from django.utils.translation import gettext_lazy as _
 
 PATTERN = r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$"
@@ -88,3 +90,12 @@ class PartialDateField(models.CharField[Any, Any]):
 
     def value_to_string(self, obj: models.Model) -> str:
         return self.get_prep_value(self.value_from_object(obj)) or ""
+
+
+def not_before(later: str, earlier: str) -> GreaterThanOrEqual:
+    """The condition that one column's date is not known to lie before another's.
+
+    ISO texts are compared as far as both are known: 2026-03 does not lie before 2026-03-05.
+    """
+    known = Least(Length(later), Length(earlier))
+    return GreaterThanOrEqual(Left(later, known), Left(earlier, known))

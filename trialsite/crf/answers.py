@@ -14,7 +14,7 @@ from trialsite.access.bodies import Body
 from trialsite.casebook.answers import said_number
 from trialsite.casebook.models import RecordStatus
 from trialsite.crf.entry import text_of
-from trialsite.crf.items import Item, MissingReason, items_of
+from trialsite.crf.items import Item, MissingReason, all_items_of, items_of
 from trialsite.crf.models import CrfRow, ItemData
 
 #: What every row of a rectangular answer starts with: answer key -> path from the data table.
@@ -90,7 +90,7 @@ def rectangular_keys(table: type[ItemData]) -> list[str]:
     """The columns of one row of the list, in order."""
     group = ["ROW", "ROWNUM"] if issubclass(table, CrfRow) else []
     items: list[str] = []
-    for name, item in items_of(table).items():
+    for name, item in all_items_of(table).items():
         items += [name, item.reported, item.reported_unit] if item.units else [name]
     return [*KEYS, *group, *items, "missing", "confirmed"]
 
@@ -120,7 +120,8 @@ def said_row(keys: Iterable[str], row: tuple[Any, ...]) -> dict[str, Any]:
 def said_entry(table: type[ItemData], row: ItemData | None) -> dict[str, Any]:
     """A row as a client may send it back: values as reported, with their units."""
     if row is None:
-        return {"values": {}, "units": {}, "missing": {}, "confirmed": {}, "canonical": {}}
+        parts = ("values", "units", "missing", "confirmed", "canonical", "derived")
+        return {part: {} for part in parts}
     items = items_of(table)
     several = {name: item for name, item in items.items() if item.units}
     return {
@@ -133,7 +134,13 @@ def said_entry(table: type[ItemData], row: ItemData | None) -> dict[str, Any]:
         "missing": row.missing,
         "confirmed": row.confirmed,
         "canonical": {name: said(getattr(row, name)) for name in several},
+        "derived": {name: said(getattr(row, name)) for name in derived_of(table)},
     }
+
+
+def derived_of(table: type[ItemData]) -> dict[str, Item]:
+    """The items that are computed from others."""
+    return {name: item for name, item in all_items_of(table).items() if item.derived}
 
 
 def _as_entered(row: ItemData, name: str, item: Item) -> Any:
@@ -154,7 +161,7 @@ def _serializer(name: str, fields: dict[str, Any]) -> type[serializers.Serialize
 
 def row_answer(table: type[ItemData]) -> type[serializers.Serializer[Any]]:
     """The schema of one rectangular row."""
-    items = items_of(table)
+    items = all_items_of(table)
     fields: dict[str, Any] = {}
     for key in rectangular_keys(table):
         if key in items:
@@ -175,6 +182,7 @@ def row_answer(table: type[ItemData]) -> type[serializers.Serializer[Any]]:
 def entry_answer(table: type[ItemData]) -> type[serializers.Serializer[Any]]:
     """The schema of one record's (or group row's) data."""
     named = {name: _field(item) for name, item in items_of(table).items()}
+    computed = {name: _field(item) for name, item in derived_of(table).items()}
     head: dict[str, Any] = {
         "record": serializers.UUIDField(),
         "version": serializers.IntegerField(help_text="Also the ETag"),
@@ -198,6 +206,9 @@ def entry_answer(table: type[ItemData]) -> type[serializers.Serializer[Any]]:
             "missing": texts,
             "confirmed": texts,
             "canonical": canonical,
+            "derived": _serializer(f"{table.__name__}Derived", computed)(
+                help_text="What the database computes from the values; it cannot be entered"
+            ),
             "asked": serializers.DictField(
                 child=serializers.CharField(),
                 help_text="After a save: item -> the question that a broken check asks",

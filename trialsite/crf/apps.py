@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core import checks
 
 
 class CrfConfig(AppConfig):
@@ -8,3 +9,6 @@ class CrfConfig(AppConfig):
 
     def ready(self) -> None:
         from trialsite.crf import guards  # noqa: F401
+        from trialsite.crf.checks import check_protocol_file
+
+        checks.register(check_protocol_file, deploy=True)

@@ -16,7 +16,7 @@ from trialsite.access.rest import Endpoint
 from trialsite.casebook.api import DETAIL, LIST, SEES
 from trialsite.casebook.selectors import current_version
 from trialsite.crf.api import slug_of
-from trialsite.crf.items import Conversion, Item, MissingReason, items_of
+from trialsite.crf.items import Conversion, Item, MissingReason, all_items_of
 from trialsite.crf.limits import limits_of
 from trialsite.crf.models import CrfRow, ItemData
 from trialsite.crf.registry import Form, forms
@@ -61,6 +61,7 @@ class ItemAnswer(serializers.Serializer[Any]):
     units = UnitAnswer(many=True)
     choices = CodeAnswer(many=True)
     required = serializers.BooleanField()  # type: ignore[assignment]
+    derived = serializers.BooleanField(help_text="Computed from other items, never entered")
     places = serializers.IntegerField()
     usual = RangeAnswer(allow_null=True, help_text="Outside, a query asks")
     plausible = RangeAnswer(allow_null=True, help_text="Outside, completion needs a comment")
@@ -148,7 +149,7 @@ def said_table(table: type[ItemData], version_id: int) -> dict[str, Any]:
         "oid": table.group_oid if issubclass(table, CrfRow) else table.form_oid,
         "slug": slug_of(table) if issubclass(table, CrfRow) else "",
         "title": in_both(table.title),
-        "items": [said_item(name, each, version_id) for name, each in items_of(table).items()],
+        "items": [said_item(name, each, version_id) for name, each in all_items_of(table).items()],
         "sections": []
         if is_group
         else [{"title": in_both(s.title), "items": list(s.items)} for s in table.sections],
@@ -167,6 +168,7 @@ def said_item(name: str, item: Item, version_id: int) -> dict[str, Any]:
         "units": [said_unit(unit, conversion) for unit, conversion in item.units.items()],
         "choices": list(said_codes(item.choices)),
         "required": item.required,
+        "derived": item.derived,
         "places": item.places,
         "usual": said_range(limits.usual),
         "plausible": said_range(limits.plausible),

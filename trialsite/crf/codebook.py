@@ -20,7 +20,7 @@ from trialsite.casebook.selectors import current_version
 from trialsite.core.spreadsheets import neutralise
 from trialsite.crf.api import slug_of
 from trialsite.crf.catalogue import said_item
-from trialsite.crf.items import MissingReason, items_of
+from trialsite.crf.items import MissingReason, all_items_of
 from trialsite.crf.models import CrfRow, ItemData
 from trialsite.crf.registry import Form, form, forms
 
@@ -36,6 +36,7 @@ COLUMNS = (
     "usual",
     "plausible",
     "required",
+    "derived",
     "missing_codes",
     "sdtm",
 )
@@ -56,7 +57,7 @@ def rows(version_id: int) -> Iterator[dict[str, str]]:
 def _of_form(each: Form, version_id: int) -> Iterator[dict[str, str]]:
     missing = " | ".join(MissingReason.values)
     for table in each.tables:
-        for name, item in items_of(table).items():
+        for name, item in all_items_of(table).items():
             said = said_item(name, item, version_id)
             yield {
                 "dataset": dataset_name(table),
@@ -73,7 +74,8 @@ def _of_form(each: Form, version_id: int) -> Iterator[dict[str, str]]:
                 "usual": _range(said["usual"]),
                 "plausible": _range(said["plausible"]),
                 "required": "yes" if item.required else "no",
-                "missing_codes": missing,
+                "derived": "yes" if item.derived else "no",
+                "missing_codes": "" if item.derived else missing,
                 "sdtm": item.sdtm,
             }
 

@@ -73,6 +73,9 @@ class Item:
     name: str = ""
     data_type: str = ""
 
+    #: Computed by the database from other items; shown and exported, never typed.
+    derived: bool = False
+
     @property
     def label(self) -> str:
         assert self.field is not None
@@ -99,7 +102,7 @@ class Item:
 
     @property
     def places(self) -> int:
-        return getattr(self.field, "decimal_places", None) or 0
+        return getattr(_typed(self.field), "decimal_places", None) or 0
 
     def parse(self, text: str) -> Any:
         """The value a person typed, or None; raises ValidationError in the person's language."""
@@ -173,9 +176,14 @@ DATA_TYPES: tuple[tuple[type[models.Field[Any, Any]], str], ...] = (
 )
 
 
+def _typed(column: Any) -> Any:
+    """The column that gives the type: of a computed one, what it is computed into."""
+    return column.output_field if getattr(column, "generated", False) else column
+
+
 def data_type_of(column: models.Field[Any, Any]) -> str:
     """The ODM DataType of a column."""
-    return next(odm for kind, odm in DATA_TYPES if isinstance(column, kind))
+    return next(odm for kind, odm in DATA_TYPES if isinstance(_typed(column), kind))
 
 
 def item(column: F, *, oid: str, **metadata: Any) -> F:
@@ -190,6 +198,31 @@ def item(column: F, *, oid: str, **metadata: Any) -> F:
     return column
 
 
+def derived(
+    label: str | Promise,
+    expression: Any,
+    column: models.Field[Any, Any],
+    *,
+    oid: str,
+    **metadata: Any,
+) -> models.GeneratedField:
+    """An item that PostgreSQL computes from other items of the same row, whoever writes them.
+
+    It stands on the form, in exports, trail and API beside what was typed, and cannot be
+    entered; where an input is missing there is no value.
+    """
+    computed = models.GeneratedField(
+        expression=expression,
+        output_field=column,
+        db_persist=True,
+        verbose_name=label,
+        null=True,
+    )
+    metadata |= {"oid": oid, "required": False, "derived": True}
+    computed.item = Item(**metadata)  # type: ignore[attr-defined]
+    return computed
+
+
 def reported() -> models.CharField[Any, Any]:
     """The companion column `<item>_reported`: the text exactly as the source prints it."""
     return models.CharField(max_length=40, null=True, blank=True)
@@ -201,7 +234,12 @@ def reported_unit() -> models.CharField[Any, Any]:
 
 
 def items_of(model: type[models.Model]) -> dict[str, Item]:
-    """The items of a form or item group, by column name, in the order of the paper."""
+    """The items people enter on a form or item group, by column name, in the order of the paper."""
+    return {name: item for name, item in all_items_of(model).items() if not item.derived}
+
+
+def all_items_of(model: type[models.Model]) -> dict[str, Item]:
+    """The items people enter and those that are computed from them."""
     found: dict[str, Item] | None = model.__dict__.get("_items")
     if found is None:
         found = {

@@ -16,7 +16,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.utils.translation import gettext as _
 
 from trialsite.casebook.models import CrfRecord
-from trialsite.crf.items import items_of
+from trialsite.crf.items import all_items_of, items_of
 from trialsite.crf.limits import limits_of, text_of
 from trialsite.crf.models import CrfRow, EditCheck, ItemData, stored
 from trialsite.review.models import Query, QueryStatus
@@ -27,7 +27,7 @@ from trialsite.review.services import Finding
 def checks_of(table: type[ItemData], version_id: int) -> tuple[EditCheck, ...]:
     """The declared checks and one for each item with a usual range in the protocol."""
     ranges: list[EditCheck] = []
-    for name, item in items_of(table).items():
+    for name, item in all_items_of(table).items():
         usual = limits_of(item, version_id).usual
         if usual is None:
             continue
@@ -92,7 +92,7 @@ def judge(row: ItemData, version_id: int) -> Judgement:
 
 def finding(table: type[ItemData], check: EditCheck, version_id: int) -> Finding:
     """The question a broken check asks, in the present language."""
-    item = items_of(table)[check.item]
+    item = all_items_of(table)[check.item]
     message = str(check.message)
     if not message:
         usual = limits_of(item, version_id).usual
@@ -121,12 +121,13 @@ def is_confirmed(row: ItemData, check: EditCheck, version_id: int) -> bool:
 
     A comment answers the range of its own item and nothing else.
     """
+    if check.item not in row.confirmed:
+        return False
     item = items_of(type(row))[check.item]
     plausible = limits_of(item, version_id).plausible
     value = getattr(row, check.item)
     return (
         check.oid == f"{item.oid}.RANGE"
-        and check.item in row.confirmed
         and plausible is not None
         and value is not None
         and value not in plausible

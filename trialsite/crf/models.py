@@ -71,6 +71,8 @@ class CrfData(ItemData):
     form_version: ClassVar[int] = 1
     #: Many records of this form per subject or visit, each with its repeat key.
     repeating: ClassVar[bool] = False
+    #: The item that tells one record of a repeating form from another in a list.
+    caption: ClassVar[str] = ""
 
     record = models.OneToOneField(CrfRecord, models.PROTECT, primary_key=True, related_name="+")
 

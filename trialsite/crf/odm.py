@@ -9,6 +9,8 @@ import datetime as dt
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from django.db import connection
+from django.db.models import GeneratedField
 from django.http import HttpResponse
 from django.urls import URLPattern, path
 from drf_spectacular.types import OpenApiTypes
@@ -22,7 +24,7 @@ from trialsite.casebook.protocols import protocol_of
 from trialsite.casebook.selectors import current_version
 from trialsite.core.clock import trial_now
 from trialsite.crf.catalogue import in_both
-from trialsite.crf.items import Item, items_of
+from trialsite.crf.items import Item, all_items_of
 from trialsite.crf.limits import limits_of
 from trialsite.crf.models import CrfRow, ItemData
 from trialsite.crf.registry import Form, forms
@@ -85,7 +87,7 @@ def units() -> list[str]:
     """Every unit of any item, each once."""
     found: dict[str, None] = {}
     for table in tables():
-        for item in items_of(table).values():
+        for item in all_items_of(table).values():
             found |= dict.fromkeys([*([item.unit] if item.unit else []), *item.units])
     return list(found)
 
@@ -126,12 +128,13 @@ def _metadata(study: ET.Element, protocol: Protocol, version: ProtocolVersion) -
         _form(metadata, each)
     for table in tables():
         _group(metadata, table)
-    for table in tables():
-        for item in items_of(table).values():
-            _item(metadata, item, version.pk)
-    for table in tables():
-        for item in items_of(table).values():
-            _code_list(metadata, item)
+    items = [item for table in tables() for item in all_items_of(table).values()]
+    for item in items:
+        _item(metadata, item, version.pk)
+    for item in items:
+        _code_list(metadata, item)
+    for item in items:
+        _method(metadata, item)
 
 
 def _events(metadata: ET.Element, protocol: Protocol) -> None:
@@ -196,14 +199,31 @@ def _group(metadata: ET.Element, table: type[ItemData]) -> None:
         Repeating=_yes(value=issubclass(table, CrfRow)),
     )
     _words(definition, "Description", table.title)
-    for number, item in enumerate(items_of(table).values(), 1):
+    for number, item in enumerate(all_items_of(table).values(), 1):
         _add(
             definition,
             "ItemRef",
             ItemOID=item.oid,
             OrderNumber=str(number),
             Mandatory=_yes(value=item.required),
+            **({"MethodOID": _method_oid(item)} if item.derived else {}),
         )
+
+
+def _method_oid(item: Item) -> str:
+    return f"MT.{item.oid.removeprefix('I.')}"
+
+
+def _method(metadata: ET.Element, item: Item) -> None:
+    """How the database computes an item, in the words it was told."""
+    if not item.derived:
+        return
+    assert isinstance(item.field, GeneratedField)
+    sql, parameters = item.field.generated_sql(connection)
+    formula = sql % tuple(map(connection.schema_editor().quote_value, parameters))
+    method = _add(metadata, "MethodDef", OID=_method_oid(item), Name=item.name, Type="Computation")
+    _add(_add(method, "Description"), "TranslatedText").text = formula
+    _add(method, "FormalExpression", Context="PostgreSQL").text = formula
 
 
 def _item(metadata: ET.Element, item: Item, version_id: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import F
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -18,7 +18,7 @@ from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, RecordStatus
 from trialsite.casebook.protocols import protocol_of
 from trialsite.crf.entry import text_of, texts_of
-from trialsite.crf.items import Item, MissingReason, items_of
+from trialsite.crf.items import Item, MissingReason, all_items_of
 from trialsite.crf.judging import checks_of, finding
 from trialsite.crf.limits import limits_of
 from trialsite.crf.models import CrfRow, Draft, ItemData, stored
@@ -65,7 +65,7 @@ class EntryPage:
     @property
     def problems(self) -> list[tuple[str, str, str]]:
         """Anchor, label and message of everything that stands in the way."""
-        items = items_of(self.table)
+        items = all_items_of(self.table)
         return [
             (name, items[name].label if name in items else "", message)
             for name, messages in self.errors.items()
@@ -79,7 +79,7 @@ class EntryPage:
         slots = values_of(self.texts) | {RECORD: str(self.record.pk)}
         previous = previous_row(self.record, self.table)
         queries = self._queries_by_item()
-        for name, item in items_of(self.table).items():
+        for name, item in all_items_of(self.table).items():
             self._fill(slots, name, item, previous, queries.get(item.oid, []))
         return skeleton.fill(slots)
 
@@ -101,6 +101,8 @@ class EntryPage:
         queries: list[Query],
     ) -> None:
         errors = self.errors.get(name, [])
+        if item.derived and self.row is not None:
+            slots[f"{name}/value"] = escape(as_read(self.row, name, item) or "–")
         if errors:
             slots[f"{name}/row"] = " has-error"
             slots[f"{name}/invalid"] = format_html(
@@ -130,8 +132,8 @@ class EntryPage:
         return json.dumps(self.base, ensure_ascii=False)
 
     def _needs_confirmation(self, name: str, item: Item) -> bool:
-        if self.texts.get(f"{name}.confirm"):
-            return True
+        if item.derived or self.texts.get(f"{name}.confirm"):
+            return not item.derived
         plausible = limits_of(item, self.record.protocol_version_id).plausible
         if plausible and name in self.errors:
             return True
@@ -187,6 +189,8 @@ def _in_words(item: Item, texts: Mapping[str, str]) -> str:
 def word_of(item: Item, text: str) -> str:
     """A field's text as people read it: the word of a code."""
     words = {str(code): str(word) for code, word in item.choices}
+    if item.data_type == "boolean":
+        words = {"true": _("Yes"), "false": _("No")}
     return words.get(text, text)
 
 
@@ -249,7 +253,7 @@ class RowAsRead:
 
     @classmethod
     def of(cls, row: CrfRow) -> RowAsRead:
-        items = items_of(type(row)).items()
+        items = all_items_of(type(row)).items()
         texts = tuple(as_read(row, name, item) for name, item in items)
         return cls(row.pk, row.number, texts, row.voided_at is not None)
 
@@ -266,7 +270,7 @@ def visit_name(record: CrfRecord) -> str:
 def labels_of(definition: Form) -> dict[str, str]:
     """Item OID -> label, for every item of a form."""
     return {
-        item.oid: item.label for table in definition.tables for item in items_of(table).values()
+        item.oid: item.label for table in definition.tables for item in all_items_of(table).values()
     }
 
 
@@ -280,11 +284,17 @@ def queries_of(record: CrfRecord, definition: Form) -> list[Query]:
         return []
     labels, questions = labels_of(definition), _questions_of(record, definition)
     for query in queries:
-        query.label = labels.get(query.item_oid, str(definition.title))  # type: ignore[attr-defined]
+        query.label = labels.get(query.item_oid) or _label_of(definition, query.item_oid)  # type: ignore[attr-defined]
         opening = next(iter(query.messages.all()), None)
         if opening is not None and query.check_oid in questions:
             opening.text = questions[query.check_oid]
     return sorted(queries, key=lambda query: query.status == QueryStatus.CLOSED)
+
+
+def _label_of(definition: Form, item_oid: str) -> str:
+    if item_oid and definition.label_of is not None:
+        return definition.label_of(item_oid)
+    return str(definition.title)
 
 
 def _questions_of(record: CrfRecord, definition: Form) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ from django.utils.functional import Promise
 
 from trialsite.core.guards import guard
 from trialsite.core.slots import declare
-from trialsite.crf.items import items_of
+from trialsite.crf.items import Item, all_items_of, items_of
 from trialsite.crf.models import CrfData, CrfRow, ItemData
 
 #: Actions that apps above offer on a record's page (an adverse event from a complication).
@@ -33,6 +34,12 @@ class Form:
     data: type[CrfData] | None = None
     groups: list[type[CrfRow]] = field(default_factory=list)
     domain: type[models.Model] | None = None
+    #: The URL name of the page of a companion's records; it takes the record's id.
+    page: str = ""
+    #: Many companion records for one subject or visit.
+    again: bool = False
+    #: Item OID -> label in the present language, where items are not columns.
+    label_of: Callable[[str], str] | None = None
 
     @property
     def slug(self) -> str:
@@ -45,7 +52,7 @@ class Form:
 
     @property
     def repeating(self) -> bool:
-        return bool(self.data and self.data.repeating)
+        return self.data.repeating if self.data else self.again
 
     @property
     def tables(self) -> list[type[ItemData]]:
@@ -66,6 +73,16 @@ def form(oid: str) -> Form:
     return _forms[oid]
 
 
+def items_by_oid() -> dict[str, tuple[type[ItemData], Item]]:
+    """Every item of every form, computed ones too, with the table whose column it is."""
+    return {
+        item.oid: (table, item)
+        for each in forms().values()
+        for table in each.tables
+        for item in all_items_of(table).values()
+    }
+
+
 def register(crf: D) -> D:
     """Class decorator: enter a form into the casebook."""
     _check(crf)
@@ -84,11 +101,24 @@ def register_rows(group: R) -> R:
     return group
 
 
-def register_companion(oid: str, title: str | Promise, domain: type[models.Model]) -> Form:
-    """Enter the form that heads the companion records of a domain model."""
+def register_companion(
+    oid: str,
+    title: str | Promise,
+    domain: type[models.Model],
+    *,
+    page: str = "",
+    repeating: bool = False,
+    label_of: Callable[[str], str] | None = None,
+) -> Form:
+    """Enter the form that heads the companion records of a domain model.
+
+    With a `page` the record's address leads there: every link to a record works for it.
+    """
     if oid in _forms:
         raise TypeError(f"{oid} is already registered")
-    _forms[oid] = Form(oid=oid, title=title, domain=domain)
+    _forms[oid] = Form(
+        oid=oid, title=title, domain=domain, page=page, again=repeating, label_of=label_of
+    )
     return _forms[oid]
 
 
@@ -108,8 +138,10 @@ def _check(table: type[ItemData]) -> None:
         if each.units and each.unit not in each.units:
             raise TypeError(f"{table.__name__}.{name}: {each.unit} is not among its units")
     named = [name for section in table.sections for name in section.items]
-    if table.sections and sorted(named) != sorted(items):
+    if table.sections and sorted(named) != sorted(all_items_of(table)):
         raise TypeError(f"{table.__name__}: sections and items differ")
+    if getattr(table, "caption", "") and table.caption not in items:  # type: ignore[attr-defined]
+        raise TypeError(f"{table.__name__}: its caption is no item")
     for check in table.edit_checks:
         if check.item not in items:
             raise TypeError(f"{table.__name__}: edit check {check.oid} names no item")

@@ -5,14 +5,12 @@ Lock -> may this person -> has somebody else saved -> change -> judge -> ask.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, models, transaction
 from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
@@ -23,6 +21,7 @@ from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, StaleError, TransitionError
 from trialsite.crf import writing
 from trialsite.crf.entry import Entry, texts_of
+from trialsite.crf.hashing import content_hash, record_hash
 from trialsite.crf.items import items_of
 from trialsite.crf.judging import (
     Judgement,
@@ -90,13 +89,19 @@ def save_crf(
     completing = complete or record.status == RecordStatus.COMPLETE
     if completing:
         _expect_complete(record, row)
-    if not changed and not made and record.status == _status(complete=completing):
+    if not changed and not made and record.status == writing.status_of(complete=completing):
         return Saved(record, row)
     if completed and not reason.strip():
         raise ReasonRequiredError(_("Say why you change completed data."))
     with because(reason) if reason else nullcontext(), refusals(crf):
         judgement = _write(row, changed, record.protocol_version_id, made=made)
-        _advance(record, row, by=by, complete=completing)
+        writing.advance(
+            record,
+            by=by,
+            complete=completing,
+            content_hash=record_hash(record, row),
+            form_version=form(record.form_oid).version,
+        )
     return Saved(record, row, changed, _ask(record, row, judgement, complete=completing))
 
 
@@ -137,7 +142,7 @@ def _enterable(record: CrfRecord, *, by: User) -> CrfRecord:
 
 
 @contextmanager
-def refusals(table: type[ItemData]) -> Iterator[None]:
+def refusals(table: type[models.Model]) -> Iterator[None]:
     """Turn what the database refuses into a refusal a person can act on."""
     try:
         with transaction.atomic():
@@ -204,28 +209,6 @@ def _problems_of(record: CrfRecord, row: ItemData) -> dict[str, str]:
     return problems
 
 
-def _status(*, complete: bool) -> RecordStatus:
-    return RecordStatus.COMPLETE if complete else RecordStatus.IN_PROGRESS
-
-
-def _advance(record: CrfRecord, row: ItemData, *, by: User, complete: bool) -> None:
-    """Move the header on with its data."""
-    record.status = _status(complete=complete)
-    record.not_done_reason = ""
-    record.version += 1
-    record.form_version = form(record.form_oid).version
-    record.content_hash = content_hash(row)
-    fields = ["status", "not_done_reason", "version", "form_version", "content_hash"]
-    if record.first_entered_at is None:
-        record.first_entered_at = TrialNow()
-        fields.append("first_entered_at")
-    if complete and record.completed_at is None:
-        record.completed_at = TrialNow()
-        record.completed_by = by
-        fields += ["completed_at", "completed_by"]
-    writing.store(record, fields)
-
-
 def _ask(
     record: CrfRecord, row: ItemData, judgement: Judgement, *, complete: bool
 ) -> dict[str, str]:
@@ -243,20 +226,6 @@ def _ask(
             content_hash=content_hash(row),
         )
     return {check.item: findings[check.oid].message for check in broken}
-
-
-def content_hash(row: ItemData) -> str:
-    """SHA-256 over the row's items as stored; what a signature is bound to.
-
-    An item without a value does not count, so a form that gains an item keeps its hashes.
-    """
-    content = {
-        item.oid: str(value)
-        for name, item in items_of(type(row)).items()
-        if (value := getattr(row, name)) is not None
-    }
-    text = json.dumps([content, row.missing, row.confirmed], sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def save_row(
@@ -298,6 +267,7 @@ def save_row(
             row, changed | {"version"}, record.protocol_version_id, made=row_id is None
         )
         _touch(record)
+        _follow_rows(record)
     return Saved(record, row, changed, _ask(record, row, judgement, complete=completed))
 
 
@@ -319,6 +289,12 @@ def _touch(record: CrfRecord) -> None:
         writing.store(record, ["status", "not_done_reason", "first_entered_at"])
 
 
+def _follow_rows(record: CrfRecord) -> None:
+    """The record's content is its rows' as well: a signature over it falls with any of them."""
+    record.content_hash = record_hash(record)
+    writing.store(record, ["content_hash"])
+
+
 @transaction.atomic
 def void_row(
     *, record: CrfRecord, group: type[CrfRow], row_id: uuid.UUID, reason: str, by: User
@@ -333,6 +309,7 @@ def void_row(
     row.voided_at, row.void_reason = trial_now(), reason
     with because(reason), refusals(group):
         row.save(update_fields=["voided_at", "void_reason"])
+        _follow_rows(record)
     reconcile(record=record, findings={}, row_id=row.pk)
     return row
 

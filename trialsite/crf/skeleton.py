@@ -20,7 +20,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from trialsite.crf.items import Item, MissingReason, items_of
+from trialsite.crf.items import Item, MissingReason, all_items_of
 from trialsite.crf.limits import Limits, limits_of, text_of
 from trialsite.crf.models import ItemData, Section
 
@@ -143,7 +143,7 @@ class Skeleton:
 @lru_cache(maxsize=256)
 def skeleton_of(table: type[ItemData], version_id: int, language: str) -> Skeleton:
     """The cached skeleton of a table's fields under a protocol version, in a language."""
-    items = items_of(table)
+    items = all_items_of(table)
     fields = {name: Field(item, limits_of(item, version_id)) for name, item in items.items()}
     sections = table.sections or (Section(title="", items=tuple(items)),)
     with override(language):

@@ -17,7 +17,7 @@ from trialsite.access.models import Site, User
 from trialsite.audit.models import Event, Operation
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.core.context import Channel
-from trialsite.crf.items import items_of
+from trialsite.crf.items import all_items_of
 from trialsite.crf.registry import forms
 from trialsite.crf.trail_words import (
     ACTS,
@@ -130,6 +130,9 @@ def _about(what: str) -> Q:
     if found is None:
         return Q(table_name=what)
     tables = [table._meta.db_table for table in found.tables]
+    if found.domain is not None:
+        records = CrfRecord.objects.filter(form_oid=form_oid).values("pk")
+        return Q(record_id__in=records)
     if item:
         return Q(table_name__in=tables) & about_item(item)
     records = CrfRecord.objects.filter(form_oid=form_oid).values("pk")
@@ -153,7 +156,7 @@ def item_choices() -> list[tuple[str, list[tuple[str, str]]]]:
         items = [
             (f"{oid}/{name}", item.label)
             for table in each.tables
-            for name, item in items_of(table).items()
+            for name, item in all_items_of(table).items()
         ]
         groups.append((str(each.title), [(oid, str(each.title)), *items]))
     return groups
@@ -233,7 +236,7 @@ def item_label(record: CrfRecord, item: str) -> str | None:
     """The label of an item of the record's form; None where the form has no such item."""
     found = forms().get(record.form_oid)
     for table in found.tables if found else ():
-        known = items_of(table).get(item)
+        known = all_items_of(table).get(item)
         if known is not None:
             return known.label
     return None

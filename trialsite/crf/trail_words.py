@@ -20,7 +20,7 @@ from trialsite.access.models import Site, User
 from trialsite.audit.models import Event, Operation
 from trialsite.casebook.models import CrfRecord, ProtocolVersion, Subject, Visit
 from trialsite.casebook.protocols import protocol_of
-from trialsite.crf.items import MissingReason, items_of
+from trialsite.crf.items import MissingReason, all_items_of, items_of
 from trialsite.crf.models import ItemData
 from trialsite.crf.registry import forms
 
@@ -211,7 +211,7 @@ def _change(model: type[models.Model], column: str, old: Any, new: Any, names: N
 
 
 def _item_label(model: type[ItemData], column: str, label: str) -> tuple[str, str]:
-    for name, item in items_of(model).items():
+    for name, item in all_items_of(model).items():
         if column == name:
             return f"{item.label} ({item.unit})" if item.unit else item.label, name
         if item.units and column == item.reported:

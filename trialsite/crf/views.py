@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Any
 
@@ -20,7 +19,7 @@ from trialsite.casebook.models import CrfRecord, RecordStatus, Subject
 from trialsite.casebook.services import mark_not_done, open_record, void_record
 from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
 from trialsite.crf.entry import read_texts, texts_of
-from trialsite.crf.items import items_of
+from trialsite.crf.items import all_items_of
 from trialsite.crf.models import CrfRow
 from trialsite.crf.pages import (
     CHANGE_REASONS,
@@ -36,6 +35,7 @@ from trialsite.crf.pages import (
     show_conflict,
     visit_name,
 )
+from trialsite.crf.posting import base_of, clean, integer, reason_of
 from trialsite.crf.registry import Form, form, forms
 from trialsite.crf.services import (
     IncompleteError,
@@ -74,8 +74,13 @@ def _group_of(record: CrfRecord, group_oid: str) -> type[CrfRow]:
 @requires(Capability.VIEW_CASEBOOK)
 @require_http_methods(["GET", "HEAD", "POST"])
 def record(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
-    """A form's page; a POST saves it, or completes it and goes on."""
+    """A form's page; a POST saves it, or completes it and goes on.
+
+    A companion's record opens on the page of its own app.
+    """
     found = record_of(request, pk)
+    if own := form(found.form_oid).page:
+        return redirect(own, found.pk)
     page = page_of(found, request.user)
     if request.method != "POST" or page is None:
         return _render(request, found, page)
@@ -88,7 +93,7 @@ def record(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
             by=request.user,
             base_version=version,
             complete=request.POST.get("action") == "complete",
-            reason=_reason(request),
+            reason=reason_of(request),
         ),
     )
 
@@ -115,7 +120,7 @@ def row(
             by=request.user,
             row_id=row_id,
             base_version=version,
-            reason=_reason(request),
+            reason=reason_of(request),
         ),
         part=part_of(table, existing),
     )
@@ -129,8 +134,8 @@ def _post(request: StaffRequest, page: EntryPage, save: Any, *, part: str = "") 
     """
     stands = texts_of(page.row)
     page.texts = posted = _posted(request, stands)
-    page.theirs, page.version = {}, _integer(request.POST.get("version", ""))
-    page.base = _base(request)
+    page.theirs, page.version = {}, integer(request.POST.get("version", ""))
+    page.base = base_of(request)
     page.token = request.POST.get("page", "")[:36] or page.token
     entry = read_texts(page.table, posted)
     page.errors = entry.errors
@@ -166,7 +171,7 @@ def _posted(request: StaffRequest, stands: dict[str, str]) -> dict[str, str]:
     """The page's fields as posted; where the other value was chosen, all its parts as stored."""
     not_fields = {"csrfmiddlewaretoken", "version", "page", "base", "action"}
     texts = {
-        name: _clean(name, str(value))
+        name: clean(name, str(value))
         for name, value in request.POST.items()
         if not name.endswith(".keep") and not name.startswith("reason_") and name not in not_fields
     }
@@ -174,30 +179,6 @@ def _posted(request: StaffRequest, stands: dict[str, str]) -> dict[str, str]:
         if name.endswith(".keep") and choice == "theirs":
             texts |= {part: stands.get(part, "") for part in parts_of(name.removesuffix(".keep"))}
     return texts
-
-
-def _clean(name: str, text: str) -> str:
-    """NUL is no text. In a value it is answered beside the item; elsewhere it goes."""
-    return text.replace("\x00", "") if "." in name else text
-
-
-def _base(request: StaffRequest) -> dict[str, str]:
-    """What was stored when the page was made; without it, everything differs."""
-    try:
-        base = json.loads(request.POST.get("base", ""))
-    except ValueError:
-        return {}
-    return {str(k): str(v) for k, v in base.items()} if isinstance(base, dict) else {}
-
-
-def _reason(request: StaffRequest) -> str:
-    word = CHANGE_REASONS.get(request.POST.get("reason_code", ""))
-    parts = [str(word) if word else "", request.POST.get("reason_text", "").strip()]
-    return ": ".join(part for part in parts if part).replace("\x00", "")[:1000]
-
-
-def _integer(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
 
 
 def _go_on(request: StaffRequest, saved: Saved) -> HttpResponse:
@@ -255,7 +236,7 @@ def _groups(found: CrfRecord, definition: Form) -> list[dict[str, Any]]:
     return [
         {
             "group": group,
-            "labels": [item.label for item in items_of(group).values()],
+            "labels": [item.label for item in all_items_of(group).values()],
             "rows": [
                 RowAsRead.of(row) for row in group.objects.filter(record=found).order_by("number")
             ],
@@ -281,7 +262,7 @@ def draft(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
             record=found,
             texts=texts,
             by=request.user,
-            base_version=max(_integer(request.POST.get("version", "")), 0),
+            base_version=max(integer(request.POST.get("version", "")), 0),
             part=part,
             page=request.POST.get("page", "")[:36],
         )

@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy
 
 from trialsite.core.exceptions import DomainError
 from trialsite.crf.items import items_of
-from trialsite.crf.models import ItemData
 
 REFUSALS = {
     "TS011": gettext_lazy("This record has been voided."),
@@ -33,7 +32,7 @@ class ImpossibleError(DomainError):
         self.errors = errors
 
 
-def refusal_of(table: type[ItemData], error: DatabaseError) -> DomainError | None:
+def refusal_of(table: type[models.Model], error: DatabaseError) -> DomainError | None:
     """The refusal behind a database error, or None for an error that is a fault of ours."""
     cause = error.__cause__
     state = getattr(cause, "sqlstate", None) or ""
@@ -45,7 +44,7 @@ def refusal_of(table: type[ItemData], error: DatabaseError) -> DomainError | Non
     return None
 
 
-def _errors_of(table: type[ItemData], name: str) -> dict[str, list[str]]:
+def _errors_of(table: type[models.Model], name: str) -> dict[str, list[str]]:
     if name.endswith("_missing_xor_value"):
         return {"": [_("Either a value or a reason why there is none.")]}
     for constraint in table._meta.constraints:

@@ -44,6 +44,7 @@ class Column:
 class FormRow:
     """A form and its records by visit, in the order of the columns; no record: not expected."""
 
+    form_oid: str
     title: str
     cells: list[list[CrfRecord]]
 
@@ -119,7 +120,8 @@ def _rows(records: list[CrfRecord], visits: list[object]) -> list[FormRow]:
     known = list(forms())
     order = sorted(cells, key=lambda oid: (known.index(oid) if oid in known else len(known), oid))
     return [
-        FormRow(form_title(oid), [cells[oid].get(visit, []) for visit in visits]) for oid in order
+        FormRow(oid, form_title(oid), [cells[oid].get(visit, []) for visit in visits])
+        for oid in order
     ]
 
 

@@ -69,6 +69,12 @@ PLACES = (
 #: The parts of the study's configuration, as tabs of the protocol's place.
 STUDY_TABS = (
     Place("dashboard:protocol", _("Protocol"), "file-certificate"),
+    Place(
+        "screening:consent_documents",
+        _("Consent documents"),
+        "signature",
+        Capability.VIEW_CASEBOOK,
+    ),
     Place("labs:laboratories", _("Laboratories"), "flask", Capability.VIEW_CASEBOOK),
     Place("conduct:holds", _("Holds and gates"), "hand-stop", Capability.VIEW_CASEBOOK),
     Place("conduct:deviations", _("Deviations"), "route-off", Capability.VIEW_CASEBOOK),

@@ -10,7 +10,7 @@ from django.utils.translation import get_language
 
 from trialsite.casebook.models import Visit
 from trialsite.casebook.protocols import protocol_of
-from trialsite.crf.items import items_of
+from trialsite.crf.items import all_items_of
 from trialsite.crf.registry import forms
 from trialsite.protocol import Protocol, ProtocolError, load
 
@@ -46,7 +46,9 @@ def item_title(form_oid: str, item_oid: str) -> str:
     """The label of an item as its form shows it."""
     form = forms().get(form_oid)
     for table in form.tables if form else ():
-        for name, item in items_of(table).items():
+        for name, item in all_items_of(table).items():
             if item.oid == item_oid:
                 return str(table._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+    if form is not None and form.label_of is not None and item_oid:
+        return form.label_of(item_oid)
     return item_oid

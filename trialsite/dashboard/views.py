@@ -30,6 +30,7 @@ from trialsite.dashboard.subjects import (
     normalised,
     record_with_id,
 )
+from trialsite.dashboard.whole_study import whole_study
 from trialsite.dashboard.worklist import drafts_of, lanes_of, queries_of
 
 PAGE = 50
@@ -119,6 +120,7 @@ def subject(request: StaffRequest, subject_id: uuid.UUID) -> HttpResponse:
         "line": time_line(found),
         "consent_panel": consent_panel(request, found.subject),
         "startable": [form for form in forms().values() if form.repeating] if may_enter else [],
+        "whole_study": whole_study(found.loose, may_enter=may_enter),
         "may_read_trail": request.user.can(Capability.VIEW_TRAIL, site=site),
     }
     return render(request, "dashboard/subject.html", context)

@@ -6,11 +6,9 @@ anything. Its past is made with the trial's clock shifted by the owner (decision
 
 from __future__ import annotations
 
-import datetime as dt
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 
 from django.conf import settings
@@ -29,10 +27,10 @@ from trialsite.casebook.services import (
 )
 from trialsite.core.clock import trial_now, trial_today
 from trialsite.core.context import Channel, acting
-from trialsite.crf.entry import read_texts
-from trialsite.crf.registry import form
-from trialsite.crf.services import save_crf, save_draft
+from trialsite.crf.registry import forms, items_by_oid
+from trialsite.crf.services import save_draft
 from trialsite.demo.consent import consent_of, make_documents
+from trialsite.demo.forms import fill_visit, give_medicines
 from trialsite.demo.people import make_people
 from trialsite.protocol import EventRole
 from visits.models import VitalSigns
@@ -84,7 +82,9 @@ def make_study() -> None:
             code: Site.objects.create(code=code, name=name, name_zh=name_zh, time_zone=zone)
             for code, (name, name_zh, zone) in SITES.items()
         }
-        version = register_version(Path(settings.PROTOCOL_FILE))
+        version = register_version(
+            Path(settings.PROTOCOL_FILE), known_forms=forms(), known_items=items_by_oid()
+        )
         for site in sites.values():
             approve_version(site=site, version=version, effective_on=since)
         people = make_people(sites, since=since)
@@ -102,6 +102,7 @@ def _live_through(site: Site, nurse: User, day: int | None, chance: random.Rando
         )
         subject = consent_of(entry, by=nurse)
         _enter_visit(subject, nurse, EventRole.SCREENING, 0, chance)
+        give_medicines(subject=subject, by=nurse, chance=chance)
     if day is None:
         return
     with clock_shifted(-day), acting(context_of(nurse, Channel.COMMAND)):
@@ -129,48 +130,15 @@ def _enter_visit(
     )
     visit = subject.visits.get(event_oid=event.oid)
     attend_visit(visit=visit, on=trial_now().date(), by=nurse)
-    for record in CrfRecord.objects.filter(visit=visit, form_oid=VitalSigns.form_oid):
-        texts = vital_signs(chance, trial_now(), recovery=max(0, target) / 84)
-        entry = read_texts(_table(record), texts)
-        save_crf(record=record, entry=entry, by=nurse, base_version=0, complete=True)
+    fill_visit(visit=visit, by=nurse, chance=chance, recovery=max(0, target) / 84)
 
 
 def _begin_visit(subject: Subject, nurse: User, event_oid: str) -> None:
     """Today's visit is under way: somebody was called away from the bedside."""
-    record = CrfRecord.objects.filter(visit__subject=subject, visit__event_oid=event_oid).first()
+    record = CrfRecord.objects.filter(
+        visit__subject=subject, visit__event_oid=event_oid, form_oid=VitalSigns.form_oid
+    ).first()
     if record is not None:
         save_draft(
             record=record, texts={"systolic": "112", "diastolic": "68"}, by=nurse, base_version=0
         )
-
-
-def _table(record: CrfRecord) -> type:
-    table = form(record.form_oid).data
-    assert table is not None
-    return table
-
-
-def vital_signs(chance: random.Random, at: dt.datetime, *, recovery: float) -> dict[str, str]:
-    """A plausible bedside reading: early on fast and warm, calmer as weeks go by."""
-    unrest = 1 - min(recovery, 1)
-    systolic = round(chance.gauss(112 + 6 * recovery, 7))
-    pulse = round(chance.gauss(78 + 22 * unrest, 8))
-    temperature = Decimal(str(round(chance.gauss(36.7 + 0.6 * unrest, 0.25), 1)))
-    return {
-        "assessed_at": at.replace(hour=8, minute=30 + chance.randrange(25)).strftime(
-            "%Y-%m-%dT%H:%M"
-        ),
-        "position": "SUPINE",
-        "systolic": str(systolic),
-        "diastolic": str(min(systolic - 25, round(chance.gauss(68, 5)))),
-        "heart_rate": str(pulse),
-        "respiratory_rate": str(round(chance.gauss(17 + 2 * unrest, 1.5))),
-        "temperature": str(temperature),
-        "temperature.unit": "Cel",
-        "oxygen_saturation": str(min(100, round(chance.gauss(96.5, 1)))),
-        "oxygen_support": "ROOM AIR",
-        "fio2": "21",
-        "weight": str(round(chance.gauss(66, 6), 1)),
-        "weight.unit": "kg",
-        "comment": "SYNTHETIC",
-    }

@@ -21,7 +21,7 @@ from trialsite.casebook.models import (
 )
 from trialsite.core.context import Channel
 from trialsite.crf.codebook import dataset_name
-from trialsite.crf.items import Item, MissingReason, items_of
+from trialsite.crf.items import Item, MissingReason, all_items_of
 from trialsite.crf.models import CrfRow, ItemData
 from trialsite.crf.registry import forms
 from trialsite.exports.registry import Column, Dataset, Kind, register_datasets
@@ -76,7 +76,7 @@ def of_table(table: type[ItemData]) -> Dataset:
             Column(name="RECORD", sql="r.id", label=_("Record"), kind=Kind.ID),
             _STATUS,
             *(row if is_group else ()),
-            *(column for item in items_of(table).values() for column in _of_item(item)),
+            *(column for item in all_items_of(table).values() for column in _of_item(item)),
         ),
         source=f"{table._meta.db_table} d JOIN {RECORDS} r ON r.id = d.record_id "
         f"{_SUBJECT.format('d')} LEFT JOIN {VISITS} v ON v.id = r.visit_id",
@@ -102,6 +102,8 @@ def _of_item(item: Item) -> Iterator[Column]:
     if item.units:
         yield Column(name=item.reported, sql=f"d.{item.reported}", label=_("As reported"))
         yield Column(name=item.reported_unit, sql=f"d.{item.reported_unit}", label=_("Unit"))
+    if item.derived:
+        return
     yield Column(
         name=f"{item.name}_missing",
         sql=f"d.missing ->> '{item.name}'",

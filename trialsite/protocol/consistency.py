@@ -11,7 +11,7 @@ from .problems import Mark, Problem
 from .proposals import SafetyProposals
 from .reading import Reader
 from .reminders import ReminderPlan
-from .rules import GradeAtMost, LabUse
+from .rules import GradeAtMost, LabUse, Rule
 from .schedule import EventKind, EventRole, Schedule, StudyEventDef
 from .sessions import ItemLimits, SessionPlan
 from .study import Anchor, AnchorKind, Outcomes
@@ -26,6 +26,7 @@ class Known:
 
     forms: Collection[str] | None = None
     roles: Collection[str] | None = None
+    items: Collection[str] | None = None
 
 
 def inconsistencies(parts: dict[str, Any], reader: Reader, known: Known) -> Iterator[Problem]:
@@ -34,7 +35,7 @@ def inconsistencies(parts: dict[str, Any], reader: Reader, known: Known) -> Iter
     checks: tuple[tuple[str, Callable[[Any], Iterator[Finding]]], ...] = (
         ("schedule", lambda schedule: _schedule(schedule, reader, known)),
         ("anchor", lambda anchor: _anchor(anchor, parts.get("schedule"), reader)),
-        ("criteria", lambda criteria: _criteria(criteria, labs, reader)),
+        ("criteria", lambda criteria: _criteria(criteria, labs, reader, known)),
         ("labs", lambda section: _labs(section, reader)),
         ("sessions", lambda plan: _sessions(plan, reader)),
         ("item_limits", _item_limits),
@@ -153,7 +154,9 @@ def _anchor(anchor: Anchor, schedule: Schedule | None, reader: Reader) -> Iterat
         yield "anchor.kind", "Day zero is a treatment, but no event has the role treatment."
 
 
-def _criteria(criteria: tuple[Criterion, ...], labs: Labs, reader: Reader) -> Iterator[Finding]:
+def _criteria(
+    criteria: tuple[Criterion, ...], labs: Labs, reader: Reader, known: Known
+) -> Iterator[Finding]:
     for prefix in ("IN", "EX"):
         names = _names(reader, "criteria")
         ids = [name for name in names if name.startswith(prefix) and name[2:].isdigit()]
@@ -161,14 +164,20 @@ def _criteria(criteria: tuple[Criterion, ...], labs: Labs, reader: Reader) -> It
             if name != f"{prefix}{number:02}":
                 yield f"criteria.{name}", f"Expected {prefix}{number:02} here; number without gaps."
     for criterion in criteria:
-        path = f"criteria.{criterion.id}.rule"
-        for use in criterion.rule.lab_uses():
-            yield from _lab_use(f"{path}.{use.field}", use, labs, reader)
-        for field, lower, upper in criterion.rule.ranges():
-            yield from _range(f"{path}.{field}", lower, upper)
-        if isinstance(criterion.rule, GradeAtMost):
-            highest, scale = criterion.rule.highest, criterion.rule.scale
-            yield from _unknown(f"{path}.highest", (highest,), scale, "grade")
+        yield from _rule(f"criteria.{criterion.id}.rule", criterion.rule, labs, reader)
+        for field, oid in criterion.rule.item_uses():
+            if known.items is not None and oid not in known.items:
+                path = f"criteria.{criterion.id}.rule.{field}"
+                yield path, f"No form has the item {oid!r}; name one that exists."
+
+
+def _rule(path: str, rule: Rule, labs: Labs, reader: Reader) -> Iterator[Finding]:
+    for use in rule.lab_uses():
+        yield from _lab_use(f"{path}.{use.field}", use, labs, reader)
+    for field, lower, upper in rule.ranges():
+        yield from _range(f"{path}.{field}", lower, upper)
+    if isinstance(rule, GradeAtMost):
+        yield from _unknown(f"{path}.highest", (rule.highest,), rule.scale, "grade")
 
 
 def _lab_use(path: str, use: LabUse, labs: Labs, reader: Reader) -> Iterator[Finding]:

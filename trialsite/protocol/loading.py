@@ -31,11 +31,12 @@ def load(
     *,
     known_forms: Collection[str] | None = None,
     known_roles: Collection[str] | None = None,
+    known_items: Collection[str] | None = None,
     rules: Mapping[str, type[Rule]] = CATALOGUE,
 ) -> Protocol:
     """The protocol in this file, wholly valid. Otherwise ProtocolError with every problem.
 
-    Form OIDs and role names are checked only against the collections given. Nothing is
+    Form OIDs, role names and item OIDs are checked only against the collections given. Nothing is
     cached here. An absent file raises OSError.
     """
     content = path.read_bytes()
@@ -47,7 +48,12 @@ def load(
         problem = Problem.at(mark, "", "This line is not UTF-8 text; save the file as UTF-8.")
         raise ProtocolError(path.name, (problem,)) from None
     return load_text(
-        text, name=path.name, known_forms=known_forms, known_roles=known_roles, rules=rules
+        text,
+        name=path.name,
+        known_forms=known_forms,
+        known_roles=known_roles,
+        known_items=known_items,
+        rules=rules,
     )
 
 
@@ -57,6 +63,7 @@ def load_text(
     name: str = "protocol",
     known_forms: Collection[str] | None = None,
     known_roles: Collection[str] | None = None,
+    known_items: Collection[str] | None = None,
     rules: Mapping[str, type[Rule]] = CATALOGUE,
 ) -> Protocol:
     """As `load`, from text, such as the text an earlier version was stored under."""
@@ -67,7 +74,8 @@ def load_text(
     reader = Reader(rules)
     parts = reader.fields(Protocol, root, Place(), skip=_DERIVED)
     problems += reader.problems
-    problems += inconsistencies(parts, reader, Known(forms=known_forms, roles=known_roles))
+    known = Known(forms=known_forms, roles=known_roles, items=known_items)
+    problems += inconsistencies(parts, reader, known)
     if not problems:
         problems += _missing_roles(parts["schedule"], reader, root)
     if problems:

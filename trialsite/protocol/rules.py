@@ -40,6 +40,10 @@ class Rule:
         """Its (field, lower, upper) pairs, each of which must leave room for a value."""
         return ()
 
+    def item_uses(self) -> tuple[tuple[str, str], ...]:
+        """The CRF items it reads: (field, item OID)."""
+        return ()
+
 
 class AgeMoment(StrEnum):
     CONSENT = "consent"
@@ -133,6 +137,9 @@ class GradeAtMost(Rule):
     scale: Annotated[tuple[str, ...], Value("Scale", "分级")]
     highest: Annotated[str, Value("Highest grade accepted", "可接受的最高分级")]
 
+    def item_uses(self) -> tuple[tuple[str, str], ...]:
+        return (("item_oid", self.item_oid),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnyAboveUln(Rule):
@@ -225,6 +232,13 @@ class InvestigatorJudgement(Rule):
             )
             for prompt in self.prompts
             if prompt.analyte
+        )
+
+    def item_uses(self) -> tuple[tuple[str, str], ...]:
+        return tuple(
+            (f"prompts.{prompt.key}.item_oid", prompt.item_oid)
+            for prompt in self.prompts
+            if prompt.item_oid
         )
 
 

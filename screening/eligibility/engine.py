@@ -1,0 +1,176 @@
+"""Judges every criterion of a protocol for one person's facts.
+
+Pure: the same protocol, confirmations and facts give the same evaluation, whatever the
+machine, its clock, or the decimal context of the caller.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from decimal import Context, localcontext
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+from trialsite.protocol import Criterion, CriterionCategory, Protocol
+from trialsite.protocol.rules import (
+    AgeRange,
+    AnyAboveUln,
+    ConsentByParticipant,
+    EitherRange,
+    GradeAtMost,
+    InvestigatorJudgement,
+    LabAtLeastOrDailyRise,
+    Rule,
+    ScoreAbove,
+    SevereAllergy,
+)
+
+from .cases import Case
+from .facts import Facts
+from .frozen import canonical_json, content_hash, in_order
+from .readings import Reading, explore
+from .rules.age import judge_age
+from .rules.judgements import judge_judgement
+from .rules.levels import judge_level_or_rise
+from .rules.ranges import judge_any_above_uln, judge_either_range
+from .rules.records import judge_consent, judge_grade, judge_severe_allergy
+from .rules.scores import judge_score_above
+from .verdicts import (
+    Evaluation,
+    Finding,
+    Flag,
+    Missing,
+    Need,
+    Outcome,
+    Parameters,
+    Reason,
+    State,
+    Verdict,
+    unique,
+)
+
+#: Goes up whenever the same inputs could give another verdict than before.
+ENGINE = "1"
+
+#: The part of a protocol that verdicts rest on.
+SECTIONS = ("criteria.", "labs.rules.", "labs.analytes.")
+
+#: How each rule kind of the catalogue is judged.
+JUDGES: dict[type[Rule], Callable[[Case, Any], Finding]] = {
+    AgeRange: judge_age,
+    AnyAboveUln: judge_any_above_uln,
+    ConsentByParticipant: judge_consent,
+    EitherRange: judge_either_range,
+    GradeAtMost: judge_grade,
+    InvestigatorJudgement: judge_judgement,
+    LabAtLeastOrDailyRise: judge_level_or_rise,
+    ScoreAbove: judge_score_above,
+    SevereAllergy: judge_severe_allergy,
+}
+
+#: More digits than any product of two printed numbers has, so that nothing is rounded.
+_EXACT = Context(prec=60)
+
+
+def evaluate(protocol: Protocol, facts: Facts) -> Evaluation:
+    """One verdict per criterion in the protocol's order, and what follows from them all."""
+    facts = in_order(facts)
+    with localcontext(_EXACT):
+        verdicts = tuple(_verdict(protocol, each, facts) for each in protocol.criteria)
+    return Evaluation(
+        engine=ENGINE,
+        protocol_version=protocol.version,
+        protocol_hash=protocol.content_hash,
+        confirmed=confirmations(protocol),
+        facts_hash=content_hash(canonical_json(facts)),
+        evaluated_for=facts.day_zero,
+        outcome=_outcome(verdicts),
+        verdicts=verdicts,
+    )
+
+
+def confirmations(protocol: Protocol) -> tuple[str, ...]:
+    """The confirmed assumptions that verdicts may rest on, in order of their paths."""
+    confirmed = protocol.provenance.confirmed
+    return tuple(sorted(path for path in confirmed if path.startswith(SECTIONS)))
+
+
+@lru_cache(maxsize=16)
+def _open_paths(protocol: Protocol) -> frozenset[str]:
+    return frozenset(one.path for one in protocol.assumptions() if one.path.startswith(SECTIONS))
+
+
+def _verdict(protocol: Protocol, criterion: Criterion, facts: Facts) -> Verdict:
+    judge = JUDGES[type(criterion.rule)]
+    open_paths = _open_paths(protocol)
+
+    shown = Case(protocol, criterion, facts, Reading(open_paths, {}))
+
+    def decide(reading: Reading) -> Finding:
+        case = dataclasses.replace(shown, reading=reading, shown=False)
+        return judge(case, criterion.rule)
+
+    written = judge(shown, criterion.rule)
+    paths: tuple[str, ...] = ()
+    if written.truth is not None:
+        explored = explore(decide, open_paths)
+        paths = tuple(sorted(explored.paths)) if len(explored.truths) > 1 else ()
+    return _said(criterion, written, paths)
+
+
+def _said(criterion: Criterion, written: Finding, paths: tuple[str, ...]) -> Verdict:
+    """The verdict of the written reading, unless an open assumption would change it."""
+    flags, missing = set(written.flags), list(written.missing)
+    state, reason = State.of(written.truth), written.reason
+    if paths:
+        flags.add(Flag.UNCONFIRMED_ASSUMPTION)
+        missing += [Missing(need=Need.CONFIRMATION, name=path) for path in paths]
+        state = State.NOT_YET_KNOWN
+        reason = Reason(code="assumption_open", parameters={"paths": paths})
+    return Verdict(
+        criterion=criterion.id,
+        inclusion=criterion.category is CriterionCategory.INCLUSION,
+        state=state,
+        reason=reason,
+        as_written=State.of(written.truth),
+        written=written.reason,
+        rule=criterion.rule.kind,
+        parameters=parameters_of(criterion.rule),
+        flags=tuple(sorted(flags)),
+        evidence=written.evidence,
+        missing=unique(missing),
+        assumptions=paths,
+    )
+
+
+def _outcome(verdicts: tuple[Verdict, ...]) -> Outcome:
+    """No criterion may speak against the person, and none may be open."""
+    if any(each.favourable is False for each in verdicts):
+        return Outcome.INELIGIBLE
+    if any(each.favourable is None for each in verdicts):
+        return Outcome.NOT_YET_KNOWN
+    return Outcome.ELIGIBLE
+
+
+def parameters_of(rule: Rule) -> Parameters:
+    """A rule's parameters by their path below the rule, as its version of the protocol
+    has them."""
+    found: dict[str, Any] = {}
+    _collect("", rule, found)
+    return found
+
+
+def _collect(prefix: str, section: Any, found: dict[str, Any]) -> None:
+    for spec in dataclasses.fields(section):
+        value = getattr(section, spec.name)
+        name = f"{prefix}{spec.name}"
+        members = value if isinstance(value, tuple) else (value,)
+        if value is not None and any(dataclasses.is_dataclass(member) for member in members):
+            for member in members:
+                key = getattr(member, "key", None) or getattr(member, "analyte", None)
+                tail = f".{key}" if isinstance(value, tuple) else ""
+                _collect(f"{name}{tail}.", member, found)
+        elif value is not None:
+            found[name] = value.value if isinstance(value, StrEnum) else value

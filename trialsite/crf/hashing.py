@@ -1,0 +1,50 @@
+"""What a signature is bound to: a digest of the items as they are stored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from trialsite.casebook.models import CrfRecord
+from trialsite.crf.items import items_of
+from trialsite.crf.judging import rows_of
+from trialsite.crf.models import CrfRow, ItemData
+from trialsite.crf.registry import form
+
+
+def content_hash(row: ItemData) -> str:
+    """SHA-256 over one row's items.
+
+    An item without a value does not count, so a form that gains an item keeps its hashes.
+    """
+    content = {
+        item.oid: str(value)
+        for name, item in items_of(type(row)).items()
+        if (value := getattr(row, name)) is not None
+    }
+    return _digest([content, row.missing, row.confirmed])
+
+
+def record_hash(record: CrfRecord, row: ItemData | None = None) -> str:
+    """SHA-256 over all of a record: its own row, and the standing rows of its groups.
+
+    `row` is the record's own row where the caller holds it. A form without groups has the
+    digest of its one row.
+    """
+    definition = form(record.form_oid)
+    if row is None and definition.data is not None:
+        row = next(rows_of(record, [definition.data]), None)
+    own = content_hash(row) if row is not None else ""
+    if not definition.groups:
+        return own
+    rows = [
+        [each.group_oid, each.number, content_hash(each)]
+        for each in rows_of(record, list(definition.groups))
+        if isinstance(each, CrfRow)
+    ]
+    return _digest([own, sorted(rows)])
+
+
+def _digest(content: object) -> str:
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,67 @@
+"""A subject's sex and age, as far as reference ranges need them.
+
+Whichever registered form carries the SDTM variable is asked: laboratories know no form
+of the study by name.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from trialsite.crf.items import items_of
+from trialsite.crf.models import ItemData, stored
+from trialsite.crf.registry import forms
+from trialsite.labs.codes import Sex
+
+SEX, BORN, AGE = "DM.SEX", "DM.BRTHDTC", "DM.AGE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """What is known of a subject's sex ("" where nothing) and age."""
+
+    sex: str = ""
+    born: str = ""
+    age: int | None = None
+
+    def age_on(self, day: dt.date) -> int | None:
+        """Completed years on a day; by year alone where the day of birth is not known."""
+        if not self.born:
+            return self.age
+        parts = [int(part) for part in self.born.split("-")]
+        if len(parts) < 3:
+            return day.year - parts[0]
+        return day.year - parts[0] - ((day.month, day.day) < (parts[1], parts[2]))
+
+
+def person_of(subject_id: uuid.UUID) -> Person:
+    """The subject as the forms describe them: one query for each form that does."""
+    said: dict[str, Any] = {}
+    for table, names in _tables():
+        rows = stored(table).filter(subject_id=subject_id, record__voided_at=None)
+        for row in rows.order_by("-record__completed_at")[:1]:
+            for variable, name in names.items():
+                if getattr(row, name) not in (None, ""):
+                    said.setdefault(variable, getattr(row, name))
+    sex, age, born = said.get(SEX, ""), said.get(AGE), said.get(BORN)
+    return Person(
+        sex=sex if sex in {Sex.MALE, Sex.FEMALE} else "",
+        age=int(age) if age is not None else None,
+        born=born.isoformat() if isinstance(born, dt.date) else str(born or ""),
+    )
+
+
+def _tables() -> Iterator[tuple[type[ItemData], dict[str, str]]]:
+    for form in forms().values():
+        for table in form.tables:
+            names = {
+                item.sdtm: name
+                for name, item in items_of(table).items()
+                if item.sdtm in {SEX, BORN, AGE}
+            }
+            if names:
+                yield table, names
