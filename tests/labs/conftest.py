@@ -16,6 +16,7 @@ from trialsite.casebook.protocols import protocol_of
 from trialsite.labs.entry import read_panel
 from trialsite.labs.models import Laboratory, ReferenceRange
 from trialsite.labs.services.panels import SavedPanel, save_panel
+from trialsite.protocol import Protocol, load, study_path
 
 #: The header of a draw that is complete.
 DRAW = {
@@ -102,3 +103,9 @@ def save(cast: Cast) -> Saver:
             return save_panel(record=record, entry=entry, by=person, **options)
 
     return keep
+
+
+@pytest.fixture(scope="session")
+def study() -> Protocol:
+    """The protocol of the first study, read from its file."""
+    return load(study_path("nct06904755"))

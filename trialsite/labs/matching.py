@@ -73,6 +73,15 @@ class Matcher:
             own = (analyte.key, analyte.testcd, analyte.loinc, analyte.name.en, analyte.name.zh)
             for text in (*own, *synonyms):
                 self._add(text, analyte.key)
+        self._forms = {
+            key: tuple((unit, unit_form(unit), _bare(unit)) for unit in analyte.accepted_units)
+            for key, analyte in self.analytes.items()
+        }
+        known = [forms for of_test in self._forms.values() for forms in of_test]
+        accepted = {unit for unit, _, _ in known}
+        self._signs = {form for _, *forms in known for form in forms} | {
+            form for form, units in _UNITS.items() if accepted.intersection(units)
+        }
 
     def _add(self, text: str, key: str) -> None:
         for form in {name_form(text), _BRACKETS.sub(r"\1", name_form(text))} - {""}:
@@ -122,12 +131,13 @@ class Matcher:
     def _similar(self, form: str) -> tuple[str, ...]:
         if len(form) < 2:
             return ()
-        parts = [_BRACKETS.sub("", form), *_BRACKETS.findall(form), _NOT_ASCII.sub("", form)]
+        outer = _BRACKETS.sub("", form)
+        parts = [outer, *_BRACKETS.findall(form), _NOT_ASCII.sub("", outer)]
         near = [key for part in parts for key in self._names.get(part, ())]
         near += [
             key
             for name, keys in self._names.items()
-            if len(name) > 2 and name in form
+            if len(name) > (3 if name.isascii() else 2) and name in form
             for key in keys
         ]
         return tuple(dict.fromkeys(near))[:MOST_CANDIDATES]
@@ -137,21 +147,28 @@ class Matcher:
 
         None: not accepted. Several: the same sign for different units, a person must say.
         """
-        accepted = self.analytes[key].accepted_units
+        accepted, forms = self.analytes[key].accepted_units, self._forms[key]
         form = unit_form(text)
-        exact = tuple(unit for unit in accepted if unit == text.strip() or unit_form(unit) == form)
+        exact = tuple(unit for unit, one, _ in forms if unit == text.strip() or one == form)
         if exact:
             return exact[:1]
         spelled = tuple(unit for unit in _UNITS.get(form, ()) if unit in accepted)
         if spelled or (not form and accepted[0] in UNWRITTEN):
             return spelled[:1] or accepted[:1]
-        bare = tuple(u for u in accepted if "{" in u[1:] and unit_form(u.split("{")[0]) == form)
+        bare = tuple(unit for unit, _, one in forms if form and one == form)
         said = _ANNOTATIONS.get(_BRACKETS.sub("", name_form(name)), "")
         return tuple(unit for unit in bare if said and unit.endswith(said)) or bare
 
     def is_unit(self, text: str) -> bool:
         """Whether any test of the protocol is reported in this."""
-        return any(self.units(key, text) for key in self.analytes) if unit_form(text) else False
+        form = unit_form(text)
+        return bool(form) and form in self._signs
+
+
+def _bare(unit: str) -> str:
+    """The form of a unit without its annotation; of one that has none, nothing."""
+    sign, brace, _ = unit.partition("{")
+    return unit_form(sign) if brace else ""
 
 
 def other_specimen(cells: Iterable[str]) -> bool:

@@ -14,7 +14,7 @@ from .results import ResultError, folded, parse_result, printed_mark
 from .vocabulary import HEADERS
 
 #: Of a number with its unit in one cell.
-LONGEST_NUMBER = 40
+LONGEST_CELL_READ = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +123,11 @@ def by_content(cells: tuple[str, ...], matcher: Matcher) -> Parts:
     kinds = [
         _Kind.NAME if place in names else _kind(cell, matcher) for place, cell in enumerate(filled)
     ]
-    # Before the name stands a running number, unless nothing behind could be a result.
-    first = names[0] if {_Kind.RESULT, _Kind.UNKNOWN}.intersection(kinds[names[0] :]) else 0
-    results = [p for p, kind in enumerate(kinds) if kind is _Kind.RESULT and p >= first]
+    # Before the name stands a running number, unless the unit stands there as well.
+    turned = _Kind.UNIT in kinds[: names[0]]
+    results = [
+        p for p, kind in enumerate(kinds) if kind is _Kind.RESULT and (turned or p > names[0])
+    ]
     # Behind a result, a limit alone such as <7 is the range.
     limits = [p for p in results[1:] if _ONE_SIDED.fullmatch(folded(filled[p]))]
     results = [place for place in results if place not in limits]
@@ -189,7 +191,9 @@ def printed_range(text: str) -> PrintedRange:
 
 def number_with_unit(cell: str, matcher: Matcher) -> tuple[str, str] | None:
     """Number and unit of a cell such as `12.3 g/L`, if that is what it is."""
-    for cut in range(1, min(len(cell), LONGEST_NUMBER)):
+    if len(cell) > LONGEST_CELL_READ or not any(character.isdigit() for character in cell):
+        return None
+    for cut in range(1, len(cell)):
         tail = cell[cut:].strip()
         if not tail[:1].isdigit() and matcher.is_unit(tail) and is_result(cell[:cut]):
             return cell[:cut].strip(), tail

@@ -132,7 +132,8 @@ def word(name: str, given: str | bool | None, used: Decimal | None = None) -> Sc
 def half_up(value: Decimal, places: int = 0) -> Decimal:
     """`value` with `places` decimals, a half away from zero."""
     with localcontext(prec=PRECISION * 2):
-        return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+        # Zero is added for its sign: there is no -0 to display.
+        return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP) + Decimal(0)
 
 
 def without_score(algorithm: str, version: str, inputs: tuple[ScoreInput, ...], why: Why) -> Score:
