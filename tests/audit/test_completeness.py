@@ -135,6 +135,10 @@ def test_not_even_the_owner_puts_a_row_into_another_site_than_its_subject(model,
         )
 
 
+#: A proposal that nobody has decided.
+_DEVIATION = {"origin": "proposed", "status": "proposed", "importance": "", "dismiss_reason": ""}
+
+
 def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
     """A plausible value for every column that must have one."""
     samples: dict[str, object] = {
@@ -142,7 +146,9 @@ def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
         "jsonb": "{}",
         "boolean": False,
         "timestamp with time zone": "2026-01-01",
+        "timestamp without time zone": "2026-01-01",
         "date": "2026-01-01",
+        "ARRAY": "{}",
     }
     rows = owner.execute(
         "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = "
@@ -156,6 +162,7 @@ def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
         known["status"] = "not_started"
     if table == "review_query":
         known["status"] = "open"
+    known |= _DEVIATION if table == "conduct_deviation" else {}
     if table == "review_signature":
         known |= {"seal": "a" * 64, "sense": "review"}
     return {
