@@ -135,8 +135,27 @@ def test_not_even_the_owner_puts_a_row_into_another_site_than_its_subject(model,
         )
 
 
-#: A proposal that nobody has decided.
-_DEVIATION = {"origin": "proposed", "status": "proposed", "importance": "", "dismiss_reason": ""}
+#: What a table's own constraints ask for beside a plausible value of its type.
+_KNOWN: dict[str, dict[str, object]] = {
+    "screening_consent": {"kind": "initial", "signer": "participant", "relation": ""},
+    "screening_capacityassessment": {"outcome": "present", "he_grade": "II"},
+    "screening_withdrawal": {
+        "scopes": "{treatment}",
+        "stated_by": "participant",
+        "relation": "",
+    },
+    "labs_labpanel": dict.fromkeys(("specimen", "timepoint", "significance", "comment"), ""),
+    "labs_labresult": {
+        **dict.fromkeys(("missing", "comparator", "flag", "significance", "unit"), ""),
+        "canonical_unit": "",
+    },
+    "conduct_deviation": {
+        "origin": "proposed",
+        "status": "proposed",
+        **dict.fromkeys(("importance", "dismiss_reason"), ""),
+    },
+    "labs_purificationinterval": {"kind": "PE", "source": "earlier"},
+}
 
 
 def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
@@ -162,9 +181,9 @@ def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
         known["status"] = "not_started"
     if table == "review_query":
         known["status"] = "open"
-    known |= _DEVIATION if table == "conduct_deviation" else {}
     if table == "review_signature":
         known |= {"seal": "a" * 64, "sense": "review"}
+    known |= _KNOWN.get(table, {})
     return {
         name: known.get(name, samples.get(kind, 1 if "int" in kind else "x")) for name, kind in rows
     }
