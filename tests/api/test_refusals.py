@@ -29,12 +29,9 @@ from tests.signing import proof_of
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.audit.models import Event
-<<<<<<< HEAD
-from trialsite.conduct.services.deviations import DeviationFacts, report_deviation
-=======
 from trialsite.conduct.models import Scope
+from trialsite.conduct.services.deviations import DeviationFacts, report_deviation
 from trialsite.conduct.services.holds import place_hold
->>>>>>> db43988abd5cbbe2cd764404bc32a672cbb68565
 from trialsite.crf.api import slug_of
 from trialsite.crf.entry import read_texts
 from trialsite.crf.registry import form, forms
@@ -90,19 +87,15 @@ def rows_of_site(cast, operation):
         with as_person(cast.nurse):
             entry = read_texts(group, texts_for(group))
             ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk
-<<<<<<< HEAD
     if "deviation" in operation.arguments:
         ids["deviation"] = deviation_of(subject, cast.nurse)
-=======
     if names := {"laboratory", "range", "purification"} & {*operation.arguments}:
         ids |= laboratory_rows(cast.site, subject, names)
->>>>>>> db43988abd5cbbe2cd764404bc32a672cbb68565
     if {"entry", "disclosure"} & set(operation.arguments):
         ids |= identity_of_site(cast)
     return ids
 
 
-<<<<<<< HEAD
 def deviation_of(subject, nurse):
     facts = DeviationFacts(
         description="x",
@@ -113,7 +106,8 @@ def deviation_of(subject, nurse):
     )
     with as_person(nurse):
         return report_deviation(site=subject.site, subject=subject, facts=facts, by=nurse).pk
-=======
+
+
 def parts_of_consent(cast, subject):
     """A consent, an assessment and a withdrawal of site 001's subject."""
     made = {
@@ -147,7 +141,6 @@ def laboratory_rows(site, subject, names):
             time_zone="Asia/Shanghai",
         ).pk
     return ids
->>>>>>> db43988abd5cbbe2cd764404bc32a672cbb68565
 
 
 def identity_of_site(cast):
