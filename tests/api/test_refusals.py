@@ -163,7 +163,11 @@ def test_a_foreign_subject_in_a_body_answers_as_an_unknown_one(cast, api):
     for path, name, value in (
         ("queries/", "record", ours.pk),
         ("subjects/", "site", "001"),
-        *((f"crf/{f.slug}/", "subject", ours.subject_id) for f in forms().values() if f.repeating and f.data),
+        *(
+            (f"crf/{f.slug}/", "subject", ours.subject_id)
+            for f in forms().values()
+            if f.repeating and f.data
+        ),
     ):
         unknown = str(uuid.uuid4()) if name != "site" else "999"
         extra = {"text": "x"} if name == "record" else {}

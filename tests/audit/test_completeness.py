@@ -153,6 +153,7 @@ def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
         "jsonb": "{}",
         "boolean": False,
         "timestamp with time zone": "2026-01-01",
+        "timestamp without time zone": "2026-01-01",
         "date": "2026-01-01",
     }
     rows = owner.execute(

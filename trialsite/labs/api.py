@@ -91,20 +91,25 @@ class Laboratories(Endpoint):
         return Response(said_laboratory(made), status.HTTP_201_CREATED)
 
 
-class ReferenceRanges(Endpoint):
-    policy = {"GET": SEES, "POST": KEEPS}
+class RangeRows(Endpoint):
+    """Base of the endpoints of ranges."""
+
     serializer_class = ReferenceRangeAnswer
-    filters = {
-        "site": Filter("site__code"),
-        "laboratory": Filter("laboratory_id", uuid.UUID),
-        "analyte": Filter("analyte"),
-    }
 
     def rows(self, capability: Capability = Capability.VIEW_CASEBOOK) -> Any:
         seen = ReferenceRange.objects.visible_to(self.request.user, capability)
         return seen.select_related("site").order_by(
             "site__code", "laboratory__code", "analyte", "sex", "age_from", "valid", "pk"
         )
+
+
+class ReferenceRanges(RangeRows):
+    policy = {"GET": SEES, "POST": KEEPS}
+    filters = {
+        "site": Filter("site__code"),
+        "laboratory": Filter("laboratory_id", uuid.UUID),
+        "analyte": Filter("analyte"),
+    }
 
     def list(self, request: Request) -> Response:
         """Ranges of the register, ended and voided ones too."""
@@ -132,7 +137,7 @@ class ReferenceRanges(Endpoint):
         return Response(said_range(made), status.HTTP_201_CREATED)
 
 
-class RangeAct(ReferenceRanges):
+class RangeAct(RangeRows):
     policy = {"POST": KEEPS}
 
     def held(self, range_id: uuid.UUID) -> ReferenceRange:
@@ -247,20 +252,25 @@ class Panels(Endpoint):
         return self.answer(self.found(self.rows(), pk=record), saved)
 
 
-class Purifications(Endpoint):
-    policy = {"GET": SEES, "POST": ENTERS}
+class PurificationRows(Endpoint):
+    """Base of the endpoints of blood purifications."""
+
     serializer_class = PurificationAnswer
-    filters = {
-        "site": Filter("site__code"),
-        "subject": Filter("subject_id", uuid.UUID),
-        "kind": Filter("kind", choices=tuple(PurificationKind.values)),
-    }
 
     def rows(self) -> Any:
         seen = PurificationInterval.objects.visible_to(self.request.user)
         return seen.select_related("subject__site").order_by(
             "site__code", "subject__screening_number", "started_at", "pk"
         )
+
+
+class Purifications(PurificationRows):
+    policy = {"GET": SEES, "POST": ENTERS}
+    filters = {
+        "site": Filter("site__code"),
+        "subject": Filter("subject_id", uuid.UUID),
+        "kind": Filter("kind", choices=tuple(PurificationKind.values)),
+    }
 
     def list(self, request: Request) -> Response:
         return self.page(self.rows(), said_purification)
@@ -298,7 +308,7 @@ def _moment(name: str, text: str | None) -> Any:
     return moment
 
 
-class PurificationVoid(Purifications):
+class PurificationVoid(PurificationRows):
     policy = {"POST": ENTERS}
 
     @extend_schema(request=VoidBody, responses=PurificationAnswer)
