@@ -149,8 +149,9 @@ class RangeEnding(RangeAct):
     @extend_schema(request=RangeEnd, responses=ReferenceRangeAnswer)
     def create(self, request: Request, range: uuid.UUID) -> Response:  # noqa: A002
         """End a range: from this day on it holds no longer."""
+        found = self.held(range)
         on = self.body(RangeEnd)["valid_before"]
-        ended = end_range(found=self.held(range), on=on, by=self.request.user)
+        ended = end_range(found=found, on=on, by=self.request.user)
         return Response(said_range(ended))
 
 
@@ -158,10 +159,8 @@ class RangeVoid(RangeAct):
     @extend_schema(request=VoidBody, responses=ReferenceRangeAnswer)
     def create(self, request: Request, range: uuid.UUID) -> Response:  # noqa: A002
         """Take a range out that was never right; it stays in the trail."""
-        reason = self.body(VoidBody)["reason"]
-        return Response(
-            said_range(void_range(found=self.held(range), reason=reason, by=self.request.user))
-        )
+        found, reason = self.held(range), self.body(VoidBody)["reason"]
+        return Response(said_range(void_range(found=found, reason=reason, by=self.request.user)))
 
 
 class Panels(Endpoint):
