@@ -8,8 +8,19 @@ class ScreeningConfig(AppConfig):
     name = "screening"
 
     def ready(self) -> None:
-        from screening import guards_consent, log_guards, vault  # noqa: F401
+        from screening import (  # noqa: F401
+            consent_datasets,
+            consent_notices,
+            datasets,
+            guards_consent,
+            log_guards,
+            vault,
+        )
         from screening.checks import check_identity_keys, demand_identity_keys
+        from screening.views.consent import record_action
+        from trialsite.core import slots
+        from trialsite.crf.registry import RECORD_ACTIONS
 
         demand_identity_keys()
         checks.register(check_identity_keys, deploy=True)
+        slots.fill(RECORD_ACTIONS, record_action)

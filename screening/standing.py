@@ -186,11 +186,12 @@ class Standing:
         """What is withdrawn now. All data includes the others; a later consent takes back what
         it names and nothing else."""
         gone: set[Scope] = set()
-        for act in sorted([*self.withdrawals, *self.consents], key=in_order):
+        acts: list[ConsentPart] = [*self.withdrawals, *self.consents]
+        for act in sorted(acts, key=in_order):
             if isinstance(act, Withdrawal):
                 named = {Scope(each) for each in act.scopes}
                 gone |= ALL if Scope.ALL_DATA in named else named
-            else:
+            elif isinstance(act, Consent):
                 gone -= {Scope(each) for each in act.resumes}
         return frozenset(gone)
 

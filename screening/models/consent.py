@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.fields import ArrayField
@@ -24,6 +24,8 @@ from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.core.guards import guarded
 from trialsite.core.wall_time import WallTimeField
 from trialsite.crf.registry import register_companion
+
+P = TypeVar("P", bound="ConsentPart")
 
 CONSENT_FORM = "F.IC"
 CAPACITY_FORM = "F.CAP"
@@ -135,10 +137,10 @@ class Scope(models.TextChoices):
     ALL_DATA = "all_data", _("All data: nothing further is collected")
 
 
-class OfRecordQuerySet(SiteScopedQuerySet["ConsentPart"]):
+class OfRecordQuerySet(SiteScopedQuerySet[P]):
     """Rows headed by a companion record: voided is what the record says."""
 
-    def standing(self) -> OfRecordQuerySet:
+    def standing(self) -> OfRecordQuerySet[P]:
         """Rows whose record has not been voided."""
         return self.filter(record__voided_at=None)
 
@@ -155,8 +157,6 @@ class ConsentPart(models.Model):
     comment = models.CharField(_("Comments"), max_length=2000, blank=True)
     recorded_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     recorded_at = models.DateTimeField(_("Recorded"))
-
-    objects = OfRecordQuerySet.as_manager()
 
     class Meta:
         abstract = True
@@ -202,6 +202,8 @@ class Consent(ConsentPart):
     #: Scopes of an earlier withdrawal that this act takes back.
     resumes = ArrayField(models.CharField(max_length=20), default=list, blank=True)
 
+    objects = OfRecordQuerySet["Consent"].as_manager()
+
     class Meta:
         ordering: ClassVar[list[str]] = ["signed_at", "recorded_at"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -238,7 +240,8 @@ class Consent(ConsentPart):
     @property
     def options(self) -> list[tuple[str | Promise, bool | None]]:
         """The optional consents: what is asked, and the answer."""
-        return [(self._meta.get_field(name).verbose_name, getattr(self, name)) for name in OPTIONS]
+        asked = {each.name: each.verbose_name for each in self._meta.concrete_fields}
+        return [(asked[name], getattr(self, name)) for name in OPTIONS]
 
     @property
     def resumed(self) -> list[str | Promise]:
@@ -272,7 +275,7 @@ class HeGrade(models.TextChoices):
 
 @guarded(site="site_id", subject="subject_id", record="record_id")
 class CapacityAssessment(ConsentPart):
-    """Whether the participant could understand and decide at a moment, as an investigator saw it."""
+    """Whether the participant could understand and decide, as an investigator saw it."""
 
     assessed_at = WallTimeField(_("Assessed at"))
     assessor = models.ForeignKey(
@@ -281,6 +284,8 @@ class CapacityAssessment(ConsentPart):
     he_grade = models.CharField(_("Hepatic encephalopathy"), max_length=3, choices=HeGrade)
     outcome = models.CharField(_("Capacity"), max_length=20, choices=CapacityOutcome)
     method = models.CharField(_("How it was assessed"), max_length=200)
+
+    objects = OfRecordQuerySet["CapacityAssessment"].as_manager()
 
     class Meta:
         ordering: ClassVar[list[str]] = ["assessed_at", "recorded_at"]
@@ -303,13 +308,15 @@ class CapacityAssessment(ConsentPart):
 
 @guarded(site="site_id", subject="subject_id", record="record_id")
 class Withdrawal(ConsentPart):
-    """What a participant took back, since when; no reason is owed (ICH E6 2.8.10; decisions C5)."""
+    """What a participant took back, since when; no reason is owed (ICH E6 2.8; decisions C5)."""
 
     withdrawn_at = WallTimeField(_("Stated at"))
     scopes = ArrayField(models.CharField(max_length=20), verbose_name=_("What is withdrawn"))
     stated_by = models.CharField(_("Stated by"), max_length=20, choices=Signer)
     relation = models.CharField(_("Relation of the representative"), max_length=100, blank=True)
     reason = models.CharField(_("Reason, if one was given"), max_length=1000, blank=True)
+
+    objects = OfRecordQuerySet["Withdrawal"].as_manager()
 
     class Meta:
         ordering: ClassVar[list[str]] = ["withdrawn_at", "recorded_at"]

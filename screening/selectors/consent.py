@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet, TextChoices
+from django.utils.translation import gettext_lazy
 
 from screening.facts import ConsentFact
 from screening.models.consent import (
@@ -123,33 +124,52 @@ def reconsent_due(sites: Iterable[int], *, now: dt.datetime | None = None) -> li
     return sorted(lines, key=lambda line: (line.since, line.subject.label))
 
 
+class ApprovalState(TextChoices):
+    """What an approval is worth on a day."""
+
+    COMING = "coming", gettext_lazy("Coming")
+    IN_FORCE = "in_force", gettext_lazy("In force")
+    SUPERSEDED = "superseded", gettext_lazy("Superseded")
+    WITHDRAWN = "withdrawn", gettext_lazy("Withdrawn")
+
+
 @dataclass(frozen=True, slots=True)
 class Offered:
     """A document as it can be chosen at a site: since when it counts there."""
 
     approval: ConsentApproval
-    #: "coming", "in_force", "superseded" or "withdrawn", today.
-    state: str
+    #: Today.
+    state: ApprovalState
 
     @property
     def document(self) -> ConsentDocument:
         return self.approval.document
 
 
-def approvals_of(site: Site, *, now: dt.datetime | None = None) -> list[Offered]:
-    """Every approval of a site with its state today, the newest first."""
-    today = (now or trial_now()).astimezone(ZoneInfo(site.time_zone)).date()
-    rows = list(ConsentApproval.objects.at([site.pk]).select_related("document", "site"))
-    ordered = sorted(rows, key=lambda each: (each.effective_on, each.pk), reverse=True)
-    return [Offered(each, _state(each, rows, today)) for each in ordered]
+def approvals_at(
+    sites: Iterable[Site], *, now: dt.datetime | None = None
+) -> dict[int, list[Offered]]:
+    """Every approval of the sites with its state today, the newest first; one query."""
+    moment = now or trial_now()
+    by_pk = {site.pk: site for site in sites}
+    rows: dict[int, list[ConsentApproval]] = defaultdict(list)
+    for each in ConsentApproval.objects.at(by_pk).select_related("document", "site"):
+        rows[each.site_id].append(each)
+    found = {}
+    for key, site in by_pk.items():
+        today = moment.astimezone(ZoneInfo(site.time_zone)).date()
+        ordered = sorted(rows[key], key=lambda each: (each.effective_on, each.pk), reverse=True)
+        found[key] = [Offered(each, _state(each, rows[key], today)) for each in ordered]
+    return found
 
 
-def _state(approval: ConsentApproval, rows: list[ConsentApproval], today: dt.date) -> str:
+def _state(approval: ConsentApproval, rows: list[ConsentApproval], today: dt.date) -> ApprovalState:
     if approval.withdrawn_on is not None and approval.withdrawn_on <= today:
-        return "withdrawn"
+        return ApprovalState.WITHDRAWN
     if not counts(approval, today):
-        return "coming"
-    return "in_force" if in_force(rows, approval.document, today) else "superseded"
+        return ApprovalState.COMING
+    stands = in_force(rows, approval.document, today)
+    return ApprovalState.IN_FORCE if stands else ApprovalState.SUPERSEDED
 
 
 def investigators_of(site: Site, *, on: dt.date) -> list[tuple[User, str]]:
@@ -165,6 +185,41 @@ def investigators_of(site: Site, *, on: dt.date) -> list[tuple[User, str]]:
     for each in here:
         found.setdefault(each.user_id, (each.user, each.role))
     return list(found.values())
+
+
+def explainers_at(site: Site) -> QuerySet[User]:
+    """Everybody who was ever an investigator here, to choose from; the day decides."""
+    roles = roles_granting(Capability.SIGN_FORM)
+    held = Membership.objects.filter(Q(site=site) | Q(site=None), role__in=roles)
+    return User.objects.filter(pk__in=held.values("user"), is_active=True)
+
+
+def documents_at(site: Site) -> QuerySet[ConsentDocument]:
+    """The documents ever approved at a site, to choose from; the day decides."""
+    mine = ConsentApproval.objects.at([site.pk])
+    return ConsentDocument.objects.filter(pk__in=mine.values("document")).order_by(
+        "-version", "language"
+    )
+
+
+def all_documents() -> QuerySet[ConsentDocument]:
+    """Every document of the study, the newest version first."""
+    return ConsentDocument.objects.order_by("-version", "language")
+
+
+def acts_of(subject: Subject) -> list[ConsentPart]:
+    """Every act of a subject, the voided among them, the latest first; three queries."""
+    about = {"subject": subject}
+    parts: list[ConsentPart] = [
+        *Consent.objects.filter(**about).select_related(
+            "record", "document", "explained_by", "recorded_by"
+        ),
+        *CapacityAssessment.objects.filter(**about).select_related(
+            "record", "assessor", "recorded_by"
+        ),
+        *Withdrawal.objects.filter(**about).select_related("record", "recorded_by"),
+    ]
+    return sorted(parts, key=in_order, reverse=True)
 
 
 def scans_of(subject: Subject) -> dict[uuid.UUID, list[Attachment]]:

@@ -20,7 +20,7 @@ from screening.models.consent import (
 )
 from screening.selectors.consent import standing_of
 from screening.services.consent_records import (
-    FieldErrors,
+    FieldsError,
     headed,
     hold_subject,
     moment_problem,
@@ -51,11 +51,13 @@ def assess_capacity(
     participant's own consent where a representative has signed since.
     """
     subject = hold_subject(subject, by=by)
-    if Scope.ALL_DATA in standing_of(subject).scopes:
+    standing = standing_of(subject)
+    if Scope.ALL_DATA in standing.scopes:
         raise TransitionError(_("The subject has withdrawn consent for all data."))
     role = role_on(subject.site, assessor, assessed_at.date())
-    FieldErrors.unless(
-        assessed_at=moment_problem(subject.site, assessed_at),
+    FieldsError.unless(
+        assessed_at=moment_problem(subject.site, assessed_at)
+        or _twice_problem(standing, assessed_at),
         assessor="" if role else _("Not delegated as an investigator here on that day."),
         he_grade="" if he_grade in HeGrade.values else _("Choose a grade."),
         outcome="" if outcome in CapacityOutcome.values else _("Say what was found."),
@@ -77,6 +79,11 @@ def assess_capacity(
     return assessment
 
 
+def _twice_problem(standing: Standing, assessed_at: dt.datetime) -> str:
+    known = any(each.wall == assessed_at for each in standing.assessments)
+    return _("An assessment of this time is already recorded.") if known else ""
+
+
 @transaction.atomic
 def withdraw_consent(
     *,
@@ -96,7 +103,7 @@ def withdraw_consent(
     """
     subject = hold_subject(subject, by=by)
     standing = standing_of(subject)
-    FieldErrors.unless(
+    FieldsError.unless(
         withdrawn_at=moment_problem(subject.site, withdrawn_at)
         or _order_problem(standing, withdrawn_at),
         scopes=_scopes_problem(standing, scopes),

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.core.files.base import File
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from screening.models.consent import (
     CONSENT_FORM,
@@ -24,7 +25,7 @@ from screening.models.consent import (
 from screening.models.log import ScreeningEntry
 from screening.selectors.consent import standing_of
 from screening.services.consent_records import (
-    FieldErrors,
+    FieldsError,
     advance,
     headed,
     hold_subject,
@@ -39,8 +40,21 @@ from trialsite.access.models import User
 from trialsite.casebook.attachments import add_attachment
 from trialsite.casebook.models import Attachment, AttachmentKind, ConsentState, Subject
 from trialsite.casebook.services import set_consent_state
+from trialsite.conduct.kinds import declare_kind
+from trialsite.conduct.models import Category, Importance
+from trialsite.conduct.services.deviations import propose_deviation
 from trialsite.core.acts import note_act
+from trialsite.core.clock import trial_today
 from trialsite.core.exceptions import DomainError, NotPermittedError, TransitionError
+from trialsite.core.partial_dates import PartialDate
+
+#: What an attempted procedure without a consent that carries it is taken for.
+UNCONSENTED = declare_kind(
+    "procedure_without_consent",
+    gettext_lazy("Procedure that consent does not carry"),
+    category=Category.CONSENT,
+    importance=Importance.MAJOR,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +84,14 @@ def give_consent(
 ) -> Consent:
     """A person of the screening log consents: the subject appears, with this consent (C21).
 
-    Raises FieldErrors (what stands in the way, by field), TransitionError, DomainError;
+    Raises FieldsError (what stands in the way, by field), TransitionError, DomainError;
     nothing is then changed, and no subject appears.
     """
     by.require(Capability.ENTER_DATA, site=entry.site_id)
     if act.kind != ConsentKind.INITIAL:
-        raise FieldErrors({"kind": [_("A person's first act is the first consent.")]})
+        raise FieldsError({"kind": [_("A person's first act is the first consent.")]})
     problem = moment_problem(entry.site, act.signed_at)
-    FieldErrors.unless(signed_at=problem)
+    FieldsError.unless(signed_at=problem)
     subject = admit(entry=entry, by=by, on=act.signed_at.date())
     return add_consent(subject=subject, act=act, by=by, scan=scan)
 
@@ -94,7 +108,7 @@ def add_consent(
     subject = hold_subject(subject, by=by)
     standing = standing_of(subject)
     role = role_on(subject.site, act.explained_by, act.signed_at.date())
-    FieldErrors.unless(**problems_of(act, subject, standing, role))
+    FieldsError.unless(**problems_of(act, subject, standing, role))
     if Scope.ALL_DATA in act.resumes:
         # The database lets nothing be entered for who has withdrawn; this act ends that.
         set_consent_state(subject=subject, state=ConsentState.GIVEN, by=by)
@@ -171,6 +185,9 @@ def _document_problem(act: SignedAct, standing: Standing) -> str:
 def _order_problem(act: SignedAct, standing: Standing) -> str:
     if standing.consents and act.signed_at < standing.consents[0].wall:
         return _("This is before the first consent.")
+    same = (act.signed_at, act.signer, act.document)
+    if any((each.wall, each.signer, each.document) == same for each in standing.consents):
+        return _("This act is already recorded.")
     return ""
 
 
@@ -247,7 +264,7 @@ def add_scan(*, consent: Consent, file: File[bytes], by: User) -> Attachment:
     except (NotPermittedError, TransitionError):
         raise
     except DomainError as refused:
-        raise FieldErrors({"scan": [str(refused)]}) from refused
+        raise FieldsError({"scan": [str(refused)]}) from refused
 
 
 class ProcedureRefusedError(DomainError):
@@ -285,10 +302,23 @@ def require_procedure_allowed(
 
 
 def note_refused_procedure(*, subject: Subject, procedure: str, reason: str) -> None:
-    """Remember that a procedure was attempted which consent does not carry."""
+    """Remember that a procedure was attempted which consent does not carry.
+
+    The trail keeps every attempt; the site is asked once a day whether it was a deviation.
+    """
     note_act(
         "procedure_refused",
         site_id=subject.site_id,
         subject_id=subject.pk,
         details={"procedure": procedure, "reason": reason},
+    )
+    today = trial_today(subject.site.time_zone)
+    said = _("A protocol procedure was attempted that consent does not carry: %(what)s. %(why)s")
+    propose_deviation(
+        site=subject.site,
+        kind=UNCONSENTED.code,
+        key=f"{UNCONSENTED.code}:{subject.pk}:{procedure}:{today.isoformat()}",
+        description=said % {"what": procedure or "–", "why": reason},
+        subject=subject,
+        occurred_on=PartialDate.parse(today.isoformat()),
     )

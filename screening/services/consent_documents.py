@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from screening.models.consent import ConsentApproval, ConsentDocument, ConsentLanguage
-from screening.services.consent_records import FieldErrors, sync_site
+from screening.services.consent_records import FieldsError, sync_site
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import Site, User
 from trialsite.core.context import because
@@ -32,7 +32,7 @@ def add_document(
     """
     by.require(Capability.CONFIGURE_STUDY)
     version, title = version.strip(), title.strip()
-    FieldErrors.unless(
+    FieldsError.unless(
         version="" if version else _("Name the version."),
         title="" if title else _("Enter the title."),
         reference="" if reference.strip() else _("Say where the document is filed."),
@@ -50,7 +50,7 @@ def add_document(
             )
     except IntegrityError as error:
         message = _("This version is already there in this language.")
-        raise FieldErrors({"version": [message]}) from error
+        raise FieldsError({"version": [message]}) from error
 
 
 def _same_demand(version: str, *, demand: bool) -> str:
@@ -77,7 +77,7 @@ def approve_document(
     """
     by.require(Capability.CONFIGURE_STUDY, site=site)
     committee, reference = committee.strip(), reference.strip()
-    FieldErrors.unless(
+    FieldsError.unless(
         committee="" if committee else _("Name the ethics committee."),
         reference="" if reference else _("Enter the approval's number."),
         effective_on=""
@@ -127,7 +127,7 @@ def withdraw_approval(
     if approval.withdrawn_on is not None:
         raise TransitionError(_("This approval has been withdrawn."))
     reason = reason.strip()[:500]
-    FieldErrors.unless(
+    FieldsError.unless(
         reason="" if reason else _("Say why, with the committee's reference."),
         on="" if on >= approval.approved_on else _("This is before the approval."),
     )

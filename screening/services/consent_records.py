@@ -24,7 +24,7 @@ from trialsite.core.exceptions import DomainError, TransitionError
 P = TypeVar("P", bound=ConsentPart)
 
 
-class FieldErrors(DomainError):
+class FieldsError(DomainError):
     """What was said cannot stand; `errors` says why, by field."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:

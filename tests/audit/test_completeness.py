@@ -135,8 +135,15 @@ def test_not_even_the_owner_puts_a_row_into_another_site_than_its_subject(model,
         )
 
 
-#: Codes of the laboratory tables; a result needs its text or why there is none.
-_LABS: dict[str, dict[str, object]] = {
+#: What a table's own constraints ask for beside a plausible value of its type.
+_KNOWN: dict[str, dict[str, object]] = {
+    "screening_consent": {"kind": "initial", "signer": "participant", "relation": ""},
+    "screening_capacityassessment": {"outcome": "present", "he_grade": "II"},
+    "screening_withdrawal": {
+        "scopes": "{treatment}",
+        "stated_by": "participant",
+        "relation": "",
+    },
     "labs_labpanel": dict.fromkeys(("specimen", "timepoint", "significance", "comment"), ""),
     "labs_labresult": {
         **dict.fromkeys(("missing", "comparator", "flag", "significance", "unit"), ""),
@@ -155,6 +162,7 @@ def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
         "timestamp with time zone": "2026-01-01",
         "timestamp without time zone": "2026-01-01",
         "date": "2026-01-01",
+        "ARRAY": "{}",
     }
     rows = owner.execute(
         "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = "
@@ -168,9 +176,9 @@ def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
         known["status"] = "not_started"
     if table == "review_query":
         known["status"] = "open"
-    known |= _LABS.get(table, {})
     if table == "review_signature":
         known |= {"seal": "a" * 64, "sense": "review"}
+    known |= _KNOWN.get(table, {})
     return {
         name: known.get(name, samples.get(kind, 1 if "int" in kind else "x")) for name, kind in rows
     }

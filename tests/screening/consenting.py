@@ -78,7 +78,7 @@ def approve(cast: Cast, site: Site, document: ConsentDocument, *, on: dt.date) -
 def an_act(cast: Cast, site: Site, document: ConsentDocument, **said: Any) -> SignedAct:
     """A signed form, complete unless said otherwise."""
     days, hours = said.pop("days", 0), said.pop("hours", 0)
-    fields = {
+    fields: dict[str, Any] = {
         "document": document,
         "signed_at": wall(site, days=days, hours=hours),
         "signer": Signer.PARTICIPANT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 
 from screening.models import Consent
 from screening.models.consent import CapacityOutcome, ConsentKind, Scope, Signer
@@ -24,7 +24,7 @@ from screening.services.consent import (
     procedures_refusal,
     require_procedure_allowed,
 )
-from screening.services.consent_records import FieldErrors, void_part
+from screening.services.consent_records import FieldsError, void_part
 from screening.tasks import mark_consent_states
 from tests.factories import (
     as_person,
@@ -49,6 +49,7 @@ from tests.screening.consenting import (
 from trialsite.access.capabilities import Role
 from trialsite.audit.models import Event
 from trialsite.casebook.models import ConsentState, LockState, RecordStatus, Subject, SubjectStatus
+from trialsite.conduct.models import Deviation
 from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, NotPermittedError, TransitionError
 from trialsite.crf.entry import read_texts
@@ -108,7 +109,7 @@ def test_a_person_of_the_log_appears_as_a_subject_with_their_consent(cast, docum
 def test_a_refused_consent_leaves_no_subject_behind(cast, document):
     entry = make_entry(cast.site, cast.nurse)
     late = make_document(cast, version="2.0")
-    with as_person(cast.nurse), pytest.raises(FieldErrors) as refused:
+    with as_person(cast.nurse), pytest.raises(FieldsError) as refused:
         give_consent(entry=entry, act=an_act(cast, cast.site, late), by=cast.nurse)
     assert list(refused.value.errors) == ["document"]
     with as_person(cast.nurse):
@@ -137,7 +138,7 @@ def test_the_first_consent_is_given_once_even_behind_the_services_back(cast, doc
     subject = consented(cast, document)
     with as_person(cast.nurse):
         act = an_act(cast, cast.site, document)
-        with pytest.raises(FieldErrors) as refused:
+        with pytest.raises(FieldsError) as refused:
             add_consent(subject=subject, act=act, by=cast.nurse)
         assert list(refused.value.errors) == ["kind"]
         row = Consent.objects.get(subject=subject)
@@ -169,7 +170,7 @@ def test_a_document_counts_from_its_effective_day_on_the_sites_own_calendar(cast
             if stands:
                 assert add_consent(subject=subject, act=act, by=cast.nurse).pk
             else:
-                with pytest.raises(FieldErrors) as refused:
+                with pytest.raises(FieldsError) as refused:
                     add_consent(subject=subject, act=act, by=cast.nurse)
                 assert list(refused.value.errors) == ["document"]
 
@@ -179,7 +180,7 @@ def test_a_document_approved_elsewhere_counts_for_nothing_here(cast):
     make_protocol(cast.site)
     document = make_document(cast, cast.other_site)
     subject = make_subject(cast.site)
-    with as_person(cast.nurse), pytest.raises(FieldErrors) as refused:
+    with as_person(cast.nurse), pytest.raises(FieldsError) as refused:
         add_consent(subject=subject, act=an_act(cast, cast.site, document), by=cast.nurse)
     assert "not in force at this site" in refused.value.errors["document"][0]
 
@@ -194,7 +195,7 @@ def test_a_version_supersedes_only_its_own_language(cast, document):
             if allowed:
                 add_consent(subject=subject, act=act, by=cast.nurse)
             else:
-                with pytest.raises(FieldErrors, match="not in force"):
+                with pytest.raises(FieldsError, match="not in force"):
                     add_consent(subject=subject, act=act, by=cast.nurse)
 
 
@@ -211,14 +212,17 @@ def test_not_even_plain_sql_records_a_consent_under_a_document_not_in_force(cast
 
 def test_a_signed_consent_is_never_rewritten(cast, document):
     subject = consented(cast, document)
-    for column, value in (("witness", "nobody"), ("signed_at", "2026-01-01"),
-                          ("copy_given", False), ("data_sharing", False)):  # fmt: skip
-        with as_person(cast.nurse), connection.cursor() as cursor, because("x"):
-            with pytest.raises(DatabaseError, match="never rewritten"), transaction.atomic():
-                cursor.execute(
-                    f"UPDATE screening_consent SET {column} = %s WHERE subject_id = %s",
-                    [value, subject.pk],
-                )
+    earlier = dt.datetime.fromisoformat("2026-01-01T08:00")
+    changes = {
+        "witness": "nobody",
+        "signed_at": earlier,
+        "copy_given": False,
+        "data_sharing": False,
+    }
+    for column, value in changes.items():
+        refused = pytest.raises(DatabaseError, match="never rewritten")
+        with as_person(cast.nurse), because("x"), refused, transaction.atomic():
+            Consent.objects.filter(subject=subject).update(**{column: value})
 
 
 @pytest.mark.parametrize(
@@ -234,7 +238,7 @@ def test_a_signed_consent_is_never_rewritten(cast, document):
 )
 def test_what_cannot_stand_is_said_beside_its_field(cast, document, said, field):
     subject = make_subject(cast.site)
-    with as_person(cast.nurse), pytest.raises(FieldErrors) as refused:
+    with as_person(cast.nurse), pytest.raises(FieldsError) as refused:
         add_consent(subject=subject, act=an_act(cast, cast.site, document, **said), by=cast.nurse)
     assert list(refused.value.errors) == [field]
 
@@ -243,19 +247,18 @@ def test_only_a_delegated_investigator_of_that_day_explains(cast, document):
     late = make_user(Role.SUB_INVESTIGATOR, cast.other_site)
     subject = make_subject(cast.site)
     for person in (cast.nurse, cast.monitor, late):
-        with as_person(cast.nurse), pytest.raises(FieldErrors) as refused:
-            act = an_act(cast, cast.site, document, explained_by=person)
-            add_consent(subject=subject, act=act, by=cast.nurse)
+        with pytest.raises(FieldsError) as refused:
+            sign(cast, subject, document, explained_by=person)
         assert list(refused.value.errors) == ["explained_by"]
 
 
 def test_a_representative_continues_only_after_capacity_was_found_lost(cast, document):
     subject = consented(cast, document)
     continued = {"kind": ConsentKind.REPRESENTATIVE, "signer": Signer.REPRESENTATIVE}
-    with pytest.raises(FieldErrors, match="found capacity lost"):
+    with pytest.raises(FieldsError, match="found capacity lost"):
         sign(cast, subject, document, **continued)
     assess(cast, subject, CapacityOutcome.LOST, grade="IV", hours=-2)
-    with pytest.raises(FieldErrors, match="found capacity lost"):
+    with pytest.raises(FieldsError, match="found capacity lost"):
         sign(cast, subject, document, hours=-3, **continued)
     assert sign(cast, subject, document, hours=-1, **continued).kind == ConsentKind.REPRESENTATIVE
 
@@ -315,6 +318,25 @@ def test_hepatic_coma_and_a_new_version_stop_procedures_and_no_observation(cast,
     assert refusal(cast, subject) == ""
     assert state_of(subject) == ConsentState.GIVEN
     assert fact_of(cast, subject).signer == "participant"
+
+
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_an_attempted_procedure_is_put_before_the_site_as_a_deviation_once_a_day(
+    cast, document, withdrawn
+):
+    subject = make_subject(cast.site)
+    if withdrawn:
+        sign(cast, subject, document, hours=-1)
+        withdraw(cast, subject, Scope.ALL_DATA)
+    with as_person(cast.nurse):
+        for _ in range(2):
+            with pytest.raises(ProcedureRefusedError) as refused:
+                require_procedure_allowed(subject=subject, by=cast.nurse, procedure="session")
+            refused.value.propose()
+        (deviation,) = Deviation.objects.filter(subject=subject)
+        assert (deviation.kind, deviation.importance) == ("procedure_without_consent", "major")
+        assert str(refused.value) in deviation.description
+        assert Event.objects.filter(act="procedure_refused", subject_id=subject.pk).count() == 2
 
 
 @pytest.mark.parametrize("outcome", [CapacityOutcome.LOST, CapacityOutcome.FLUCTUATING])
@@ -431,10 +453,10 @@ def test_a_withdrawal_takes_back_what_it_names(cast, document, taken, gone, stat
 def test_a_withdrawal_is_taken_back_in_part_and_only_by_a_new_consent(cast, document):
     subject = consented(cast, document)
     withdraw(cast, subject, Scope.ALL_DATA, hours=-3)
-    with pytest.raises(FieldErrors) as refused:
+    with pytest.raises(FieldsError) as refused:
         sign(cast, subject, document, kind=ConsentKind.RECONSENT, hours=-1)
     assert list(refused.value.errors) == ["resumes"]
-    with pytest.raises(FieldErrors, match="Only the participant"):
+    with pytest.raises(FieldsError, match="Only the participant"):
         resume(cast, subject, document, Scope.ALL_DATA, signer=Signer.REPRESENTATIVE)
     resume(cast, subject, document, Scope.ALL_DATA, Scope.CONTACT, hours=-1)
     with as_person(cast.nurse):
@@ -446,13 +468,13 @@ def test_a_withdrawal_is_taken_back_in_part_and_only_by_a_new_consent(cast, docu
 
 def test_nothing_is_withdrawn_that_was_never_given_or_twice(cast, document):
     subject = make_subject(cast.site)
-    with pytest.raises(FieldErrors, match="nothing to withdraw"):
+    with pytest.raises(FieldsError, match="nothing to withdraw"):
         withdraw(cast, subject, Scope.TREATMENT)
     sign(cast, subject, document, hours=-2)
     withdraw(cast, subject, Scope.TREATMENT, hours=-1)
-    with pytest.raises(FieldErrors, match="withdrawn already"):
+    with pytest.raises(FieldsError, match="withdrawn already"):
         withdraw(cast, subject, Scope.TREATMENT)
-    with pytest.raises(FieldErrors, match="Say what is withdrawn"):
+    with pytest.raises(FieldsError, match="Say what is withdrawn"):
         withdraw(cast, subject)
 
 
@@ -538,7 +560,9 @@ def test_the_trail_tells_who_recorded_what_and_by_which_approval(cast, document)
             table_name="casebook_subject", operation="U", subject_id=subject.pk
         ).get()
     assert (made.actor_id, made.record_id is not None) == (cast.nurse.pk, True)
+    assert state.new is not None
     assert state.new["consent_state"] == ConsentState.GIVEN
+    assert approval is not None
     assert "EC-2026-7" in approval.reason
 
 

@@ -7,4 +7,10 @@ class ConductConfig(AppConfig):
     name = "trialsite.conduct"
 
     def ready(self) -> None:
-        from trialsite.conduct import datasets, guards  # noqa: F401
+        from trialsite.conduct import (  # noqa: F401
+            datasets,
+            deviation_dataset,
+            deviation_guards,
+            deviation_record,
+            guards,
+        )

@@ -2,11 +2,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from trialsite.conduct.views import holds
+from trialsite.conduct.views import deviations, holds
 
 app_name = "conduct"
 
 urlpatterns: list[URLPattern] = [
+    path("deviations/", deviations.deviations, name="deviations"),
+    path("deviations/new/", deviations.new_deviation, name="new_deviation"),
+    path("deviations/<uuid:deviation_id>/", deviations.deviation, name="deviation"),
+    path("deviations/<uuid:deviation_id>/accept/", deviations.accept, name="accept_deviation"),
+    path("deviations/<uuid:deviation_id>/dismiss/", deviations.dismiss, name="dismiss_deviation"),
+    path("deviations/<uuid:deviation_id>/change/", deviations.change, name="change_deviation"),
+    path("deviations/<uuid:deviation_id>/close/", deviations.close, name="close_deviation"),
     path("holds/", holds.holds, name="holds"),
     path("holds/place/", holds.place, name="place_hold"),
     path("holds/<uuid:hold_id>/lift/", holds.lift, name="lift_hold"),

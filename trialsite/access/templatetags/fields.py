@@ -11,6 +11,7 @@ register = template.Library()
 
 _CLASSES: tuple[tuple[type[forms.Widget], str], ...] = (
     (forms.CheckboxInput, "form-check-input"),
+    (forms.CheckboxSelectMultiple, "form-check-input"),
     (forms.Select, "form-select"),
 )
 
@@ -30,4 +31,5 @@ def field(bound: BoundField) -> dict[str, Any]:
         "field": bound,
         "control": bound.as_widget(attrs=attrs),
         "is_checkbox": isinstance(widget, forms.CheckboxInput),
+        "choices": list(bound) if isinstance(widget, forms.CheckboxSelectMultiple) else [],
     }

@@ -1,5 +1,12 @@
-"""Holds, the rules that the study has switched on, reviews of gates."""
+"""Deviations; holds, the rules that the study has switched on, reviews of gates."""
 
+from trialsite.conduct.models.deviations import (
+    Category,
+    Deviation,
+    DeviationStatus,
+    Importance,
+    Origin,
+)
 from trialsite.conduct.models.holds import (
     Decision,
     GateReview,
@@ -9,4 +16,16 @@ from trialsite.conduct.models.holds import (
     Scope,
 )
 
-__all__ = ["Decision", "GateReview", "Hold", "RuleActivation", "RuleKind", "Scope"]
+__all__ = [
+    "Category",
+    "Decision",
+    "Deviation",
+    "DeviationStatus",
+    "GateReview",
+    "Hold",
+    "Importance",
+    "Origin",
+    "RuleActivation",
+    "RuleKind",
+    "Scope",
+]

@@ -1,0 +1,122 @@
+"""The companion form of deviations, and the fields of their pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from trialsite.access.forms import DateField
+from trialsite.access.models import Site
+from trialsite.conduct.models import Category, Deviation, DeviationStatus, Importance
+from trialsite.conduct.services.deviations import DeviationFacts
+from trialsite.core.partial_dates import PartialDate
+
+
+class PartialDateInput(forms.CharField):
+    """A date known to the year, the month or the day."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"})
+        super().__init__(max_length=10, widget=widget, **kwargs)
+
+    def clean(self, value: Any) -> PartialDate | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            return PartialDate.parse(text)
+        except ValueError as error:
+            raise ValidationError(
+                _("Enter a year (2026), a month (2026-03) or a date (2026-03-05).")
+            ) from error
+
+
+class DeviationForm(forms.Form):
+    """What is known of a deviation."""
+
+    description = forms.CharField(
+        label=_("Description"), max_length=4000, widget=forms.Textarea(attrs={"rows": 4})
+    )
+    importance = forms.ChoiceField(label=_("Class"), choices=[("", "–"), *Importance.choices])
+    categories = forms.MultipleChoiceField(
+        label=_("Categories"), choices=Category.choices, widget=forms.CheckboxSelectMultiple
+    )
+    occurred_on = PartialDateInput(
+        label=_("Occurred on"),
+        required=False,
+        help_text=_("As far as it is known: 2026, 2026-03 or 2026-03-05."),
+    )
+    discovered_on = DateField(label=_("Discovered on"))
+    measures = forms.CharField(
+        label=_("Corrective and preventive action"),
+        max_length=4000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    ethics_reported_on = DateField(label=_("Reported to the ethics committee on"), required=False)
+
+    def facts(self) -> DeviationFacts:
+        """What the service takes."""
+        return DeviationFacts(
+            **{name: self.cleaned_data[name] for name in DeviationForm.base_fields}
+        )
+
+
+class NewDeviationForm(DeviationForm):
+    """A deviation that somebody reports; of a subject where one is named."""
+
+    site = forms.ModelChoiceField(label=_("Site"), queryset=Site.objects.none())
+    subject = forms.CharField(
+        label=_("Screening or subject number"),
+        max_length=20,
+        required=False,
+        help_text=_("Empty: a deviation of the site."),
+    )
+    field_order = ("site", "subject")
+
+    def __init__(self, *args: Any, sites: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["site"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = sites
+
+
+class ChangeForm(DeviationForm):
+    """A change of an accepted deviation, with its reason."""
+
+    reason = forms.CharField(label=_("Reason for the change"), max_length=500)
+
+
+class DeviationFilter(forms.Form):
+    """Which deviations the list shows."""
+
+    site = forms.ModelChoiceField(
+        label=_("Site"), queryset=Site.objects.none(), required=False, empty_label=_("All")
+    )
+    importance = forms.ChoiceField(
+        label=_("Class"), choices=[("", _("All")), *Importance.choices], required=False
+    )
+    status = forms.ChoiceField(
+        label=_("Status"), choices=[("", _("All")), *DeviationStatus.choices], required=False
+    )
+
+    def __init__(self, *args: Any, sites: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["site"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = sites
+
+    def narrow(self, rows: Any) -> Any:
+        """The rows asked for; what cannot be understood narrows nothing."""
+        self.is_valid()
+        asked = {name: value for name, value in self.cleaned_data.items() if value}
+        return rows.filter(**asked)
+
+
+def initial_of(deviation: Deviation) -> dict[str, Any]:
+    """What the form shows of a stored deviation."""
+    found = {name: getattr(deviation, name) for name in DeviationForm.base_fields}
+    return {**found, "occurred_on": str(deviation.occurred_on or "")}
