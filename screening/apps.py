@@ -11,6 +11,7 @@ class ScreeningConfig(AppConfig):
         from screening import (  # noqa: F401
             consent_datasets,
             consent_notices,
+            datasets,
             guards_consent,
             log_guards,
             vault,

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
 
 from screening.identity import UnusableKeyError
 from screening.services.identity_keys import identity_keys, keys_in_use
@@ -23,8 +24,11 @@ def demand_identity_keys() -> None:
 
 def check_identity_keys(**_options: Any) -> list[CheckMessage]:
     """Identifiers sealed under a key that the settings no longer hold are lost to everybody."""
-    with acting(system_context("check", Channel.COMMAND)):
-        used = keys_in_use()
+    try:
+        with acting(system_context("check", Channel.COMMAND)):
+            used = keys_in_use()
+    except DatabaseError:
+        return [Error("the vault does not say which keys it uses", id="trialsite.E005")]
     keys = identity_keys()
     missing = sorted({each.key_id for each in used} - set(keys.sealing))
     errors: list[CheckMessage] = [

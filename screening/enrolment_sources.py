@@ -5,12 +5,21 @@ What is not there refuses: without consent and decision nobody is enrolled.
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Collection
 from typing import Protocol
 
 from screening.selectors.consent import consent_fact
 from trialsite.casebook.models import Subject
+from trialsite.conduct.selectors import enrolment_refusals
 
-__all__ = ["Decision", "consent_fact", "enrolment_refusals", "signed_decision"]
+__all__ = [
+    "Decision",
+    "consent_fact",
+    "enrolment_refusals",
+    "signed_decision",
+    "signed_decisions",
+]
 
 
 class Decision(Protocol):
@@ -27,11 +36,7 @@ def signed_decision(subject: Subject) -> Decision | None:  # noqa: ARG001
     return None
 
 
-def enrolment_refusals(
-    *,
-    site_id: int,  # noqa: ARG001
-    version_id: int,  # noqa: ARG001
-    enrolled_before: int,  # noqa: ARG001
-) -> list[str]:
-    """Why the conduct of the study refuses a further enrolment: holds, gates."""
-    return []
+def signed_decisions(subjects: Collection[Subject]) -> dict[uuid.UUID, Decision]:
+    """The latest signed decision of each of these subjects that has one."""
+    found = ((subject.pk, signed_decision(subject)) for subject in subjects)
+    return {pk: decision for pk, decision in found if decision is not None}

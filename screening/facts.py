@@ -25,4 +25,4 @@ class ConsentFact:
     valid: bool
     #: "present", "lost" (fluctuating included: it cannot be relied on) or "unknown".
     capacity: str
-    reconsent_due: bool = False
+    reconsent_due: bool

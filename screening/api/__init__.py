@@ -4,5 +4,6 @@ from django.urls import URLPattern
 
 from screening.api.consent import routes as consent
 from screening.api.identity import routes as identity
+from screening.api.log import routes as log
 
-routes: list[URLPattern] = [*consent, *identity]
+routes: list[URLPattern] = [*log, *identity, *consent]

@@ -99,14 +99,22 @@ class Looked:
 def samples_of(case: Case, analyte: str, *, canonical: bool = True) -> list[Sample]:
     """Every result of the analyte, newest first. Without `canonical` the measure is in the
     unit reported, for comparison with the reporting laboratory's own range."""
+    marked = case.memo.get(analyte)
+    if marked is None:
+        marked = case.memo[analyte] = [
+            (fact, _marks(case, fact)) for fact in _sorted(case, analyte)
+        ]
+    return [_sample(case, fact, marks, canonical=canonical) for fact, marks in marked]
+
+
+def _sorted(case: Case, analyte: str) -> list[LabFact]:
     facts = [fact for fact in case.facts.labs if fact.analyte == analyte]
     facts.sort(key=lambda fact: (fact.laboratory, fact.text, str(fact.result_id)))
     facts.sort(key=attrgetter("collected_at"), reverse=True)
-    return [_sample(case, fact, canonical=canonical) for fact in facts]
+    return facts
 
 
-def _sample(case: Case, fact: LabFact, *, canonical: bool) -> Sample:
-    marks = _marks(case, fact)
+def _sample(case: Case, fact: LabFact, marks: tuple[Flag, ...], *, canonical: bool) -> Sample:
     factor = _factor(case, fact)
     if fact.value is None or fact.missing:
         return Sample(fact, Measure(None, None), None, "", Why.RESULT_MISSING, marks)

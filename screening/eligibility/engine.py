@@ -29,7 +29,7 @@ from trialsite.protocol.rules import (
 
 from .cases import Case
 from .facts import Facts
-from .frozen import facts_hash
+from .frozen import canonical_json, content_hash, in_order
 from .readings import Reading, explore
 from .rules.age import judge_age
 from .rules.judgements import judge_judgement
@@ -76,6 +76,7 @@ _EXACT = Context(prec=60)
 
 def evaluate(protocol: Protocol, facts: Facts) -> Evaluation:
     """One verdict per criterion in the protocol's order, and what follows from them all."""
+    facts = in_order(facts)
     with localcontext(_EXACT):
         verdicts = tuple(_verdict(protocol, each, facts) for each in protocol.criteria)
     return Evaluation(
@@ -83,7 +84,7 @@ def evaluate(protocol: Protocol, facts: Facts) -> Evaluation:
         protocol_version=protocol.version,
         protocol_hash=protocol.content_hash,
         confirmed=confirmations(protocol),
-        facts_hash=facts_hash(facts),
+        facts_hash=content_hash(canonical_json(facts)),
         evaluated_for=facts.day_zero,
         outcome=_outcome(verdicts),
         verdicts=verdicts,

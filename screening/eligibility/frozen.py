@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import json
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -34,8 +34,8 @@ def content_hash(text: str) -> str:
 
 
 def frozen_facts(facts: Facts) -> str:
-    """The facts as canonical JSON; results, items and allergies in an order of their own."""
-    return canonical_json(_ordered(facts))
+    """The facts as canonical JSON, in the order of `in_order`."""
+    return canonical_json(in_order(facts))
 
 
 def facts_hash(facts: Facts) -> str:
@@ -50,7 +50,8 @@ def thawed_facts(text: str) -> Facts:
     return facts
 
 
-def _ordered(facts: Facts) -> Facts:
+def in_order(facts: Facts) -> Facts:
+    """The same facts, results, items and allergies in the one order that texts have."""
     return dataclasses.replace(
         facts,
         labs=_sorted(facts.labs),
@@ -65,26 +66,25 @@ def _sorted(members: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def encoded(value: Any) -> Any:
     """A value in JSON's own types. A number that could also be a text says so."""
-    match value:
-        case None | bool() | int():
-            return value
-        case Enum():
-            return value.value
-        case Decimal():
-            return {_NUMBER: format(value, "f")}
-        case str():
-            return value
-        case dt.datetime():
-            return value.isoformat()
-        case dt.date():
-            return value.isoformat()
-        case UUID():
-            return str(value)
-        case Mapping():
-            return {str(key): encoded(member) for key, member in value.items()}
-        case tuple() | list():
-            return [encoded(member) for member in value]
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): encoded(member) for key, member in value.items()}
+    if isinstance(value, tuple | list):
+        return [encoded(member) for member in value]
+    for kind, write in _TEXTS.items():
+        if isinstance(value, kind):
+            return write(value)
     return {spec.name: encoded(getattr(value, spec.name)) for spec in dataclasses.fields(value)}
+
+
+_TEXTS: dict[type, Callable[[Any], Any]] = {
+    Decimal: lambda value: {_NUMBER: format(value, "f")},
+    dt.date: lambda value: value.isoformat(),
+    UUID: str,
+}
 
 
 @lru_cache(maxsize=32)
@@ -103,8 +103,9 @@ def _decoded(hint: Any, value: Any) -> Any:
     if get_origin(hint) is Mapping:
         return {key: _decoded(get_args(hint)[1], member) for key, member in value.items()}
     if dataclasses.is_dataclass(hint):
-        hints = _hints(hint)  # type: ignore[arg-type]
-        return hint(**{name: _decoded(hints[name], member) for name, member in value.items()})
+        section: Any = hint
+        hints = _hints(section)
+        return section(**{name: _decoded(hints[name], member) for name, member in value.items()})
     if hint in {dt.datetime, dt.date}:
         return hint.fromisoformat(value)
     return value if hint in {str, bool, int} else hint(value)

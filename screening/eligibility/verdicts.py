@@ -25,7 +25,7 @@ class State(StrEnum):
     NOT_YET_KNOWN = "not_yet_known"
 
     @classmethod
-    def of(cls, truth: bool | None) -> State:
+    def of(cls, truth: bool | None) -> State:  # noqa: FBT001 (the truth is the subject)
         if truth is None:
             return cls.NOT_YET_KNOWN
         return cls.MET if truth else cls.NOT_MET

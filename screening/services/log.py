@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable
+from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from screening.models.log import (
@@ -18,7 +19,7 @@ from screening.models.log import (
     Source,
 )
 from trialsite.access.capabilities import Capability
-from trialsite.access.models import Site, User
+from trialsite.access.models import IdempotentAnswer, Site, User
 from trialsite.casebook.models import ProtocolVersion, Subject, SubjectStatus
 from trialsite.casebook.protocols import protocol_of, version_in_force
 from trialsite.casebook.services import add_subject, move_in_screening, next_number
@@ -67,6 +68,22 @@ def open_entry(
         earlier=earlier,
     )
     entry.refresh_from_db()
+    return entry
+
+
+def open_once(*, once: str, by: User, **said: Any) -> ScreeningEntry:
+    """A new entry; the same form sent again, even at the same moment, opens no second one."""
+    key = f"screening-entry {once[:36]}"
+    try:
+        with transaction.atomic():
+            entry = open_entry(by=by, **said)
+            IdempotentAnswer.objects.create(
+                user=by, key=key, fingerprint="", status=302, body={"entry": str(entry.pk)}
+            )
+    except IntegrityError:
+        kept = IdempotentAnswer.objects.get(user=by, key=key)
+        assert kept.body is not None
+        return ScreeningEntry.objects.visible_to(by, Capability.SCREEN).get(pk=kept.body["entry"])
     return entry
 
 

@@ -40,6 +40,7 @@ class Operation:
     def form_oid(self) -> str:
         """The form whose records this address takes."""
         slug = self.route.split("/")[1] if self.route.startswith("crf/") else "vs"
+        slug = "lb" if self.route.startswith("lab-panels/") else slug
         return next(form.oid for form in forms().values() if form.slug == slug)
 
     def path(self, ids: Mapping[str, Any]) -> str:

@@ -22,15 +22,21 @@ from tests.factories import (
     make_visit,
     sign_in,
 )
-from tests.screening.consenting import assess, make_document, sign, withdraw
+from tests.screening.consenting import assess, make_document, withdraw
+from tests.screening.consenting import sign as sign_consent
+from tests.signing import proof_of
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.audit.models import Event
+from trialsite.conduct.models import Scope
+from trialsite.conduct.services.holds import place_hold
 from trialsite.crf.api import slug_of
 from trialsite.crf.entry import read_texts
 from trialsite.crf.registry import form, forms
 from trialsite.crf.services import save_row
+from trialsite.labs.models import Laboratory, PurificationInterval, ReferenceRange
 from trialsite.review.services import raise_query
+from trialsite.review.signatures import sign
 from visits.models import VitalSigns
 
 OPERATIONS = [pytest.param(each, id=str(each)) for each in operations()]
@@ -46,6 +52,14 @@ def everybody_at(site):
     return person
 
 
+def signature_under(record, by):
+    with as_person(by):
+        return sign(
+            record=record, kind="x", target=record.pk, content="", meaning="m", by=by,
+            proof=proof_of(by),
+        )  # fmt: skip
+
+
 def rows_of_site(cast, operation):
     """Something real of site 001 for each argument of the operation."""
     definition = form(operation.form_oid)
@@ -57,6 +71,13 @@ def rows_of_site(cast, operation):
         with as_person(cast.data_manager):
             asked = raise_query(record=record, item_oid="", text="?", by=cast.data_manager)
         ids["query"] = asked.pk
+    if "hold" in operation.arguments:
+        with as_person(cast.investigator):
+            ids["hold"] = place_hold(
+                site=cast.site, scope=Scope.BOTH, reason="x", by=cast.investigator
+            ).pk
+    if "signature" in operation.arguments:
+        ids["signature"] = signature_under(record, cast.sub_investigator).pk
     if {"consent", "assessment", "withdrawal"} & set(operation.arguments):
         ids |= parts_of_consent(cast, subject)
     if "row" in operation.arguments:
@@ -64,6 +85,8 @@ def rows_of_site(cast, operation):
         with as_person(cast.nurse):
             entry = read_texts(group, texts_for(group))
             ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk
+    if names := {"laboratory", "range", "purification"} & {*operation.arguments}:
+        ids |= laboratory_rows(cast.site, subject, names)
     if {"entry", "disclosure"} & set(operation.arguments):
         ids |= identity_of_site(cast)
     return ids
@@ -72,11 +95,36 @@ def rows_of_site(cast, operation):
 def parts_of_consent(cast, subject):
     """A consent, an assessment and a withdrawal of site 001's subject."""
     made = {
-        "consent": sign(cast, subject, make_document(cast, cast.site)),
+        "consent": sign_consent(cast, subject, make_document(cast, cast.site)),
         "assessment": assess(cast, subject, "present"),
         "withdrawal": withdraw(cast, subject, "contact"),
     }
     return {name: part.pk for name, part in made.items()}
+
+
+@given
+def laboratory_rows(site, subject, names):
+    laboratory = Laboratory.objects.create(site=site, code="CENTRAL", name="Central")
+    ids = {"laboratory": laboratory.pk}
+    if "range" in names:
+        ids["range"] = ReferenceRange.objects.create(
+            site=site,
+            laboratory=laboratory,
+            analyte="K",
+            low=3,
+            unit="mmol/L",
+            valid=("2026-01-01", None),
+        ).pk
+    if "purification" in names:
+        ids["purification"] = PurificationInterval.objects.create(
+            site=site,
+            subject=subject,
+            kind="PE",
+            source="earlier",
+            started_at="2026-03-01T10:00",
+            time_zone="Asia/Shanghai",
+        ).pk
+    return ids
 
 
 def identity_of_site(cast):
@@ -148,7 +196,11 @@ def test_a_foreign_subject_in_a_body_answers_as_an_unknown_one(cast, api):
     for path, name, value in (
         ("queries/", "record", ours.pk),
         ("subjects/", "site", "001"),
-        *((f"crf/{f.slug}/", "subject", ours.subject_id) for f in forms().values() if f.repeating),
+        *(
+            (f"crf/{f.slug}/", "subject", ours.subject_id)
+            for f in forms().values()
+            if f.repeating and f.data
+        ),
     ):
         unknown = str(uuid.uuid4()) if name != "site" else "999"
         extra = {"text": "x"} if name == "record" else {}

@@ -154,6 +154,8 @@ UNSCOPED = {
     "group",
     "table",
 }
+#: The study's own configuration, which everybody who works in it may read.
+UNSCOPED |= {"ConfirmedAssumption", "GateReview"}
 #: The trail's rows belong to the trail's own role; row-level security decides who reads them.
 UNSCOPED |= {"Event"}
 

@@ -144,6 +144,12 @@ _KNOWN: dict[str, dict[str, object]] = {
         "stated_by": "participant",
         "relation": "",
     },
+    "labs_labpanel": dict.fromkeys(("specimen", "timepoint", "significance", "comment"), ""),
+    "labs_labresult": {
+        **dict.fromkeys(("missing", "comparator", "flag", "significance", "unit"), ""),
+        "canonical_unit": "",
+    },
+    "labs_purificationinterval": {"kind": "PE", "source": "earlier"},
 }
 
 

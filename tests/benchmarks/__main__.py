@@ -11,7 +11,7 @@ import django
 django.setup()
 
 from tests import databases  # noqa: E402  (Django first)
-from tests.benchmarks import forms  # noqa: E402
+from tests.benchmarks import eligibility, forms  # noqa: E402
 
 DATABASE = "trialsite_bench"
 REPORT = Path(__file__).resolve().parents[2] / "docs/benchmarks.md"
@@ -22,7 +22,7 @@ def main() -> None:
     lines: list[str] = []
     try:
         with databases.using(DATABASE):
-            for benchmark in (forms.saving, forms.rendering):
+            for benchmark in (forms.saving, forms.rendering, eligibility.evaluating):
                 lines += [*benchmark(), ""]
     finally:
         databases.drop(DATABASE)

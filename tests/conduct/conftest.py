@@ -1,7 +1,7 @@
-"""The API's clients serve the tests of the study's conduct too."""
+"""The API's clients serve the tests of its files too."""
 
 from __future__ import annotations
 
-from tests.api.conftest import api
+from tests.api.conftest import api, nurse
 
-__all__ = ["api"]
+__all__ = ["api", "nurse"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories import Cast, as_person, given, make_record, make_subject
+from tests.factories import Cast, as_person, given, make_protocol, make_record, make_subject
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.casebook.protocols import protocol_of
@@ -58,6 +58,7 @@ def make_range(
 @pytest.fixture
 def laboratory(cast: Cast) -> Laboratory:
     """The site's laboratory with a few ranges for everybody."""
+    make_protocol(cast.site)
     found: Laboratory = make_laboratory(cast.site)
     make_range(found, "BILI", "3", "23", "umol/L")
     make_range(found, "CREAT", "57", "97", "umol/L")

@@ -1,17 +1,21 @@
-"""People on their way from first contact to enrolment."""
+"""People on their way from first contact to enrolment; and a committed study, since to see
+identifiers takes two transactions."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from django.db import connections
 
 from screening.models import ScreeningEntry
 from screening.selectors import enrolment as conditions
 from screening.services.log import admit
-from tests.factories import PROTOCOL, given, make_entry
+from tests import databases
+from tests.factories import PROTOCOL, Cast, given, make_cast, make_entry, make_protocol
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import Subject
 
@@ -66,3 +70,37 @@ def protocol_for(tmp_path: Path) -> Callable[[int, str], Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def town(committed: str) -> Cast:
+    """The cast of the tests in a database where transactions really commit."""
+    cast = make_cast()
+    make_protocol(cast.site, cast.other_site)
+    return cast
+
+
+@pytest.fixture
+def app(committed: str) -> Iterator[psycopg.Connection]:
+    """The application's role, in psql so to speak."""
+    with psycopg.connect(databases.app_url(committed), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def owner(committed: str) -> Iterator[psycopg.Connection]:
+    """The owner, who may become the vault's role."""
+    with psycopg.connect(databases.owner_url(committed), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def owners_commands(committed: str) -> Iterator[None]:
+    """Commands that work on the owner's connection work on this test's database."""
+    connection = connections["owner"]
+    connection.close()
+    before = connection.settings_dict["NAME"]
+    connection.settings_dict["NAME"] = committed
+    yield
+    connection.close()
+    connection.settings_dict["NAME"] = before

@@ -140,6 +140,7 @@ def consent(
         version="2.0",
         valid=valid,
         capacity=capacity,
+        reconsent_due=False,
     )
 
 

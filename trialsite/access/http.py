@@ -16,6 +16,9 @@ from trialsite.access.models import User
 
 V = TypeVar("V", bound=Callable[..., Any])
 
+#: In the session: the site whose rows the person's lists show.
+SITE_KEY = "site"
+
 
 class StaffRequest(HttpRequest):
     """A request of a signed-in person whose second factor has been seen."""

@@ -1,7 +1,10 @@
+"""The study's conduct in the API: holds, rules, reviews, deviations."""
+
 from __future__ import annotations
 
 from django.urls import URLPattern
 
 from trialsite.conduct.deviation_api import routes as deviations
+from trialsite.conduct.hold_api import routes as holds
 
-routes: list[URLPattern] = [*deviations]
+routes: list[URLPattern] = [*holds, *deviations]

@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from trialsite.access.http import StaffRequest, open_to_anyone, open_to_staff
-from trialsite.dashboard.shell import SITE_KEY, THEME_COOKIE, THEMES, own_sites
+from trialsite.access.http import SITE_KEY, StaffRequest, open_to_anyone, open_to_staff
+from trialsite.dashboard.shell import THEME_COOKIE, THEMES, own_sites
 
 _YEAR = 365 * 24 * 3600
 

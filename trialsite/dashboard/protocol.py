@@ -14,45 +14,26 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_date
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, open_to_staff, requires
 from trialsite.access.models import Site, User
+from trialsite.access.signing import statement
 from trialsite.casebook.models import ProtocolVersion, SiteProtocolApproval
 from trialsite.casebook.protocols import approve_version, protocol_of, register_version
 from trialsite.core.clock import trial_now
 from trialsite.core.exceptions import DomainError, NotPermittedError
 from trialsite.crf.registry import forms, items_by_oid
+from trialsite.dashboard.assumptions import ConfirmForm, assumption_groups
 from trialsite.dashboard.shell import own_sites, shell_of
 from trialsite.dashboard.study import form_title
-from trialsite.protocol import Problem, Protocol, ProtocolError, Source, StudyEventDef, load
+from trialsite.protocol import Problem, Protocol, ProtocolError, StudyEventDef, load
+from trialsite.review.assumptions import CONFIRM_MEANING
 
 READERS = (Capability.VIEW_CASEBOOK, Capability.CONFIGURE_STUDY, Capability.MANAGE_PEOPLE)
-
-SECTIONS = {
-    "translation": gettext_lazy("Translation"),
-    "study": gettext_lazy("Study"),
-    "anchor": gettext_lazy("Day zero"),
-    "outcomes": gettext_lazy("Outcomes"),
-    "schedule": gettext_lazy("Schedule"),
-    "criteria": gettext_lazy("Eligibility criteria"),
-    "labs": gettext_lazy("Laboratory"),
-    "sessions": gettext_lazy("Treatment sessions"),
-    "item_limits": gettext_lazy("Expected ranges of items"),
-    "samples": gettext_lazy("Samples"),
-    "reminders": gettext_lazy("Reminders"),
-    "proposals": gettext_lazy("Proposed holds and gates"),
-}
-SOURCES = {
-    Source.LISTING: gettext_lazy("Public listing"),
-    Source.REGISTRY: gettext_lazy("Registry"),
-    Source.STANDARD: gettext_lazy("Standard"),
-    Source.ASSUMPTION: gettext_lazy("Assumption"),
-    Source.CONFIRMED: gettext_lazy("Confirmed"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +124,6 @@ def event_line(event: StudyEventDef) -> EventLine:
     )
 
 
-def assumption_lines(protocol: Protocol) -> list[dict[str, Any]]:
-    """Every value nobody has confirmed, in the order of the file."""
-    language = get_language() or "en"
-    return [
-        {
-            "section": SECTIONS.get(each.section, each.section),
-            "label": each.label.in_language(language),
-            "path": each.path,
-            "value": each.value,
-            "source": SOURCES[protocol.source_of(each.path) or Source.ASSUMPTION],
-        }
-        for each in protocol.assumptions()
-    ]
-
-
 def configurable_sites(user: User) -> list[Site]:
     """Where the person may put a version in force."""
     return [
@@ -195,15 +161,22 @@ def protocol(request: StaffRequest) -> HttpResponse:
         raise NotPermittedError(
             _("The protocol is read by those who work with casebooks or sites.")
         )
-    return _page(request)
+    return protocol_page(request)
 
 
-def _page(request: StaffRequest, *, error: str = "") -> HttpResponse:
+def protocol_page(
+    request: StaffRequest,
+    *,
+    error: str = "",
+    version: ProtocolVersion | None = None,
+    confirming: ConfirmForm | None = None,
+) -> HttpResponse:
+    """The page; after a refusal with what was typed, and with the version it was typed for."""
     user = request.user
     lines = site_lines(own_sites(user))
     versions = list(ProtocolVersion.objects.all())
     file = server_file()
-    version = _shown_version(request, versions, lines)
+    version = version or _shown_version(request, versions, lines)
     shown = protocol_of(version.pk) if version else file.protocol
     context = {
         "versions": versions,
@@ -213,13 +186,29 @@ def _page(request: StaffRequest, *, error: str = "") -> HttpResponse:
         "shown": shown,
         "events": [event_line(event) for event in shown.schedule.events] if shown else [],
         "anchor": shown.anchor.printed.in_language(get_language() or "en") if shown else "",
-        "assumptions": assumption_lines(shown) if shown else [],
+        **(_assumptions(request, shown, version, confirming) if shown else {}),
         "may_configure": user.can(Capability.CONFIGURE_STUDY),
         "approvable": configurable_sites(user),
         "error": error,
         "typed": request.POST,
     }
-    return render(request, "dashboard/protocol.html", context, status=422 if error else 200)
+    refused = error or confirming is not None
+    return render(request, "dashboard/protocol.html", context, status=422 if refused else 200)
+
+
+def _assumptions(
+    request: StaffRequest,
+    shown: Protocol,
+    version: ProtocolVersion | None,
+    confirming: ConfirmForm | None,
+) -> dict[str, Any]:
+    groups = assumption_groups(shown, version, request.POST if confirming else None)
+    found: dict[str, Any] = {"groups": groups, "open_count": sum(each.open for each in groups)}
+    by = request.user
+    if version is not None and by.access.study_wide(Capability.CONFIGURE_STUDY):
+        found["form"] = confirming or ConfirmForm(request=request, open_now=[])
+        found["statement"] = statement(by=by, meaning=CONFIRM_MEANING)
+    return found
 
 
 @requires(Capability.CONFIGURE_STUDY)
@@ -237,9 +226,11 @@ def load_file(request: StaffRequest) -> HttpResponse:
     except NotPermittedError:
         raise
     except (OSError, ProtocolError):
-        return _page(request, error=_("The file cannot be used. What is wrong stands below."))
+        return protocol_page(
+            request, error=_("The file cannot be used. What is wrong stands below.")
+        )
     except DomainError as refused:
-        return _page(request, error=str(refused))
+        return protocol_page(request, error=str(refused))
     messages.success(
         request,
         _("Version %(version)s is loaded. It is in force nowhere until you put it in force.")
@@ -258,7 +249,9 @@ def approve(request: StaffRequest) -> HttpResponse:
     version = ProtocolVersion.objects.filter(version=typed.get("version", "")).first()
     effective_on = _date(typed.get("effective_on", ""))
     if site is None or version is None or effective_on is None:
-        return _page(request, error=_("Choose the site, the version and the first day in force."))
+        return protocol_page(
+            request, error=_("Choose the site, the version and the first day in force.")
+        )
     try:
         approval = approve_version(
             site=site,
@@ -270,7 +263,7 @@ def approve(request: StaffRequest) -> HttpResponse:
     except NotPermittedError:
         raise
     except DomainError as refused:
-        return _page(request, error=str(refused))
+        return protocol_page(request, error=str(refused))
     messages.success(
         request,
         _("Version %(version)s is in force at site %(site)s from %(date)s.")

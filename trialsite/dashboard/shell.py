@@ -18,6 +18,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.capabilities import Capability
+from trialsite.access.http import SITE_KEY
 from trialsite.access.models import Site, User
 from trialsite.core.clock import trial_now
 from trialsite.dashboard.study import study
@@ -25,7 +26,6 @@ from trialsite.protocol import Protocol
 
 THEME_COOKIE = "theme"
 THEMES = ("auto", "light", "dark")
-SITE_KEY = "site"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,13 @@ class Place:
 #: In the order of the rail. A role sees at most seven.
 PLACES = (
     Place("dashboard:today", _("Today"), "checklist"),
+    Place(
+        "screening:log",
+        _("Screening"),
+        "user-search",
+        Capability.VIEW_SCREENING,
+        ("/screening/",),
+    ),
     Place(
         "dashboard:subjects",
         _("Subjects"),

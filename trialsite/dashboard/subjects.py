@@ -1,4 +1,4 @@
-"""The subject list, the search across it, and entering a new subject."""
+"""The subject list, and the search across it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ import uuid
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from django.db import IntegrityError, transaction
 from django.db.models import Count, F, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from trialsite.access.models import IdempotentAnswer, Site, User
+from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, Subject, Visit
-from trialsite.casebook.services import add_subject
 from trialsite.dashboard.study import visit_name
 from trialsite.dashboard.windows import STANDING, Window
 from trialsite.dashboard.worklist import DONE
@@ -107,19 +105,3 @@ def line_of(subject: Subject, *, now: dt.datetime) -> Line:
         next_window=window,
         overdue=window is not None and window.last < today,
     )
-
-
-def add_once(*, site: Site, by: User, once: str) -> Subject:
-    """A new subject; the same form sent again, even at the same moment, adds no second one."""
-    key = f"add-subject {once[:36]}"
-    try:
-        with transaction.atomic():
-            subject = add_subject(site=site, by=by)
-            IdempotentAnswer.objects.create(
-                user=by, key=key, fingerprint="", status=302, body={"subject": str(subject.pk)}
-            )
-    except IntegrityError:
-        kept = IdempotentAnswer.objects.get(user=by, key=key)
-        assert kept.body is not None
-        return Subject.objects.visible_to(by).get(pk=kept.body["subject"])
-    return subject

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trialsite.dashboard import choices, datasets, protocol, views
+from trialsite.dashboard import choices, confirming, datasets, protocol, views
 
 app_name = "dashboard"
 
@@ -10,11 +10,16 @@ urlpatterns = [
     path("", views.today, name="today"),
     path("search/", views.search, name="search"),
     path("subjects/", views.subjects, name="subjects"),
-    path("subjects/new/", views.new_subject, name="new_subject"),
     path("subjects/<uuid:subject_id>/", views.subject, name="subject"),
     path("protocol/", protocol.protocol, name="protocol"),
     path("protocol/load/", protocol.load_file, name="load_protocol"),
     path("protocol/approve/", protocol.approve, name="approve_protocol"),
+    path("protocol/assumptions/confirm/", confirming.confirm, name="confirm_assumptions"),
+    path(
+        "protocol/assumptions/<uuid:confirmation_id>/revoke/",
+        confirming.revoke,
+        name="revoke_confirmation",
+    ),
     path("datasets/", datasets.datasets, name="datasets"),
     path("choices/site/", choices.choose_site, name="site"),
     path("choices/theme/", choices.choose_theme, name="theme"),

@@ -5,28 +5,24 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
-from django.contrib import messages
 from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
+from screening.selectors.log import waiting_of
 from screening.views.consent import panel as consent_panel
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, open_to_anyone, open_to_staff, requires
-from trialsite.access.models import Site
 from trialsite.casebook.models import Subject, SubjectStatus
 from trialsite.core.checks import unsafe_settings
-from trialsite.core.exceptions import DomainError
 from trialsite.core.protection import drift
 from trialsite.crf.registry import forms
 from trialsite.dashboard.casebook import casebook_of, time_line
-from trialsite.dashboard.shell import own_sites, shell_of
+from trialsite.dashboard.shell import shell_of
 from trialsite.dashboard.subjects import (
-    add_once,
     exactly,
     for_list,
     line_of,
@@ -45,16 +41,23 @@ PAGE = 50
 def today(request: StaffRequest) -> HttpResponse:
     """The person's worklist."""
     frame = shell_of(request)
-    if not request.user.can(Capability.VIEW_CASEBOOK):
-        return render(request, "dashboard/welcome.html")
     site_id = frame.site.pk if frame.site else None
+    screening = waiting_of(request.user, now=frame.now, site_id=site_id)
+    if not request.user.can(Capability.VIEW_CASEBOOK):
+        context = {
+            "screening": screening,
+            "may_view_log": request.user.can(Capability.VIEW_SCREENING),
+            "may_add": request.user.can(Capability.SCREEN),
+        }
+        return render(request, "dashboard/welcome.html", context)
     lanes = lanes_of(request.user, now=frame.now, site_id=site_id)
     context = {
         "lanes": [lane for lane in lanes if lane.rows],
         "drafts": drafts_of(request.user),
         "queries": queries_of(request.user, site_id=site_id),
+        "screening": screening,
         "any_subject": Subject.objects.visible_to(request.user).exists(),
-        "may_add": request.user.can(Capability.ADD_SUBJECT),
+        "may_add": request.user.can(Capability.SCREEN),
     }
     return render(request, "dashboard/today.html", context)
 
@@ -98,7 +101,7 @@ def subjects(request: StaffRequest) -> HttpResponse:
         "status": status,
         "typed": typed,
         "narrowed": bool(status or typed),
-        "may_add": request.user.can(Capability.ADD_SUBJECT),
+        "may_add": request.user.can(Capability.SCREEN),
     }
     return render(request, "dashboard/subjects.html", context)
 
@@ -121,36 +124,6 @@ def subject(request: StaffRequest, subject_id: uuid.UUID) -> HttpResponse:
         "may_read_trail": request.user.can(Capability.VIEW_TRAIL, site=site),
     }
     return render(request, "dashboard/subject.html", context)
-
-
-@requires(Capability.ADD_SUBJECT)
-@require_http_methods(["GET", "POST"])
-def new_subject(request: StaffRequest) -> HttpResponse:
-    """A new screening number; the same form sent twice gives one only."""
-    sites = [
-        site
-        for site in own_sites(request.user)
-        if site.active and request.user.can(Capability.ADD_SUBJECT, site=site)
-    ]
-    if request.method == "POST":
-        by_key = {str(site.pk): site for site in sites}
-        return _add(request, by_key.get(request.POST.get("site", "")))
-    chosen = shell_of(request).site
-    context = {"sites": sites, "chosen": chosen, "once": uuid.uuid4()}
-    return render(request, "dashboard/new_subject.html", context)
-
-
-def _add(request: StaffRequest, site: Site | None) -> HttpResponse:
-    if site is None:
-        messages.error(request, _("Choose the site at which the person is being screened."))
-        return redirect("dashboard:new_subject")
-    try:
-        made = add_once(site=site, by=request.user, once=request.POST.get("once", ""))
-    except DomainError as refused:
-        messages.error(request, str(refused))
-        return redirect("dashboard:new_subject")
-    messages.success(request, _("%(number)s is in the casebook.") % {"number": made.label})
-    return redirect("dashboard:subject", made.pk)
 
 
 @open_to_anyone

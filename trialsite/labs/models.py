@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from decimal import Decimal
 from typing import ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -39,6 +40,14 @@ _VOIDED_IFF_REASON = Q(voided_at=None, void_reason="") | (
 def _exact(label: str) -> models.DecimalField[object, object]:
     """A number as printed, or converted without rounding."""
     return models.DecimalField(label, max_digits=42, decimal_places=18, null=True, blank=True)
+
+
+def digits(number: Decimal | None) -> str:
+    """A number as it was printed, without the zeros its column adds."""
+    if number is None:
+        return ""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 @guarded(site="site_id")
@@ -163,7 +172,15 @@ class ReferenceRange(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.analyte} {self.low or ''}–{self.high or ''} {self.unit}"
+        return f"{self.analyte} {self.low_text}–{self.high_text} {self.unit}"
+
+    @property
+    def low_text(self) -> str:
+        return digits(self.low)
+
+    @property
+    def high_text(self) -> str:
+        return digits(self.high)
 
 
 @guarded(site="site_id", subject="subject_id", record="record_id")

@@ -8,7 +8,7 @@ from trialsite.casebook.models import ProtocolVersion
 from trialsite.casebook.protocols import protocol_of
 from trialsite.casebook.selectors import current_version
 from trialsite.labs.codes import item_oid
-from trialsite.protocol import Protocol
+from trialsite.protocol.labs import Labs
 from trialsite.protocol.text import Text
 
 
@@ -17,16 +17,20 @@ def said(text: Text) -> str:
     return text.in_language(get_language() or "en")
 
 
-def analyte_names(protocol: Protocol) -> dict[str, str]:
+def present_labs() -> Labs:
+    """The lab section of the protocol now in force; empty before any is loaded."""
+    try:
+        return protocol_of(current_version().pk).labs
+    except ProtocolVersion.DoesNotExist:
+        return Labs()
+
+
+def analyte_names(labs: Labs) -> dict[str, str]:
     """Key -> name of every analyte, in the order of the protocol."""
-    return {analyte.key: said(analyte.name) for analyte in protocol.labs.analytes}
+    return {analyte.key: said(analyte.name) for analyte in labs.analytes}
 
 
 def item_label(oid: str) -> str:
     """The analyte a query speaks of; what the present protocol does not know keeps its OID."""
-    try:
-        protocol = protocol_of(current_version().pk)
-    except ProtocolVersion.DoesNotExist:
-        return oid
-    names = {item_oid(key): name for key, name in analyte_names(protocol).items()}
+    names = {item_oid(key): name for key, name in analyte_names(present_labs()).items()}
     return names.get(oid, oid)

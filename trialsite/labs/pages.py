@@ -71,6 +71,7 @@ class Line:
     confirming: bool = False
     shifted: bool = False
     inherited: bool = False
+    mine: str = ""
     theirs: str = ""
     queries: list[Query] = field(default_factory=list)
 
@@ -181,8 +182,11 @@ def page_of(record: CrfRecord, user: User) -> PanelPage:
     if draft is not None and typed:
         page.draft = draft
         if draft.base_version != record.version:
-            meet(page, typed=typed, theirs=stored, base=stored)
-        page.texts = {**page.texts, **typed}
+            page.texts = {**page.texts, **typed}
+            # What stood when the typing began is not known: whatever differs is asked about.
+            meet(page, typed=typed, theirs=stored, base={})
+        else:
+            page.texts = {**page.texts, **typed}
     return page
 
 
@@ -263,7 +267,7 @@ class Grid:
     def __init__(self, page: PanelPage, queries: Iterable[Query]) -> None:
         self.page = page
         self.sheet = sheet = Sheet(page.record)
-        self.names = analyte_names(sheet.protocol)
+        self.names = analyte_names(sheet.protocol.labs)
         own = Laboratory.objects.filter(site_id=page.record.site_id)
         code = page.texts.get("laboratory", "")
         laboratory = own.filter(code=code).first() if code else None
@@ -315,7 +319,7 @@ class Grid:
         if line.result is not None:
             self._judge(line)
         if key in page.conflicts:
-            line.theirs = in_words(page.theirs, key)
+            line.mine, line.theirs = in_words(page.texts, key), in_words(page.theirs, key)
         return line
 
     def _judge(self, line: Line) -> None:
@@ -327,6 +331,20 @@ class Grid:
         )
         if doubt.slip is not None and not line.confirm:
             line.hint = slip_question(line.result, doubt.slip.suggested_unit)  # type: ignore[arg-type]
+
+    @property
+    def hours(self) -> Decimal | None:
+        """Hours between the last blood purification and this draw, as it is saved."""
+        own = (fact for fact in self.sheet.history if fact.record_id == self.page.record.pk)
+        fact = next(own, None)
+        return fact.hours_since_purification if fact is not None else None
+
+    @property
+    def post_purification(self) -> bool:
+        """Whether the draw is within the hours that the protocol marks."""
+        rules = self.sheet.protocol.labs.rules
+        hours = self.hours
+        return rules is not None and hours is not None and hours < rules.purification_lag_hours
 
     @property
     def problems(self) -> list[tuple[str, str, str]]:

@@ -15,7 +15,6 @@ from django.db.models.functions import Coalesce, Least
 
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.casebook.protocols import protocol_of
-from trialsite.casebook.selectors import current_version
 from trialsite.labs.codes import Sex
 from trialsite.labs.facts import LabFact
 from trialsite.labs.models import (
@@ -24,9 +23,10 @@ from trialsite.labs.models import (
     LabResult,
     PurificationInterval,
     ReferenceRange,
+    digits,
 )
 from trialsite.protocol import Protocol
-from trialsite.protocol.labs import Analyte
+from trialsite.protocol.labs import Analyte, Labs
 
 _HOUR = Decimal(3600)
 #: Printed numbers are never finer than this, and a range is never compared finer.
@@ -101,10 +101,7 @@ def fact_of(result: LabResult) -> LabFact:
 
 def plain(number: Decimal | None) -> Decimal | None:
     """A stored number without the zeros its column adds."""
-    if number is None:
-        return None
-    text = f"{number:f}"
-    return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
+    return None if number is None else Decimal(digits(number))
 
 
 def hours_between(earlier: dt.datetime | None, later: dt.datetime | None) -> Decimal | None:
@@ -131,9 +128,8 @@ def _times(limit: Decimal | None, ratio: Fraction) -> Decimal | None:
     return plain((Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(_FINE))
 
 
-def analyte_of(key: str, protocol: Protocol | None = None) -> Analyte | None:
-    """The analyte in the protocol (the present one by default), if it is still there."""
-    labs = (protocol or protocol_of(current_version().pk)).labs
+def analyte_of(key: str, labs: Labs) -> Analyte | None:
+    """The analyte in a protocol's lab section, if it is there."""
     return next((analyte for analyte in labs.analytes if analyte.key == key), None)
 
 

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Count, Q
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -23,7 +24,7 @@ from trialsite.crf.skeleton import unit_label
 from trialsite.crf.violations import ImpossibleError
 from trialsite.labs.codes import FORM_OID, ResultFlag, Significance, Specimen, Timepoint, item_oid
 from trialsite.labs.entry import HEADER, MARKS, STATED
-from trialsite.labs.models import LabPanel, LabResult
+from trialsite.labs.models import LabPanel, LabResult, digits
 from trialsite.labs.names import said
 from trialsite.labs.pages import (
     HEADER_LABELS,
@@ -40,7 +41,7 @@ from trialsite.labs.pages import (
 )
 from trialsite.labs.people import person_of
 from trialsite.labs.score_lines import score_lines
-from trialsite.labs.selectors import analytes_of, labs_of
+from trialsite.labs.selectors import labs_of
 from trialsite.labs.services.panels import (
     SavedPanel,
     mark_panel_not_done,
@@ -174,10 +175,7 @@ def _render(request: StaffRequest, page: PanelPage, *, status: int = 200) -> Htt
         "askable": [*labels_of(definition).items(), *_askable(grid)],
         "reasons": CHANGE_REASONS,
         "scores": score_lines(sheet.results, person_of(found.subject_id).sex),
-        "hours": _hours(grid),
-        "lag": sheet.protocol.labs.rules.purification_lag_hours
-        if sheet.protocol.labs.rules
-        else None,
+        "hours": digits(grid.hours),
         "outdated": _outdated(found),
         "draws": _draws(found),
     }
@@ -186,14 +184,6 @@ def _render(request: StaffRequest, page: PanelPage, *, status: int = 200) -> Htt
 
 def _askable(grid: Grid) -> list[tuple[str, str]]:
     return [(item_oid(key), grid.names[key]) for key in grid.sheet.results if key in grid.names]
-
-
-def _hours(grid: Grid) -> str:
-    """Hours since the last purification before this draw, where there was one."""
-    facts = (fact for fact in grid.sheet.history if fact.record_id == grid.page.record.pk)
-    fact = next(facts, None)
-    hours = fact.hours_since_purification if fact is not None else None
-    return "" if hours is None else f"{hours.normalize():f}"
 
 
 def _outdated(record: CrfRecord) -> int:
@@ -379,10 +369,12 @@ def of_subject(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     panels = LabPanel.objects.visible_to(request.user).filter(
         subject=subject, record__voided_at=None
     )
+    counted = panels.select_related("record__visit", "laboratory").annotate(
+        count=Count("results", filter=Q(results__voided_at=None))
+    )
     context = {
         "subject": subject,
-        "panels": panels.select_related("record__visit", "laboratory"),
-        "analytes_of": analytes_of,
+        "draws": [(each, visit_name(each.record)) for each in counted.order_by("-collected_at")],
         "intervals": subject.purifications.order_by("-started_at"),
         "may_enter": request.user.can(Capability.ENTER_DATA, site=subject.site_id),
     }

@@ -24,6 +24,7 @@ from trialsite.casebook.api import ACT, DETAIL
 from trialsite.casebook.models import CrfRecord
 from trialsite.review.models import Query, QueryMessage, QueryStatus
 from trialsite.review.services import answer_query, close_query, raise_query, reopen_query
+from trialsite.review.signing_api import routes as signing
 
 
 class MessageAnswer(serializers.Serializer[Any]):
@@ -160,6 +161,7 @@ class Reopen(QueryAct):
 ONE = "queries/<uuid:query>/"
 
 routes: list[URLPattern] = [
+    *signing,
     path("queries/", Queries.as_view({"get": "list", "post": "create"})),
     path(ONE, Queries.as_view(DETAIL)),
     path(f"{ONE}answer/", Answer.as_view(ACT)),

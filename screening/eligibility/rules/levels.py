@@ -19,7 +19,17 @@ from screening.eligibility.cases import (
 )
 from screening.eligibility.measures import Limit, Truth, either
 from screening.eligibility.readings import half_and_double
-from screening.eligibility.verdicts import Evidence, Finding, Flag, Kind, Missing, Need, Reason, Why
+from screening.eligibility.verdicts import (
+    Evidence,
+    Finding,
+    Flag,
+    Kind,
+    Missing,
+    Need,
+    Parameters,
+    Reason,
+    Why,
+)
 from trialsite.protocol.rules import LabAtLeastOrDailyRise
 
 _DAY = 86_400_000_000
@@ -65,7 +75,7 @@ def judge_level_or_rise(case: Case, rule: LabAtLeastOrDailyRise) -> Finding:
         looked,
     )
     if reached:
-        return _finding(True, _level_reason("level_reached", rule, latest), looked)
+        return _finding(reached, _level_reason("level_reached", rule, latest), looked)
     pairs = _pairs(case, rule, samples)
     risen = either(*(pair.truth for pair in pairs))
     truth = either(reached, risen)
@@ -210,7 +220,7 @@ def _ask(
     if not latest:
         looked.missing.append(result_needed(rule.analyte, samples))
     elif not pairs:
-        hours = {"hours": rule.minimum_hours, "laboratory": latest[0].fact.laboratory}
+        hours: Parameters = {"hours": rule.minimum_hours, "laboratory": latest[0].fact.laboratory}
         looked.missing.append(Missing(need=Need.SECOND_DRAW, name=rule.analyte, parameters=hours))
     elif not looked.missing:
         looked.missing.append(Missing(need=Need.EXACT_RESULT, name=rule.analyte))

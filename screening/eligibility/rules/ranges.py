@@ -17,7 +17,7 @@ from screening.eligibility.cases import (
 )
 from screening.eligibility.measures import Measure, Truth, both, either
 from screening.eligibility.readings import half_and_double
-from screening.eligibility.verdicts import Finding, Flag, Missing, Need, Reason, Why
+from screening.eligibility.verdicts import Finding, Flag, Missing, Need, Parameters, Reason, Why
 from trialsite.protocol.rules import AnalyteRange, AnyAboveUln, EitherRange
 
 _Picked = dict[str, list[Sample]]
@@ -97,8 +97,7 @@ def _range_reason(
     if truth is None:
         return Reason(code="not_enough")
     if not truth:
-        said = tuple(_said(picked[name][0]) for name in truths)
-        return Reason(code="none_in_range", parameters={"values": said})
+        return Reason(code="none_in_range", parameters=_said(truths, picked))
     deciding = next(option for option in rule.alternatives if truths[option.analyte])
     sample = picked[deciding.analyte][0]
     return Reason(
@@ -114,8 +113,14 @@ def _range_reason(
     )
 
 
-def _said(sample: Sample) -> str:
-    return f"{sample.fact.analyte} {sample.fact.text} {sample.fact.unit}"
+def _said(truths: dict[str, Truth], picked: _Picked) -> Parameters:
+    """Every analyte with its value as reported."""
+    facts = [picked[name][0].fact for name in truths]
+    return {
+        "analytes": tuple(fact.analyte for fact in facts),
+        "values": tuple(fact.text for fact in facts),
+        "units": tuple(fact.unit for fact in facts),
+    }
 
 
 def judge_any_above_uln(case: Case, rule: AnyAboveUln) -> Finding:
@@ -208,8 +213,7 @@ def _uln_reason(
     if truth is None:
         return Reason(code="not_enough")
     if not truth:
-        said = tuple(_said(picked[name][0]) for name in truths)
-        return Reason(code="none_above_limit", parameters={"values": said})
+        return Reason(code="none_above_limit", parameters=_said(truths, picked))
     analyte = next(name for name in truths if truths[name])
     sample = picked[analyte][0]
     return Reason(

@@ -7,7 +7,17 @@ from decimal import Decimal
 from screening.eligibility.cases import Case
 from screening.eligibility.facts import AllergyFact, Facts, ItemFact
 from screening.eligibility.measures import Truth
-from screening.eligibility.verdicts import Evidence, Finding, Flag, Kind, Missing, Need, Reason, Why
+from screening.eligibility.verdicts import (
+    Evidence,
+    Finding,
+    Flag,
+    Kind,
+    Missing,
+    Need,
+    Parameters,
+    Reason,
+    Why,
+)
 from trialsite.protocol.rules import ConsentByParticipant, GradeAtMost, SevereAllergy
 
 SEVERE = "severe"
@@ -151,7 +161,7 @@ def judge_consent(case: Case, rule: ConsentByParticipant) -> Finding:  # noqa: A
         at=consent.given_at,
         parameters={"capacity": consent.capacity, "valid": consent.valid},
     )
-    parameters = {"version": consent.version, "given_on": consent.given_on}
+    parameters: Parameters = {"version": consent.version, "given_on": consent.given_on}
     return Finding(
         truth=own and consent.valid,
         reason=Reason(code=code, parameters=parameters),

@@ -18,6 +18,7 @@ from trialsite.core.exceptions import DomainError, TransitionError
 from trialsite.crf.violations import ImpossibleError, refusal_of
 from trialsite.labs.codes import Sex
 from trialsite.labs.models import Laboratory, ReferenceRange
+from trialsite.labs.names import present_labs
 from trialsite.labs.selectors import analyte_of
 
 _LAB_FIELDS = ("code", "name", "name_zh", "creatinine_method", "pt_reagent", "active")
@@ -120,7 +121,7 @@ def keep_range(
 
 
 def _expect_unit(values: RangeValues) -> None:
-    analyte = analyte_of(values.analyte)
+    analyte = analyte_of(values.analyte, present_labs())
     if analyte is None:
         message = _("The protocol has no analyte %(key)s.") % {"key": values.analyte}
         raise ImpossibleError({"analyte": [message]})

@@ -1,0 +1,55 @@
+"""Judging a whole person: fourteen criteria over a full set of facts, without a database."""
+
+from __future__ import annotations
+
+from screening.eligibility.again import evaluation_of
+from screening.eligibility.engine import evaluate
+from screening.eligibility.facts import Facts
+from screening.eligibility.frozen import frozen_facts
+from tests.benchmarks.measuring import in_turns
+from tests.screening.eligibility import FIRST, confirmed, eligible_person, lab, protocol_of
+from trialsite.protocol import Protocol
+
+#: Three earlier draws, as a patient on the ward has them.
+EARLIER = tuple(
+    lab(analyte, text, hours=hours, high="10", draw=hours)
+    for hours in (26, 50, 74)
+    for analyte, text in (("BILI", "290"), ("PTA", "33"), ("INR", "2.0"), ("CREAT", "75"))
+)
+
+
+def evaluating() -> list[str]:
+    """1,000 evaluations: all confirmed, nothing confirmed, and made again from what was kept."""
+    known: Facts = eligible_person(*EARLIER)
+    signed, unsigned = confirmed(), protocol_of()
+    kept, text = frozen_facts(known), FIRST.read_text("utf-8")
+    timings = in_turns(
+        {
+            "evaluate, everything confirmed": lambda _serial: _run(signed, known),
+            "evaluate, nothing confirmed": lambda _serial: _run(unsigned, known),
+        },
+        calls=200,
+    )
+    again = in_turns(
+        {
+            "made again from text": lambda _serial: _again(
+                kept, text, evaluate(signed, known).confirmed
+            )
+        },
+        calls=2,
+    )
+    base = timings["evaluate, everything confirmed"]
+    return [
+        "Eligibility of a full subject, 5 x 200 evaluations each",
+        base.line(),
+        timings["evaluate, nothing confirmed"].line(base),
+        again["made again from text"].line(base),
+    ]
+
+
+def _run(protocol: Protocol, known: Facts) -> None:
+    evaluate(protocol, known)
+
+
+def _again(kept: str, text: str, paths: tuple[str, ...]) -> None:
+    evaluation_of(kept, text, paths)
