@@ -216,7 +216,7 @@ def test_a_foreign_subject_in_a_body_answers_as_an_unknown_one(cast, api):
     foreigner = ApiClient(everybody_at(cast.other_site))
     for path, name, value in (
         ("queries/", "record", ours.pk),
-        ("subjects/", "site", "001"),
+        ("screening-entries/", "site", "001"),
         *(
             (f"crf/{f.slug}/", "subject", ours.subject_id)
             for f in forms().values()
@@ -224,7 +224,10 @@ def test_a_foreign_subject_in_a_body_answers_as_an_unknown_one(cast, api):
         ),
     ):
         unknown = str(uuid.uuid4()) if name != "site" else "999"
-        extra = {"text": "x"} if name == "record" else {}
+        extra = {
+            "queries/": {"text": "x"},
+            "screening-entries/": {"first_contact_on": "2026-03-01", "source": "ward"},
+        }.get(path, {})
         one = foreigner.post(path, {name: str(value), **extra})
         other = foreigner.post(path, {name: unknown, **extra})
         assert one.status_code == other.status_code == 400, path
@@ -317,7 +320,7 @@ def test_a_body_that_cannot_be_read_is_a_400_and_never_slow(nurse, record, body)
 def test_a_body_of_ten_megabytes_is_refused(nurse, record):
     body = json.dumps({"values": {"comment": "x" * 10_000_000}})
     assert nurse.put(f"crf/vs/{record.pk}/", body, version=0).status_code == 413
-    assert nurse.post("subjects/", body).status_code == 413
+    assert nurse.post("screening-entries/", body).status_code == 413
 
 
 def test_only_json_is_read(nurse, record):
