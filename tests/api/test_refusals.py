@@ -73,27 +73,32 @@ def rows_of_site(cast, operation):
         with as_person(cast.data_manager):
             asked = raise_query(record=record, item_oid="", text="?", by=cast.data_manager)
         ids["query"] = asked.pk
-    if "hold" in operation.arguments:
-        with as_person(cast.investigator):
-            ids["hold"] = place_hold(
-                site=cast.site, scope=Scope.BOTH, reason="x", by=cast.investigator
-            ).pk
-    if "signature" in operation.arguments:
-        ids["signature"] = signature_under(record, cast.sub_investigator).pk
+    made = {
+        "hold": lambda: hold_at(cast.site, cast.investigator),
+        "signature": lambda: signature_under(record, cast.sub_investigator).pk,
+        "row": lambda: row_of(record, operation.route, cast.nurse),
+        "deviation": lambda: deviation_of(subject, cast.nurse),
+    }
+    ids |= {name: make() for name, make in made.items() if name in operation.arguments}
     if {"consent", "assessment", "withdrawal"} & set(operation.arguments):
         ids |= parts_of_consent(cast, subject)
-    if "row" in operation.arguments:
-        (group,) = (g for g in definition.groups if f">/{slug_of(g)}/" in operation.route)
-        with as_person(cast.nurse):
-            entry = read_texts(group, texts_for(group))
-            ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk
-    if "deviation" in operation.arguments:
-        ids["deviation"] = deviation_of(subject, cast.nurse)
     if names := {"laboratory", "range", "purification"} & {*operation.arguments}:
         ids |= laboratory_rows(cast.site, subject, names)
     if {"entry", "disclosure"} & set(operation.arguments):
         ids |= identity_of_site(cast)
     return ids
+
+
+def hold_at(site, by):
+    with as_person(by):
+        return place_hold(site=site, scope=Scope.BOTH, reason="x", by=by).pk
+
+
+def row_of(record, route, nurse):
+    (group,) = (g for g in form(record.form_oid).groups if f">/{slug_of(g)}/" in route)
+    with as_person(nurse):
+        entry = read_texts(group, texts_for(group))
+        return save_row(record=record, group=group, entry=entry, by=nurse).row.pk
 
 
 def deviation_of(subject, nurse):
