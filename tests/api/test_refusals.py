@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import time
 import uuid
@@ -29,6 +30,7 @@ from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.audit.models import Event
 from trialsite.conduct.models import Scope
+from trialsite.conduct.services.deviations import DeviationFacts, report_deviation
 from trialsite.conduct.services.holds import place_hold
 from trialsite.crf.api import slug_of
 from trialsite.crf.entry import read_texts
@@ -85,11 +87,25 @@ def rows_of_site(cast, operation):
         with as_person(cast.nurse):
             entry = read_texts(group, texts_for(group))
             ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk
+    if "deviation" in operation.arguments:
+        ids["deviation"] = deviation_of(subject, cast.nurse)
     if names := {"laboratory", "range", "purification"} & {*operation.arguments}:
         ids |= laboratory_rows(cast.site, subject, names)
     if {"entry", "disclosure"} & set(operation.arguments):
         ids |= identity_of_site(cast)
     return ids
+
+
+def deviation_of(subject, nurse):
+    facts = DeviationFacts(
+        description="x",
+        importance="minor",
+        categories=["data"],
+        occurred_on=None,
+        discovered_on=dt.date(2026, 3, 1),
+    )
+    with as_person(nurse):
+        return report_deviation(site=subject.site, subject=subject, facts=facts, by=nurse).pk
 
 
 def parts_of_consent(cast, subject):

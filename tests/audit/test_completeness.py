@@ -150,6 +150,11 @@ _KNOWN: dict[str, dict[str, object]] = {
         **dict.fromkeys(("missing", "comparator", "flag", "significance", "unit"), ""),
         "canonical_unit": "",
     },
+    "conduct_deviation": {
+        "origin": "proposed",
+        "status": "proposed",
+        **dict.fromkeys(("importance", "dismiss_reason"), ""),
+    },
     "labs_purificationinterval": {"kind": "PE", "source": "earlier"},
 }
 
