@@ -48,7 +48,8 @@ class NewEntryForm(RefusableForm):
 
 
 class CloseForm(RefusableForm):
-    """How a screening ended, and every reason for it."""
+    """How a screening ended, and every reason for it; `decided` are the criteria of a signed
+    decision, chosen beforehand."""
 
     outcome = forms.ChoiceField(label=_("Outcome"), widget=forms.RadioSelect)
     on = DateField(label=_("Date of the outcome"))
@@ -70,9 +71,13 @@ class CloseForm(RefusableForm):
         criteria: tuple[Criterion, ...],
         language: str,
         today: dt.date,
+        decided: tuple[str, ...] = (),
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, initial={"on": today}, **kwargs)
+        initial: dict[str, Any] = {"on": today}
+        if decided:
+            initial |= {"outcome": Outcome.SCREEN_FAILED.value, "criteria": list(decided)}
+        super().__init__(*args, initial=initial, **kwargs)
         self.fields["outcome"].choices = [(each.value, each.label) for each in outcomes]  # type: ignore[attr-defined]
         self.fields["criteria"].choices = [  # type: ignore[attr-defined]
             (each.id, f"{each.id}  {each.text.in_language(language)}") for each in criteria
