@@ -13,6 +13,7 @@ class ScreeningConfig(AppConfig):
             consent_notices,
             datasets,
             guards_consent,
+            guards_eligibility,
             log_guards,
             vault,
         )

@@ -36,7 +36,7 @@ from .rules.judgements import judge_judgement
 from .rules.levels import judge_level_or_rise
 from .rules.ranges import judge_any_above_uln, judge_either_range
 from .rules.records import judge_consent, judge_grade, judge_severe_allergy
-from .rules.scores import judge_score_above
+from .rules.scores import judge_score_above, testcds_of
 from .verdicts import (
     Evaluation,
     Finding,
@@ -89,6 +89,22 @@ def evaluate(protocol: Protocol, facts: Facts) -> Evaluation:
         outcome=_outcome(verdicts),
         verdicts=verdicts,
     )
+
+
+@lru_cache(maxsize=16)
+def analytes_read(protocol: Protocol) -> frozenset[str]:
+    """The analytes that any criterion looks at."""
+    rules = [criterion.rule for criterion in protocol.criteria]
+    codes = {code for rule in rules if isinstance(rule, ScoreAbove) for code in testcds_of(rule)}
+    used = {use.analyte for rule in rules for use in rule.lab_uses()}
+    return frozenset(used | {one.key for one in protocol.labs.analytes if one.testcd in codes})
+
+
+@lru_cache(maxsize=16)
+def items_read(protocol: Protocol) -> frozenset[str]:
+    """The OIDs of the CRF items that any criterion looks at."""
+    rules = [criterion.rule for criterion in protocol.criteria]
+    return frozenset(oid for rule in rules for _field, oid in rule.item_uses())
 
 
 def confirmations(protocol: Protocol) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from .facts import Facts
+from .facts import Facts, JudgementFact
 
 _NUMBER = "number"
 
@@ -109,3 +109,9 @@ def _decoded(hint: Any, value: Any) -> Any:
     if hint in {dt.datetime, dt.date}:
         return hint.fromisoformat(value)
     return value if hint in {str, bool, int} else hint(value)
+
+
+def thawed_judgements(text: str) -> dict[str, JudgementFact]:
+    """Only the judgements among the facts that `frozen_facts` wrote."""
+    kept = json.loads(text)["judgements"]
+    return {name: _decoded(JudgementFact, member) for name, member in kept.items()}

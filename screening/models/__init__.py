@@ -1,4 +1,4 @@
-"""What screening keeps: the log, consent, and who was enrolled.
+"""What screening keeps: the log, consent, eligibility, and who was enrolled.
 
 `Subject` itself is `trialsite.casebook.models.Subject`; what happens to it before and at
 enrolment lives here.
@@ -14,6 +14,11 @@ from screening.models.consent import (
     ConsentDocument,
     Withdrawal,
 )
+from screening.models.eligibility import (
+    CriterionAnswer,
+    EligibilityDraft,
+    EligibilityEvaluation,
+)
 from screening.models.enrolment import Enrolment, StudyEnrolment
 from screening.models.log import ScreeningEntry
 
@@ -22,6 +27,9 @@ __all__ = [
     "Consent",
     "ConsentApproval",
     "ConsentDocument",
+    "CriterionAnswer",
+    "EligibilityDraft",
+    "EligibilityEvaluation",
     "Enrolment",
     "ScreeningEntry",
     "StudyEnrolment",

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from screening.enrolment_sources import consent_fact, enrolment_refusals, signed_decision
 from screening.models import StudyEnrolment
+from screening.selectors.consent import consent_fact
+from screening.selectors.eligibility import signed_decision
 from trialsite.access.models import Site
 from trialsite.casebook.models import ConsentState, LockState, Subject, SubjectStatus
 from trialsite.casebook.protocols import protocol_of, version_in_force
+from trialsite.conduct.selectors import enrolment_refusals
 from trialsite.core.exceptions import DomainError
 
 
@@ -106,5 +108,6 @@ def _decision(subject: Subject) -> list[str]:
     if not decision.eligible:
         return [_("The signed decision says: not eligible.")]
     if not decision.stands:
-        return [_("Data changed after the decision was signed: it has to be taken again.")]
+        changed = _("Data changed after the decision was signed: it has to be taken again.")
+        return [" ".join([changed, *decision.reasons])]
     return []

@@ -13,10 +13,10 @@ from django.db import models
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from screening.enrolment_sources import Decision, signed_decisions
 from screening.models import ScreeningEntry
 from screening.models.log import Outcome
 from screening.selectors.consent import standings_of
+from screening.selectors.eligibility import Decision, signed_decisions
 from screening.selectors.funnel import Place, with_place
 from screening.standing import Standing
 from trialsite.access.capabilities import Capability
@@ -75,7 +75,7 @@ def lines_of(entries: Iterable[ScreeningEntry], *, user: User, now: dt.datetime)
     entries = list(entries)
     subjects = [entry.subject for entry in entries if entry.subject is not None]
     consents = standings_of(subjects, now=now) if subjects else {}
-    decisions = signed_decisions(subjects)
+    decisions = signed_decisions(subjects, at=now)
     records = screening_records(subjects)
     opening = user.access.sites(Capability.VIEW_CASEBOOK)
     lines = []

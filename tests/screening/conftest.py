@@ -28,6 +28,7 @@ class Conditions:
     reconsent_due: bool = False
     eligible: bool = True
     stands: bool = True
+    reasons: tuple[str, ...] = ()
     holds: tuple[str, ...] = ()
     consented: bool = True
     decided: bool = True

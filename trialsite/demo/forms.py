@@ -97,6 +97,7 @@ def history(chance: random.Random, at: dt.datetime, _recovery: float, _sex: str)
         "ascites_before": "false",
         "varices": "false",
         "transplant_before": "false",
+        "dialysis": "false",
         "diabetes": "false",
         "autoimmune": "false",
         "comment": "SYNTHETIC",

@@ -82,6 +82,12 @@ _FORMULAS = {
 }
 
 
+def testcds_of(rule: ScoreAbove) -> frozenset[str]:
+    """The LBTESTCDs of the laboratory results that the rule's score is computed from."""
+    formula = _FORMULAS.get(rule.score)
+    return frozenset(testcd for _name, testcd, _unit in formula.inputs) if formula else frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class _Scored:
     """The inputs found, and the score they give in any version."""

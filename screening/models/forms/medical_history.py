@@ -175,6 +175,12 @@ class MedicalHistory(CrfData):
     transplant_before = _yes_no(
         _("Liver transplantation before"), "I.MH.PRIORLT", sdtm="PR.PROCCUR"
     )
+    #: On dialysis, MELD counts creatinine as its highest value (UNOS, OPTN).
+    dialysis = _yes_no(
+        _("Within 7 days dialysed twice, or continuously for 24 hours"),
+        "I.MH.DIALYSIS",
+        sdtm="PR.PROCCUR",
+    )
 
     diabetes = _yes_no(_("Diabetes"), "I.MH.DIABETES", sdtm="MH.MHOCCUR")
     autoimmune = _yes_no(_("Autoimmune disease"), "I.MH.AUTOIMM", sdtm="MH.MHOCCUR")
@@ -209,6 +215,7 @@ class MedicalHistory(CrfData):
                 "ascites_before",
                 "varices",
                 "transplant_before",
+                "dialysis",
             ),
         ),
         Section(title=_("Other diseases"), items=("diabetes", "autoimmune")),
