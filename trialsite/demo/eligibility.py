@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from django.utils import timezone
 
 from screening.eligibility.verdicts import State
@@ -41,16 +39,15 @@ def confirm(version: ProtocolVersion, *, by: User) -> None:
         confirm_assumptions(version=version, paths=paths, by=by, proof=proof_of(by))
 
 
-def decide(subject: Subject, *, by: User, against: Iterable[str] = ()) -> EligibilityEvaluation:
-    """Sign what the data say; judgements speak for the person but for those named."""
-    live = live_evaluation(subject)
-    spoken = set(against)
+def decide(subject: Subject, *, by: User) -> EligibilityEvaluation:
+    """Sign what the data say; every judgement of the investigator speaks for the person."""
     answers = {}
+    with acting(context_of(by, Channel.COMMAND)):
+        live = live_evaluation(subject)
     for verdict in live.evaluation.verdicts:
         criterion = live.protocol.criterion(verdict.criterion)
         if isinstance(criterion.rule, InvestigatorJudgement):
-            wanted = criterion.category is CriterionCategory.INCLUSION
-            met = wanted is (criterion.id not in spoken)
+            met = criterion.category is CriterionCategory.INCLUSION
             answers[criterion.id] = State.MET.value if met else State.NOT_MET.value
         elif verdict.state is not State.NOT_YET_KNOWN:
             answers[criterion.id] = verdict.state.value

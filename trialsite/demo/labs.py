@@ -18,7 +18,6 @@ from trialsite.access.context import context_of
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import CrfRecord, Subject, Visit
 from trialsite.casebook.protocols import protocol_of
-from trialsite.core.clock import trial_today
 from trialsite.core.context import Channel, acting
 from trialsite.demo.clock import earlier_today
 from trialsite.labs.codes import (
@@ -38,6 +37,9 @@ from trialsite.protocol import Protocol
 from trialsite.protocol.labs import Analyte
 
 CODE = "LAB1"
+
+#: Into the study, the laboratories changed to another CRP assay with a lower limit.
+NEW_ASSAY = dt.timedelta(days=40)
 
 #: What the laboratory of this site prints in; every other one prints canonical units.
 CONVENTIONAL = {
@@ -118,6 +120,8 @@ def make_laboratories(sites: Iterable[Site], *, by: User, since: dt.date, versio
             )
             for analyte in protocol.labs.analytes:
                 _state_ranges(laboratory, analyte, since, by)
+            values = RangeValues(analyte="CRP", unit="mg/L", high=Decimal(8))
+            keep_range(laboratory=laboratory, values=values, since=since + NEW_ASSAY, by=by)
 
 
 def _state_ranges(laboratory: Laboratory, analyte: Analyte, since: dt.date, by: User) -> None:
@@ -135,14 +139,6 @@ def _state_ranges(laboratory: Laboratory, analyte: Analyte, since: dt.date, by: 
         keep_range(laboratory=laboratory, values=values, since=since, by=by)
         if together:
             return
-
-
-def revise_range(site: Site, *, by: User) -> None:
-    """The laboratory moved to another CRP assay: its upper limit holds from today on."""
-    laboratory = Laboratory.objects.get(site=site, code=CODE)
-    values = RangeValues(analyte="CRP", unit="mg/L", high=Decimal(8))
-    with acting(context_of(by, Channel.COMMAND)):
-        keep_range(laboratory=laboratory, values=values, since=trial_today(site.time_zone), by=by)
 
 
 def unit_of(site: str, analyte: Analyte) -> str:
@@ -249,4 +245,3 @@ def give_earlier_exchange(*, subject: Subject, by: User) -> None:
         ended_at=ended,
         by=by,
     )
-

@@ -7,7 +7,9 @@ anything. Its past is made with the trial's clock shifted by the owner (decision
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -17,10 +19,10 @@ from screening.services.enrolment import enrol_subject
 from screening.services.log import close_entry, screen_fail
 from trialsite.access.context import context_of, system_context
 from trialsite.access.models import Site, User
-from trialsite.casebook.models import CrfRecord, ProtocolVersion, Subject
+from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.casebook.protocols import approve_version, protocol_of, register_version
 from trialsite.casebook.services import attend_visit, set_day_zero
-from trialsite.core.clock import trial_now, trial_today
+from trialsite.core.clock import trial_today
 from trialsite.core.context import Channel, acting
 from trialsite.crf.registry import forms, items_by_oid
 from trialsite.crf.services import save_draft
@@ -39,9 +41,8 @@ from trialsite.demo.labs import (
     draw_at,
     give_earlier_exchange,
     make_laboratories,
-    revise_range,
 )
-from trialsite.demo.log import CONSIDERED, consider, enter
+from trialsite.demo.log import CONSIDERED, Considered, consider, enter
 from trialsite.demo.people import make_people
 from trialsite.protocol import EventRole
 from visits.models import VitalSigns
@@ -54,8 +55,8 @@ SITES = {
     "003": ("Western Gate Hospital (SYNTHETIC)", "西门医院（虚构）", "Asia/Urumqi"),
 }
 
-#: When the study began, and when its second consent document and a new CRP range came.
-BEGAN, SECOND_DOCUMENT, NEW_RANGE = -90, -11, -10
+#: When the study began, and when one site got a second consent document, counted from today.
+BEGAN, SECOND_DOCUMENT = -90, -11
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,6 @@ class Study:
 
     sites: dict[str, Site]
     people: dict[str, User]
-    version: ProtocolVersion
     chance: random.Random
 
     def investigator(self, site: str) -> User:
@@ -111,15 +111,138 @@ class Study:
         return self.people["subi" if site == "001" else "pi"]
 
 
-def make_study() -> Study:
+def make_study() -> None:
     """Sites, people, the log, and participants with what was entered of them up to today."""
     study = _begin()
-    for told in CONSIDERED:
-        site, nurse = study.sites[told.site], study.people[told.nurse]
-        with on_day(told.day, site.time_zone), acting(context_of(nurse, Channel.COMMAND)):
-            consider(told, site, by=nurse, chance=study.chance)
-    pi = study.people["pi"]
-    for person in COURSE:
-        if person.zero > SECOND_DOCUMENT and SECOND_DOCUMENT not in done:
-            pass
-    return study
+    history: list[tuple[int, Callable[[], None]]] = [
+        (SECOND_DOCUMENT, partial(_second_document, study)),
+        *((told.day, partial(_consider, study, told)) for told in CONSIDERED),
+        *((person.zero - 1, partial(_live_through, study, person)) for person in COURSE),
+    ]
+    for _day, happen in sorted(history, key=lambda event: event[0]):
+        happen()
+
+
+def _begin() -> Study:
+    """What stands before anybody is considered: sites, people, protocol, documents, ranges."""
+    zone = next(iter(SITES.values()))[2]
+    with on_day(BEGAN, zone), acting(system_context("demo", Channel.COMMAND)):
+        since = trial_today(zone)
+        sites = {
+            code: Site.objects.create(code=code, name=name, name_zh=name_zh, time_zone=own)
+            for code, (name, name_zh, own) in SITES.items()
+        }
+        version = register_version(
+            Path(settings.PROTOCOL_FILE), known_forms=forms(), known_items=items_by_oid()
+        )
+        for site in sites.values():
+            approve_version(site=site, version=version, effective_on=since)
+        people = make_people(sites, since=since)
+        make_first_documents(sites.values(), by=people["pi"], since=since)
+        make_laboratories(sites.values(), by=people["dm"], since=since, version=version.pk)
+        confirm(version, by=people["pi"])
+    chance = random.Random(SEED)  # noqa: S311  (a demonstration must be repeatable)
+    return Study(sites=sites, people=people, chance=chance)
+
+
+def _second_document(study: Study) -> None:
+    site = study.sites["002"]
+    with on_day(SECOND_DOCUMENT, site.time_zone):
+        make_second_document(site, by=study.people["pi"])
+
+
+def _consider(study: Study, told: Considered) -> None:
+    site, nurse = study.sites[told.site], study.people[told.nurse]
+    with on_day(told.day, site.time_zone), acting(context_of(nurse, Channel.COMMAND)):
+        consider(told, site, by=nurse, chance=study.chance)
+
+
+def _live_through(study: Study, person: Person) -> None:
+    """One participant from the screening log to today, entered on the days it happened."""
+    nurse = study.people[person.nurse]
+    entry = _screen(study, person)
+    assert entry.subject is not None
+    if person.withdrew:
+        _withdraw(study, person, entry)
+    if not person.decided or not _decide(study, person, entry):
+        return
+    zone = entry.site.time_zone
+    schedule = protocol_of(entry.subject.protocol_version_id).schedule
+    for event in schedule.with_role(EventRole.FOLLOW_UP):
+        target = event.target_day
+        if target is None or target > -person.zero:
+            continue
+        with on_day(person.zero + target, zone), acting(context_of(nurse, Channel.COMMAND)):
+            if target == -person.zero:
+                _begin_visit(entry.subject, nurse, event.oid)
+            else:
+                _enter_visit(study, person, entry.subject, event.oid, target)
+    if person.attempted:
+        with acting(context_of(nurse, Channel.COMMAND)):
+            attempt_procedure(entry.subject, by=nurse)
+
+
+def _screen(study: Study, person: Person) -> ScreeningEntry:
+    """First contact, identifiers and consent in the morning; the screening visit after it."""
+    site, nurse = study.sites[person.site], study.people[person.nurse]
+    day, zone = person.zero - 1, site.time_zone
+    with on_day(day, zone, hour=9), acting(context_of(nurse, Channel.COMMAND)):
+        entry = enter(site, by=nurse, source=person.source, chance=study.chance)
+        subject = consent_of(entry, by=nurse)
+    with on_day(day, zone), acting(context_of(nurse, Channel.COMMAND)):
+        version = protocol_of(subject.protocol_version_id)
+        visit = version.schedule.with_role(EventRole.SCREENING)[0].oid
+        _enter_visit(study, person, subject, visit, -1)
+        give_medicines(subject=subject, by=nurse, chance=study.chance)
+        if person.exchanged:
+            give_earlier_exchange(subject=subject, by=nurse)
+        return ScreeningEntry.objects.select_related("site", "subject__site").get(pk=entry.pk)
+
+
+def _withdraw(study: Study, person: Person, entry: ScreeningEntry) -> None:
+    nurse = study.people[person.nurse]
+    with on_day(person.zero, entry.site.time_zone), acting(context_of(nurse, Channel.COMMAND)):
+        close_entry(
+            entry=entry,
+            outcome=Outcome.WITHDREW,
+            on=trial_today(entry.site.time_zone),
+            comment="Wishes to go home (SYNTHETIC)",
+            by=nurse,
+        )
+
+
+def _decide(study: Study, person: Person, entry: ScreeningEntry) -> bool:
+    """Sign what the data say; whoever is eligible is enrolled, and the schedule anchored."""
+    nurse, subject, zone = study.people[person.nurse], entry.subject, entry.site.time_zone
+    assert subject is not None
+    with on_day(person.zero, zone):
+        decision = decide(subject, by=study.investigator(person.site))
+        with acting(context_of(nurse, Channel.COMMAND)):
+            if decision.against:
+                screen_fail(entry=entry, on=trial_today(zone), criteria=decision.against, by=nurse)
+                return False
+            subject = enrol_subject(subject=subject, by=nurse)
+            set_day_zero(subject=subject, day_zero=trial_today(zone), by=nurse)
+            schedule = protocol_of(subject.protocol_version_id).schedule
+            _enter_visit(study, person, subject, schedule.with_role(EventRole.DAY_ZERO)[0].oid, 0)
+    return True
+
+
+def _enter_visit(study: Study, person: Person, subject: Subject, event_oid: str, day: int) -> None:
+    """A visit attended today, its forms and its draw completed; `day` counts from day zero."""
+    nurse = study.people[person.nurse]
+    visit = subject.visits.get(event_oid=event_oid)
+    attend_visit(visit=visit, on=trial_today(subject.site.time_zone), by=nurse)
+    fill_visit(visit=visit, by=nurse, chance=study.chance, recovery=max(0, day) / 84)
+    draw_at(visit=visit, by=nurse, chance=study.chance, day=day, illness=person.illness)
+
+
+def _begin_visit(subject: Subject, nurse: User, event_oid: str) -> None:
+    """Today's visit is under way: somebody was called away from the bedside."""
+    record = CrfRecord.objects.filter(
+        visit__subject=subject, visit__event_oid=event_oid, form_oid=VitalSigns.form_oid
+    ).first()
+    if record is not None:
+        save_draft(
+            record=record, texts={"systolic": "112", "diastolic": "68"}, by=nurse, base_version=0
+        )
