@@ -218,7 +218,7 @@ def _dependent(found: Mapping[str, Decimal]) -> dict[str, Decimal]:
     return {
         "BILDIR": round(found["BILI"] * Decimal("0.64"), 1),
         "PT": round(Decimal("11.6") * found["INR"], 1),
-        "PTA": min(Decimal(120), round(40 / (found["INR"] - Decimal("0.6")))),
+        "PTA": min(Decimal(120), round(40 / (found["INR"] - Decimal("0.6")), 0)),
         "NEUT": round(cells * Decimal("0.66"), 2),
         "LYM": round(cells * Decimal("0.22"), 2),
     }

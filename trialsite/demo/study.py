@@ -19,7 +19,7 @@ from screening.services.enrolment import enrol_subject
 from screening.services.log import close_entry, screen_fail
 from trialsite.access.context import context_of, system_context
 from trialsite.access.models import Site, User
-from trialsite.casebook.models import CrfRecord, Subject
+from trialsite.casebook.models import ConsentState, CrfRecord, Subject
 from trialsite.casebook.protocols import approve_version, protocol_of, register_version
 from trialsite.casebook.services import attend_visit, set_day_zero
 from trialsite.core.clock import trial_today
@@ -73,20 +73,21 @@ class Person:
     source: Source = Source.WARD
     #: A consented person who goes home before a decision.
     withdrew: bool = False
+    #: The ward had exchanged plasma before.
     exchanged: bool = False
-    #: Somebody prepares a session that consent does not carry.
-    attempted: bool = False
 
 
-#: MELD far above the limit, coagulation beyond its range, one result not yet there.
+#: MELD far above the limit; coagulation beyond its range; a value that asks a query; one
+#: result not yet there.
 KIDNEYS_FAIL = Illness({"BILI": 430, "INR": 2.5, "CREAT": 290, "UREA": 17, "SODIUM": 131})
 DOES_NOT_CLOT = Illness({"INR": 3.05, "BILI": 260, "FIBRINO": 0.9})
+IRON_IS_HIGH = Illness({"FERRITIN": 24500})
 INR_AWAITED = Illness(unknown=("INR",))
 
 COURSE = (
-    Person("002", "nurse-b", -57, attempted=True),
+    Person("002", "nurse-b", -57),
     Person("003", "nurse-c", -37, illness=KIDNEYS_FAIL, source=Source.REFERRAL),
-    Person("001", "nurse", -29, exchanged=True),
+    Person("001", "nurse", -29, illness=IRON_IS_HIGH, exchanged=True),
     Person("002", "nurse-b", -22, illness=DOES_NOT_CLOT),
     Person("001", "nurse", -14),
     Person("001", "nurse2", -8, decided=False, withdrew=True),
@@ -94,7 +95,7 @@ COURSE = (
     Person("002", "nurse-b", -5),
     Person("003", "nurse-c", -3, source=Source.REFERRAL),
     Person("001", "nurse", 0),
-    Person("001", "nurse", 1, decided=False, illness=INR_AWAITED, exchanged=True),
+    Person("001", "nurse", 0, decided=False, illness=INR_AWAITED, exchanged=True),
 )
 
 
@@ -121,6 +122,7 @@ def make_study() -> None:
     ]
     for _day, happen in sorted(history, key=lambda event: event[0]):
         happen()
+    _prepare_session(study)
 
 
 def _begin() -> Study:
@@ -151,6 +153,14 @@ def _second_document(study: Study) -> None:
         make_second_document(site, by=study.people["pi"])
 
 
+def _prepare_session(study: Study) -> None:
+    """A nurse prepares a session for somebody who has to consent again first."""
+    nurse = study.people["nurse-b"]
+    with acting(context_of(nurse, Channel.COMMAND)):
+        for subject in Subject.objects.filter(consent_state=ConsentState.RECONSENT_DUE):
+            attempt_procedure(subject, by=nurse)
+
+
 def _consider(study: Study, told: Considered) -> None:
     site, nurse = study.sites[told.site], study.people[told.nurse]
     with on_day(told.day, site.time_zone), acting(context_of(nurse, Channel.COMMAND)):
@@ -177,9 +187,6 @@ def _live_through(study: Study, person: Person) -> None:
                 _begin_visit(entry.subject, nurse, event.oid)
             else:
                 _enter_visit(study, person, entry.subject, event.oid, target)
-    if person.attempted:
-        with acting(context_of(nurse, Channel.COMMAND)):
-            attempt_procedure(entry.subject, by=nurse)
 
 
 def _screen(study: Study, person: Person) -> ScreeningEntry:
