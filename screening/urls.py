@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from screening.views import consent, consent_documents, identity, log
+from screening.views import consent, consent_documents, eligibility, identity, log
 
 app_name = "screening"
 
@@ -34,6 +34,17 @@ identity_patterns: list[URLPattern] = [
     path("screening/<uuid:entry_id>/identity/erase/", identity.erase, name="identity_erase"),
 ]
 
+eligibility_patterns: list[URLPattern] = [
+    path("subjects/<uuid:subject_id>/eligibility/", eligibility.eligibility, name="eligibility"),
+    path("subjects/<uuid:subject_id>/eligibility/sign/", eligibility.sign, name="sign_eligibility"),
+    path(
+        "subjects/<uuid:subject_id>/eligibility/answers/",
+        eligibility.keep,
+        name="keep_eligibility",
+    ),
+    path("eligibility/<uuid:record_id>/", eligibility.evaluation, name="evaluation"),
+]
+
 log_patterns: list[URLPattern] = [
     path("screening/", log.log, name="log"),
     path("screening/new/", log.new, name="new"),
@@ -46,4 +57,9 @@ log_patterns: list[URLPattern] = [
     path("screening/<uuid:entry_id>/unenrol/", log.unenrol, name="unenrol"),
 ]
 
-urlpatterns: list[URLPattern] = [*log_patterns, *identity_patterns, *consent_patterns]
+urlpatterns: list[URLPattern] = [
+    *log_patterns,
+    *identity_patterns,
+    *consent_patterns,
+    *eligibility_patterns,
+]

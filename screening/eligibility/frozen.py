@@ -97,7 +97,9 @@ def _decoded(hint: Any, value: Any) -> Any:
         return Decimal(value[_NUMBER])
     if get_origin(hint) in {Union, types.UnionType}:
         options = [option for option in get_args(hint) if option is not type(None)]
-        return value if value is None or len(options) > 1 else _decoded(options[0], value)
+        if value is not None and len(options) == 1:
+            return _decoded(options[0], value)
+        return tuple(value) if isinstance(value, list) else value
     if get_origin(hint) is tuple:
         return tuple(_decoded(get_args(hint)[0], member) for member in value)
     if get_origin(hint) is Mapping:
@@ -115,3 +117,11 @@ def thawed_judgements(text: str) -> dict[str, JudgementFact]:
     """Only the judgements among the facts that `frozen_facts` wrote."""
     kept = json.loads(text)["judgements"]
     return {name: _decoded(JudgementFact, member) for name, member in kept.items()}
+
+
+def thawed(section: type[Any], text: str) -> Any:
+    """A value of this section of plain data from the text that `canonical_json` wrote.
+
+    What a union cannot tell apart stays as written: a moment among parameters stays text.
+    """
+    return _decoded(section, json.loads(text))

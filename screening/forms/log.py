@@ -48,7 +48,8 @@ class NewEntryForm(RefusableForm):
 
 
 class CloseForm(RefusableForm):
-    """How a screening ended, and every reason for it."""
+    """How a screening ended, and every reason for it; `decided` are the criteria of a signed
+    decision, chosen beforehand."""
 
     outcome = forms.ChoiceField(label=_("Outcome"), widget=forms.RadioSelect)
     on = DateField(label=_("Date of the outcome"))
@@ -72,8 +73,12 @@ class CloseForm(RefusableForm):
         language: str,
         today: dt.date,
         prefix: str,
+        decided: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(data, initial={"on": today}, prefix=prefix)
+        initial: dict[str, Any] = {"on": today}
+        if decided:
+            initial |= {"outcome": Outcome.SCREEN_FAILED.value, "criteria": list(decided)}
+        super().__init__(data, initial=initial, prefix=prefix)
         self.fields["outcome"].choices = [(each.value, each.label) for each in outcomes]  # type: ignore[attr-defined]
         self.fields["criteria"].choices = [  # type: ignore[attr-defined]
             (each.id, f"{each.id}  {each.text.in_language(language)}") for each in criteria

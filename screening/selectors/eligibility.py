@@ -24,7 +24,7 @@ from screening.models.eligibility import Decided, EligibilityEvaluation
 from screening.selectors.eligibility_facts import facts_of_many
 from trialsite.access.models import Site
 from trialsite.casebook.models import ProtocolVersion, Subject, SubjectStatus
-from trialsite.casebook.protocols import version_in_force
+from trialsite.casebook.protocols import protocol_of, version_in_force
 from trialsite.core.clock import trial_now
 from trialsite.core.exceptions import DomainError
 from trialsite.protocol import Protocol
@@ -235,12 +235,46 @@ def reproduce(evaluation: EligibilityEvaluation) -> Evaluation:
     return evaluation_of(evaluation.facts, evaluation.protocol_version.content, confirmed)
 
 
+def protocol_then(evaluation: EligibilityEvaluation) -> Protocol:
+    """The protocol as it was when the evaluation was signed, with what was confirmed then."""
+    confirmed = json.loads(evaluation.verdicts)["confirmed"]
+    return protocol_of(evaluation.protocol_version_id).with_confirmed(confirmed)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One signed evaluation of a subject with its signature."""
+
+    evaluation: EligibilityEvaluation
+    signature: Signature | None
+    stands: bool
+
+
+def history_of(subject: Subject) -> list[Past]:
+    """Every evaluation of a subject, the latest first, voided ones too; three queries."""
+    rows = list(
+        EligibilityEvaluation.objects.filter(subject=subject)
+        .select_related("protocol_version", "record", "signed_by")
+        .prefetch_related("answers")
+        .order_by("-number")
+    )
+    signatures = signatures_of(rows)
+    return [
+        Past(row, found := signatures.get(row.pk), signature_stands(row, found)) for row in rows
+    ]
+
+
+def signature_stands(evaluation: EligibilityEvaluation, signature: Signature | None) -> bool:
+    """Whether the signature is unvoided and binds these very rows."""
+    return signature is not None and stands(signature, content_of(evaluation))
+
+
 def _signature_problems(
     evaluation: EligibilityEvaluation, signature: Signature | None
 ) -> list[str]:
-    if signature is None or not stands(signature, content_of(evaluation)):
-        return [_("The signature under the decision does not stand.")]
-    return []
+    if signature_stands(evaluation, signature):
+        return []
+    return [_("The signature under the decision does not stand.")]
 
 
 def _changes(evaluation: EligibilityEvaluation, live: Live) -> list[str]:

@@ -29,11 +29,13 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.access.signing import SigningProof
 from trialsite.casebook.models import CrfRecord, LockState, RecordStatus, Subject, SubjectStatus
+from trialsite.casebook.protocols import version_in_force
 from trialsite.casebook.services import open_record
 from trialsite.core.clock import TrialNow, trial_now
 from trialsite.core.exceptions import TransitionError
 from trialsite.protocol import Protocol
 from trialsite.protocol.rules import InvestigatorJudgement
+from trialsite.review.assumptions import confirmed_protocol
 from trialsite.review.signatures import sign
 
 #: Where a refusal stands that concerns no single criterion.
@@ -74,13 +76,9 @@ def sign_eligibility(
     """
     by.require(Capability.SIGN_FORM, site=subject.site_id)
     subject = _held(subject)
-    now = trial_now()
     given = {criterion: text for criterion, text in answers.items() if text}
     said = {name: text.strip() for name, text in (notes or {}).items() if text.strip()}
-    live = live_evaluation(subject, at=now, judgements={})
-    _expect_known(live.protocol, given, said)
-    judgements = _judgements(live.protocol, given, said, by=by, at=now)
-    live = live_evaluation(subject, at=now, judgements=judgements)
+    live = answered_evaluation(subject=subject, answers=given, notes=said, by=by)
     FieldsError.unless(**_refusals(live, given, by))
     evaluation = _keep(live, given, said, by=by)
     sign(
@@ -94,6 +92,31 @@ def sign_eligibility(
     )
     EligibilityDraft.objects.filter(subject=subject).delete()
     return evaluation
+
+
+def refusals_to_sign(
+    *, subject: Subject, answers: Mapping[str, str], notes: Mapping[str, str], by: User
+) -> dict[str, list[str]]:
+    """What `sign_eligibility` would refuse, by criterion; asked before a code is spent."""
+    given = {criterion: text for criterion, text in answers.items() if text}
+    try:
+        live = answered_evaluation(subject=subject, answers=given, notes=notes, by=by)
+        FieldsError.unless(**_refusals(live, given, by))
+    except FieldsError as refused:
+        return refused.errors
+    return {}
+
+
+def answered_evaluation(
+    *, subject: Subject, answers: Mapping[str, str], notes: Mapping[str, str], by: User
+) -> Live:
+    """The present data judged with these answers to what only the investigator can judge."""
+    now = trial_now()
+    version = version_in_force(subject.site)
+    protocol = confirmed_protocol(version.pk)
+    _expect_known(protocol, answers, notes)
+    judgements = _judgements(protocol, answers, notes, by=by, at=now)
+    return live_evaluation(subject, at=now, judgements=judgements)
 
 
 def _held(subject: Subject) -> Subject:

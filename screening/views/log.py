@@ -21,7 +21,7 @@ from screening.models import ScreeningEntry
 from screening.models.log import Reason
 from screening.selectors.enrolment import enrolment_state, refusals_of
 from screening.selectors.funnel import Box, Place, entries_in, funnel, part_named
-from screening.selectors.log import lines_of, screening_records, seen_by
+from screening.selectors.log import Line, lines_of, screening_records, seen_by
 from screening.services.enrolment import EnrolmentRefused, enrol_subject, void_enrolment
 from screening.services.log import (
     EntryError,
@@ -162,7 +162,9 @@ def _page(
         and user.can(Capability.SIGN_FORM, site=site),
         "refusals": refusals_of(subject) if subject and found.is_open else [],
         "enrolment": enrolment_state(site),
-        "close": _close_form(found) if may_close and found.is_open else None,
+        "close": _close_form(found, decided=_against(line))
+        if may_close and found.is_open
+        else None,
         "reopen": ReasonForm(prefix="reopen"),
         "void": ReasonForm(prefix="void"),
         "same": SamePersonForm(entry=found, prefix="same"),
@@ -190,7 +192,17 @@ def _decided_by(found: ScreeningEntry) -> list[tuple[str, str]]:
     return [(each, words.get(each, "")) for each in found.criteria]
 
 
-def _close_form(found: ScreeningEntry, data: Any = None) -> CloseForm:
+def _against(line: Line) -> tuple[str, ...]:
+    """The criteria of a signed decision that stands: not eligible."""
+    decision = line.decision
+    if decision is None or decision.eligible or not decision.stands:
+        return ()
+    return tuple(decision.evaluation.against)
+
+
+def _close_form(
+    found: ScreeningEntry, data: Any = None, *, decided: tuple[str, ...] = ()
+) -> CloseForm:
     try:
         criteria = tuple(protocol_of(version_of(found).pk).criteria)
     except DomainError:
@@ -202,6 +214,7 @@ def _close_form(found: ScreeningEntry, data: Any = None) -> CloseForm:
         criteria=criteria,
         language=get_language() or "en",
         today=trial_now().astimezone(ZoneInfo(found.site.time_zone)).date(),
+        decided=decided,
     )
 
 
