@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from tests.api.filling import texts_for
@@ -28,7 +27,7 @@ class ApiClient:
     def __init__(self, user: User | None) -> None:
         self.client = sign_in(user) if user else Client()
 
-    def get(self, path: str, **parameters: Any) -> HttpResponse:
+    def get(self, path: str, **parameters: Any) -> Any:
         headers = parameters.pop("headers", None)
         return self.client.get(API + path, parameters, headers=headers)  # type: ignore[return-value]
 
@@ -41,7 +40,7 @@ class ApiClient:
         version: int | None = None,
         key: str | None = None,
         **headers: str,
-    ) -> HttpResponse:
+    ) -> Any:
         headers = {"Accept": "application/json", **headers}
         if version is not None:
             headers["If-Match"] = f'"{version}"'
@@ -52,10 +51,10 @@ class ApiClient:
             method, API + path, content, "application/json", headers=headers
         )
 
-    def post(self, path: str, body: Any = None, **options: Any) -> HttpResponse:
+    def post(self, path: str, body: Any = None, **options: Any) -> Any:
         return self.send("POST", path, body, **options)
 
-    def put(self, path: str, body: Any = None, **options: Any) -> HttpResponse:
+    def put(self, path: str, body: Any = None, **options: Any) -> Any:
         return self.send("PUT", path, body, **options)
 
 

@@ -73,7 +73,6 @@ def test_mg_per_decilitre_make_a_person_ineligible_and_the_page_says_why(cast):
     subject = make_candidate(cast, results=IN_MG, units=MG)
     confirm_all(cast)
     text = page(cast.nurse, subject)
-    print(text[text.find("overall"):][:300])
     assert "Not eligible: EX04 Excluded, 31" in text
     assert "25.3 mg/dL" in text
     assert "432.73" in text  # µmol/L
