@@ -29,7 +29,7 @@ class ApiClient:
 
     def get(self, path: str, **parameters: Any) -> Any:
         headers = parameters.pop("headers", None)
-        return self.client.get(API + path, parameters, headers=headers)  # type: ignore[return-value]
+        return self.client.get(API + path, parameters, headers=headers)
 
     def send(
         self,
@@ -47,9 +47,7 @@ class ApiClient:
         if method == "POST":
             headers["Idempotency-Key"] = key or str(uuid.uuid4())
         content = body if isinstance(body, (bytes, str)) else json.dumps(body or {})
-        return self.client.generic(  # type: ignore[return-value]
-            method, API + path, content, "application/json", headers=headers
-        )
+        return self.client.generic(method, API + path, content, "application/json", headers=headers)
 
     def post(self, path: str, body: Any = None, **options: Any) -> Any:
         return self.send("POST", path, body, **options)

@@ -186,7 +186,8 @@ def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
         known |= {"seal": "a" * 64, "sense": "review"}
     further = {**known, **_KNOWN.get(table, {})}
     return {
-        name: further.get(name, samples.get(kind, 1 if "int" in kind else "x")) for name, kind in rows
+        name: further.get(name, samples.get(kind, 1 if "int" in kind else "x"))
+        for name, kind in rows
     }
 
 
