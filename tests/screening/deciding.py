@@ -48,7 +48,7 @@ HISTORY = {
 NO_ALLERGIES = dict.fromkeys(("plasma", "heparin", "protamine", "dmso", "nafamostat"), "NONE")
 PERSON = {"birth_date": "1980-05-06", "sex": "M"}
 
-#: As the laboratory of the site prints it: MELD 19 by UNOS.
+#: As the laboratory of the site prints it: MELD 25 by UNOS.
 RESULTS = {"BILI": "320", "PTA": "31", "INR": "1.9", "CREAT": "60", "SODIUM": "137", "CRP": "30"}
 UNITS = {
     "BILI": "umol/L",
