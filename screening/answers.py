@@ -21,7 +21,7 @@ class EntryAnswer(serializers.Serializer[Any]):
     SUBJID = serializers.CharField(allow_null=True, help_text="Subject number, once enrolled")
     subject = serializers.UUIDField(allow_null=True, help_text="Comes with consent")
     first_contact_on = serializers.DateField()
-    source = serializers.ChoiceField(choices=Source.choices)
+    source = serializers.ChoiceField(choices=Source.choices)  # type: ignore[assignment]
     place = serializers.ChoiceField(choices=Place.choices, help_text="Where the person stands")
     outcome = serializers.ChoiceField(choices=Outcome.choices)
     outcome_on = serializers.DateField(allow_null=True)
@@ -39,7 +39,7 @@ class EntryAnswer(serializers.Serializer[Any]):
 class NewEntry(Body):
     site = serializers.CharField(max_length=3, help_text="SITEID")
     first_contact_on = serializers.DateField()
-    source = serializers.ChoiceField(choices=Source.choices)
+    source = serializers.ChoiceField(choices=Source.choices)  # type: ignore[assignment]
     earlier = serializers.UUIDField(required=False, allow_null=True, default=None)
 
 

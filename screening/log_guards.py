@@ -32,8 +32,9 @@ BEGIN
       RAISE EXCEPTION 'voiding is not undone' USING ERRCODE = 'TS011';
     END IF;
   END IF;
-  IF NEW.subject_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.{SUBJECTS} s
-      WHERE s.id = NEW.subject_id AND s.screening_number = NEW.number) THEN
+  IF NEW.subject_id IS NOT NULL AND EXISTS (SELECT 1 FROM public.{SUBJECTS} s
+      WHERE s.id = NEW.subject_id AND s.site_id = NEW.site_id
+        AND s.screening_number <> NEW.number) THEN
     RAISE EXCEPTION 'the subject keeps the number of its entry' USING ERRCODE = 'TS020';
   END IF;
   IF NEW.outcome = 'enrolled' AND NOT EXISTS (SELECT 1 FROM public.{ENROLMENTS} e

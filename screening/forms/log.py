@@ -66,18 +66,19 @@ class CloseForm(RefusableForm):
 
     def __init__(
         self,
-        *args: Any,
+        data: Any,
+        *,
         outcomes: tuple[Outcome, ...],
         criteria: tuple[Criterion, ...],
         language: str,
         today: dt.date,
+        prefix: str,
         decided: tuple[str, ...] = (),
-        **kwargs: Any,
     ) -> None:
         initial: dict[str, Any] = {"on": today}
         if decided:
             initial |= {"outcome": Outcome.SCREEN_FAILED.value, "criteria": list(decided)}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(data, initial=initial, prefix=prefix)
         self.fields["outcome"].choices = [(each.value, each.label) for each in outcomes]  # type: ignore[attr-defined]
         self.fields["criteria"].choices = [  # type: ignore[attr-defined]
             (each.id, f"{each.id}  {each.text.in_language(language)}") for each in criteria
@@ -97,6 +98,6 @@ class SamePersonForm(ReasonForm):
 
     field_order = ("other", "reason")
 
-    def __init__(self, *args: Any, entry: ScreeningEntry, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, entry: ScreeningEntry, prefix: str) -> None:
         known = entry.same_person_as
-        super().__init__(*args, initial={"other": known.number if known else ""}, **kwargs)
+        super().__init__(data, initial={"other": known.number if known else ""}, prefix=prefix)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import models
 from django.db.models import Case, Count, QuerySet, Value, When
@@ -93,7 +94,8 @@ def entries_in(entries: QuerySet[ScreeningEntry], name: str) -> QuerySet[Screeni
     part = part_named(name)
     if part is None:
         return entries
-    return with_place(entries).filter(place__in=sorted(places_of(part)))
+    placed: QuerySet[Any] = with_place(entries)
+    return placed.filter(place__in=sorted(places_of(part)))
 
 
 def part_named(name: str) -> Place | Box | None:
@@ -138,9 +140,9 @@ class Funnel:
 
 def funnel(sites: Iterable[int]) -> Funnel:
     """The funnel of these sites, in one query."""
+    placed: QuerySet[Any] = with_place(ScreeningEntry.objects.at(sites))
     rows = (
-        with_place(ScreeningEntry.objects.at(sites))
-        .values_list("site__code", "place", "criteria", "reasons")
+        placed.values_list("site__code", "place", "criteria", "reasons")
         .annotate(persons=Count("pk"))
         .order_by()
     )

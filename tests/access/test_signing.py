@@ -47,6 +47,7 @@ def sign_as(user: User, rf, *, password: str = PASSWORD, code: str | None = None
 
 def remember(request: HttpRequest) -> None:
     """What Guardrail does after it has taken a refused request back."""
+    assert isinstance(request.user, User)
     with as_person(request.user):
         for act in kept(request):
             act()
@@ -54,6 +55,7 @@ def remember(request: HttpRequest) -> None:
 
 def fail(request: HttpRequest, password: str, code: str) -> None:
     """One refused signing, as a whole request."""
+    assert isinstance(request.user, User)
     with pytest.raises(SigningRefusedError), as_person(request.user):
         prove(request, password=password, code=code)
     remember(request)

@@ -17,6 +17,11 @@ PLAIN = {"slug": "vs", "code": "001", "name": "subjects"}
 ENTRY: dict[str, Any] = {"values": {}}
 _BODIES = {
     "void": {"reason": "x"},
+    "void-enrolment": {"reason": "x"},
+    "reopen": {"reason": "x"},
+    "enrol": {},
+    "close": {"outcome": "declined", "on": "2026-03-01"},
+    "screen-fail": {"on": "2026-03-01", "criteria": ["EX01"]},
     "not-done": {"reason": "x"},
     "identity": {"name": "A"},
     "disclosures": {"reason": "x"},

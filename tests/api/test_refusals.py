@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import time
 import uuid
@@ -29,6 +30,7 @@ from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.audit.models import Event
 from trialsite.conduct.models import Scope
+from trialsite.conduct.services.deviations import DeviationFacts, report_deviation
 from trialsite.conduct.services.holds import place_hold
 from trialsite.crf.api import slug_of
 from trialsite.crf.entry import read_texts
@@ -85,11 +87,25 @@ def rows_of_site(cast, operation):
         with as_person(cast.nurse):
             entry = read_texts(group, texts_for(group))
             ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk
+    if "deviation" in operation.arguments:
+        ids["deviation"] = deviation_of(subject, cast.nurse)
     if names := {"laboratory", "range", "purification"} & {*operation.arguments}:
         ids |= laboratory_rows(cast.site, subject, names)
     if {"entry", "disclosure"} & set(operation.arguments):
         ids |= identity_of_site(cast)
     return ids
+
+
+def deviation_of(subject, nurse):
+    facts = DeviationFacts(
+        description="x",
+        importance="minor",
+        categories=["data"],
+        occurred_on=None,
+        discovered_on=dt.date(2026, 3, 1),
+    )
+    with as_person(nurse):
+        return report_deviation(site=subject.site, subject=subject, facts=facts, by=nurse).pk
 
 
 def parts_of_consent(cast, subject):
@@ -195,7 +211,7 @@ def test_a_foreign_subject_in_a_body_answers_as_an_unknown_one(cast, api):
     foreigner = ApiClient(everybody_at(cast.other_site))
     for path, name, value in (
         ("queries/", "record", ours.pk),
-        ("subjects/", "site", "001"),
+        ("screening-entries/", "site", "001"),
         *(
             (f"crf/{f.slug}/", "subject", ours.subject_id)
             for f in forms().values()
@@ -203,7 +219,10 @@ def test_a_foreign_subject_in_a_body_answers_as_an_unknown_one(cast, api):
         ),
     ):
         unknown = str(uuid.uuid4()) if name != "site" else "999"
-        extra = {"text": "x"} if name == "record" else {}
+        extra = {
+            "queries/": {"text": "x"},
+            "screening-entries/": {"first_contact_on": "2026-03-01", "source": "ward"},
+        }.get(path, {})
         one = foreigner.post(path, {name: str(value), **extra})
         other = foreigner.post(path, {name: unknown, **extra})
         assert one.status_code == other.status_code == 400, path
@@ -296,7 +315,7 @@ def test_a_body_that_cannot_be_read_is_a_400_and_never_slow(nurse, record, body)
 def test_a_body_of_ten_megabytes_is_refused(nurse, record):
     body = json.dumps({"values": {"comment": "x" * 10_000_000}})
     assert nurse.put(f"crf/vs/{record.pk}/", body, version=0).status_code == 413
-    assert nurse.post("subjects/", body).status_code == 413
+    assert nurse.post("screening-entries/", body).status_code == 413
 
 
 def test_only_json_is_read(nurse, record):

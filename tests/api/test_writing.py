@@ -10,17 +10,20 @@ from functools import partial
 import pytest
 from django.db import connections
 
+from screening.models import ScreeningEntry
 from tests.api.conftest import ApiClient, fill
 from tests.api.filling import as_payload, texts_for
 from tests.factories import as_person, make_cast, make_protocol, make_record, make_subject
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.audit.models import Event
-from trialsite.casebook.models import CrfRecord, LockState, RecordStatus, Subject
+from trialsite.casebook.models import CrfRecord, LockState, RecordStatus
 from trialsite.crf.registry import form, forms
 from trialsite.review.models import Query
 from visits.models import VitalSigns
 
+LOG = "screening-entries/"
+LOGGED = {"site": "001", "first_contact_on": "2026-03-01", "source": "ward"}
 GOOD = as_payload(VitalSigns, texts_for(VitalSigns) | {"comment": ""})
 
 
@@ -185,29 +188,29 @@ def test_a_query_is_asked_answered_and_closed(cast, api, record):
 @pytest.mark.requirement("DI7")
 def test_a_post_repeated_with_its_key_is_answered_and_not_done_again(cast, nurse):
     make_protocol(cast.site)
-    one, two = (nurse.post("subjects/", {"site": "001"}, key="k1") for _ in range(2))
+    one, two = (nurse.post(LOG, LOGGED, key="k1") for _ in range(2))
     assert (one.status_code, two.status_code) == (201, 201)
     assert one.content == two.content
     assert two.headers["Idempotency-Replayed"] == "true"
-    assert nurse.post("subjects/", {"site": "001"}, key="k2").json()["id"] != one.json()["id"]
+    assert nurse.post(LOG, LOGGED, key="k2").json()["id"] != one.json()["id"]
     with as_person(cast.nurse):
-        assert Subject.objects.count() == 2
+        assert ScreeningEntry.objects.count() == 2
 
 
 @pytest.mark.requirement("DI7")
 def test_a_key_serves_one_request_of_one_person(cast, nurse, api, record):
     make_protocol(cast.site)
-    nurse.post("subjects/", {"site": "001"}, key="k")
-    assert nurse.post("subjects/", {"site": "002"}, key="k").status_code == 422
+    nurse.post(LOG, LOGGED, key="k")
+    assert nurse.post(LOG, LOGGED | {"site": "002"}, key="k").status_code == 422
     path = f"records/{record.pk}/void/"
     assert nurse.post(path, {"site": "001"}, key="k", version=0).status_code == 422
-    assert api("second_nurse").post("subjects/", {"site": "001"}, key="k").status_code == 201
+    assert api("second_nurse").post(LOG, LOGGED, key="k").status_code == 201
 
 
 @pytest.mark.requirement("IA5")
 def test_an_answer_is_not_repeated_to_who_has_lost_the_site_since(cast, nurse):
     make_protocol(cast.site)
-    path, body = "subjects/", {"site": "001"}
+    path, body = LOG, LOGGED
     assert nurse.post(path, body, key="k").status_code == 201
     with as_person(cast.administrator):
         Membership.objects.filter(user=cast.nurse).update(ended_on="2026-02-01")
@@ -224,8 +227,8 @@ def test_an_answer_is_not_repeated_to_who_has_lost_the_site_since(cast, nurse):
 @pytest.mark.parametrize("key", ["", "x" * 201, "schlüssel"])
 def test_a_post_without_a_usable_key_is_refused(nurse, key):
     answer = nurse.client.post(
-        "/api/v1/subjects/",
-        {"site": "001"},
+        f"/api/v1/{LOG}",
+        LOGGED,
         content_type="application/json",
         headers={"Idempotency-Key": key.encode().decode("latin-1")},
     )
@@ -234,11 +237,14 @@ def test_a_post_without_a_usable_key_is_refused(nurse, key):
 
 @pytest.mark.requirement("DI7")
 def test_what_failed_leaves_nothing_and_may_be_tried_again_with_its_key(cast, nurse):
-    assert nurse.post("subjects/", {"site": "001"}, key="k").status_code == 409
     make_protocol(cast.site)
-    assert nurse.post("subjects/", {"site": "001"}, key="k").status_code == 201
-    with as_person(cast.nurse):
-        assert Subject.objects.count() == 1
+    entry = nurse.post(LOG, LOGGED).json()
+    path, body = f"{LOG}{entry['id']}/reopen/", {"reason": "asked again"}
+    assert nurse.post(path, body, key="k", version=0).status_code == 409
+    end = {"outcome": "declined", "on": "2026-03-02"}
+    assert nurse.post(f"{LOG}{entry['id']}/close/", end, version=0).status_code == 200
+    again = nurse.post(path, body, key="k", version=1)
+    assert (again.status_code, again.json()["version"]) == (200, 2)
 
 
 def at_once(*calls):
@@ -266,12 +272,12 @@ def test_two_posts_with_one_key_at_the_same_moment_make_one_row(committed):
     make_protocol(cast.site)
     clients = [ApiClient(cast.nurse) for _ in range(4)]
     for key in ("k1", "k2", "k3", "k4", "k5"):
-        send = partial(ApiClient.post, path="subjects/", body={"site": "001"}, key=key)
+        send = partial(ApiClient.post, path=LOG, body=LOGGED, key=key)
         answers = at_once(*(partial(send, client) for client in clients))
         assert {answer.status_code for answer in answers} == {201}
         assert len({answer.content for answer in answers}) == 1
     with as_person(cast.nurse):
-        assert Subject.objects.count() == 5
+        assert ScreeningEntry.objects.count() == 5
 
 
 @pytest.mark.requirement("DI1")

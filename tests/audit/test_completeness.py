@@ -137,6 +137,7 @@ def test_not_even_the_owner_puts_a_row_into_another_site_than_its_subject(model,
 
 #: What a table's own constraints ask for beside a plausible value of its type.
 _KNOWN: dict[str, dict[str, object]] = {
+    "screening_screeningentry": {"outcome": "open", "source": "ward", "comment": ""},
     "screening_consent": {"kind": "initial", "signer": "participant", "relation": ""},
     "screening_capacityassessment": {"outcome": "present", "he_grade": "II"},
     "screening_withdrawal": {
@@ -148,6 +149,11 @@ _KNOWN: dict[str, dict[str, object]] = {
     "labs_labresult": {
         **dict.fromkeys(("missing", "comparator", "flag", "significance", "unit"), ""),
         "canonical_unit": "",
+    },
+    "conduct_deviation": {
+        "origin": "proposed",
+        "status": "proposed",
+        **dict.fromkeys(("importance", "dismiss_reason"), ""),
     },
     "labs_purificationinterval": {"kind": "PE", "source": "earlier"},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -43,7 +44,7 @@ TODAY = dt.date(2026, 3, 1)
 
 
 def facts(**changes) -> DeviationFacts:
-    stated = {
+    stated: dict[str, Any] = {
         "description": "Blood drawn two days late",
         "importance": Importance.MINOR,
         "categories": [Category.VISIT],
@@ -76,7 +77,7 @@ def reported(cast, subject) -> Deviation:
         return report_deviation(site=cast.site, subject=subject, facts=facts(), by=cast.nurse)
 
 
-def record_of(cast, deviation: Deviation) -> CrfRecord:
+def record_of(cast, deviation) -> CrfRecord:
     with as_person(cast.nurse):
         return CrfRecord.objects.get(pk=deviation.record_id)
 

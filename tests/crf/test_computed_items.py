@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from tests.api.conftest import ApiClient, fill
+from tests.api.conftest import fill
 from tests.api.filling import texts_for
 from tests.factories import as_person, make_record, make_subject
 from trialsite.crf.entry import read_texts
@@ -60,7 +60,7 @@ def test_the_page_shows_it_and_offers_no_field_for_it(cast, nurse_client):
 
 def test_a_client_reads_it_and_cannot_write_it(cast, api):
     record = fill(form("F.VS"), cast.site, cast.nurse)
-    client: ApiClient = api("nurse")
+    client = api("nurse")
     read = client.get(f"crf/vs/{record.pk}/").json()
     assert read["derived"] == {"mean_arterial": "86.0"}
     assert "mean_arterial" not in read["values"]

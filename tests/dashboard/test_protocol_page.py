@@ -8,11 +8,20 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from tests.factories import PROTOCOL, as_person, given, make_protocol, make_user, sign_in
+from screening.services.log import admit
+from tests.factories import (
+    PROTOCOL,
+    as_person,
+    given,
+    make_entry,
+    make_protocol,
+    make_user,
+    sign_in,
+)
 from trialsite.access.capabilities import Role
 from trialsite.audit.models import Event
-from trialsite.casebook.models import ProtocolVersion, SiteProtocolApproval, Subject
-from trialsite.casebook.protocols import approve_version, register_version
+from trialsite.casebook.models import ProtocolVersion, SiteProtocolApproval
+from trialsite.casebook.protocols import approve_version, register_version, version_in_force
 from trialsite.core.clock import trial_today
 from trialsite.core.exceptions import DomainError, NotPermittedError
 from trialsite.protocol import load
@@ -58,18 +67,16 @@ def changed(tmp_path: Path, old: str, new: str) -> str:
 
 
 def test_an_empty_study_becomes_usable(cast, investigator, nurse_client):
-    new = {"site": cast.site.pk, "once": "6f2bd3ff-7dd3-4c4f-9a3c-5d6f3a1c2b10"}
-    nurse_client.post("/subjects/new/", new)
-    assert not read(Subject.objects.all())
-
+    with as_person(cast.nurse), pytest.raises(DomainError, match="No protocol version"):
+        version_in_force(cast.site)
     assert "No version is loaded" in seen(investigator)
     answer = investigator.post(LOAD, {"hash": load(PROTOCOL).content_hash}, follow=True)
     assert "is loaded" in answer.content.decode()
     answer = investigator.post(APPROVE, approval_of(cast.site), follow=True)
     assert "is in force at site 001 from 2026-01-10" in answer.content.decode()
 
-    nurse_client.post("/subjects/new/", new)
-    (subject,) = read(Subject.objects.filter(site=cast.site))
+    with as_person(cast.nurse):
+        subject = admit(entry=make_entry(cast.site, cast.nurse), by=cast.nurse)
     assert subject.protocol_version.version == load(PROTOCOL).version
 
 
@@ -147,8 +154,9 @@ def test_a_future_approval_is_not_in_force_yet(cast, investigator, nurse_client)
     page = seen(nurse_client)
     assert f"{load(PROTOCOL).version} from {tomorrow}" in page
     assert "tag-success" not in page.partition("Versions loaded")[0]
-    nurse_client.post("/subjects/new/", {"site": cast.site.pk, "once": ""})
-    assert not read(Subject.objects.all())
+    entry = make_entry(cast.site, cast.nurse)
+    with as_person(cast.nurse), pytest.raises(DomainError, match="No protocol version"):
+        admit(entry=entry, by=cast.nurse)
 
 
 def test_a_wrong_day_is_corrected_by_the_same_version_again(cast, investigator):

@@ -17,7 +17,7 @@ def titles(user) -> list[str]:
 
 
 def test_each_role_finds_its_places_and_no_more_than_seven(cast):
-    assert titles(cast.nurse)[:2] == ["Today", "Subjects"]
+    assert titles(cast.nurse)[:2] == ["Today", "Screening"]
     assert "People" not in titles(cast.nurse)
     assert {"Today", "People", "Sites", "Access report"} == set(titles(cast.administrator))
     for role in Role:
@@ -25,8 +25,8 @@ def test_each_role_finds_its_places_and_no_more_than_seven(cast):
 
 
 def test_the_place_one_is_in_is_marked(cast):
-    here = [link.title for link in links(cast.nurse, "/subjects/new/") if link.here]
-    assert here == ["Subjects"]
+    here = [link.title for link in links(cast.nurse, "/screening/new/") if link.here]
+    assert here == ["Screening"]
 
 
 def test_only_ones_own_sites_can_be_chosen(cast):

@@ -15,7 +15,6 @@ from tests.dashboard.conftest import NOON, TODAY, inclusive
 from tests.factories import (
     as_person,
     given,
-    make_protocol,
     make_record,
     make_subject,
     make_visit,
@@ -247,31 +246,9 @@ def test_a_casebook_without_visits_teaches(cast, nurse_client):
     assert b"No visit is laid out yet" in page.content
 
 
-def test_a_subject_is_added_once_however_often_the_form_is_sent(cast, nurse_client):
-    make_protocol(cast.site)
-    page = nurse_client.get("/subjects/new/")
-    sent = {"site": cast.site.pk, "once": page.context["once"]}
-    first = nurse_client.post("/subjects/new/", sent)
-    again = nurse_client.post("/subjects/new/", sent)
-    assert first.status_code == again.status_code == 302
-    assert first.url == again.url
-    assert len(nurse_client.get(LIST).context["lines"]) == 1
-
-
-def test_a_subject_is_added_at_ones_own_site_only(cast, nurse_client):
-    make_protocol(cast.other_site)
-    sent = {"site": cast.other_site.pk, "once": "1"}
-    assert nurse_client.post("/subjects/new/", sent).url == "/subjects/new/"
-    assert not sign_in(cast.stranger).get(LIST).context["lines"]
-
-
-def test_adding_without_an_approved_protocol_says_so(cast, nurse_client):
-    answer = nurse_client.post("/subjects/new/", {"site": cast.site.pk, "once": "1"}, follow=True)
-    assert b"No protocol version is approved" in answer.content
-
-
-def test_the_monitor_adds_nobody(cast):
-    assert sign_in(cast.monitor).get("/subjects/new/").status_code == 403
+def test_nobody_is_added_by_hand_for_a_subject_comes_with_consent(cast, nurse_client):
+    assert nurse_client.get("/subjects/new/").status_code == 404
+    assert "/screening/new/" in nurse_client.get(LIST).content.decode()
 
 
 def test_a_form_of_the_whole_study_is_added_and_told_apart_by_what_it_is_about(cast, nurse_client):

@@ -12,12 +12,16 @@ from tests.dashboard.conftest import NOON, TODAY
 from tests.factories import (
     as_person,
     given,
+    make_entry,
+    make_protocol,
     make_record,
     make_site,
     make_subject,
+    make_user,
     make_visit,
     sign_in,
 )
+from trialsite.access.capabilities import Role
 from trialsite.casebook.models import (
     ConsentState,
     CrfRecord,
@@ -278,3 +282,36 @@ def test_a_site_of_another_zone_keeps_its_own_date(cast, visit_with_forms):
     visit = visit_with_forms(western, 0, 0)
     early = dt.datetime(2026, 11, 23, 7, 59, tzinfo=dt.UTC)  # still the 22nd there
     assert lane_of(cast.investigator, visit, early) is Lane.CLOSING
+
+
+def test_who_is_in_screening_waits_on_today_with_the_next_step(cast, nurse_client):
+    make_protocol(cast.site)
+    entry = make_entry(cast.site, cast.nurse)
+    foreign = make_entry(cast.other_site, cast.stranger)
+    page = nurse_client.get("/").content.decode()
+    assert entry.number in page
+    assert "Ask for consent" in page
+    assert foreign.number not in page
+
+
+def test_the_recruiter_finds_the_persons_in_screening_and_no_casebook(cast):
+    entry = make_entry(cast.site, cast.nurse)
+    page = sign_in(make_user(Role.SITE_RECRUITER, cast.site)).get("/").content.decode()
+    assert entry.number in page
+    assert "/subjects/" not in page
+
+
+def test_today_costs_the_same_for_any_number_in_screening(cast, nurse_client):
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert nurse_client.get("/").status_code == 200
+        return len(captured)
+
+    make_protocol(cast.site)
+    for _ in range(3):
+        make_entry(cast.site, cast.nurse)
+    cost()
+    few = cost()
+    for _ in range(15):
+        make_entry(cast.site, cast.nurse)
+    assert cost() == few

@@ -95,7 +95,8 @@ def test_the_pages_hold_in_every_language_width_and_theme(
         ("today", "/"),
         ("subjects", "/subjects/"),
         ("casebook", f"/subjects/{subjects[3].pk}/"),
-        ("new-subject", "/subjects/new/"),
+        ("screening", "/screening/"),
+        ("new-entry", "/screening/new/"),
         ("search-nothing", "/search/?q=999"),
     ):
         page.goto(path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -24,11 +26,11 @@ BILI = {"analyte": "BILI", "text": "12.5", "unit": "mg/dL", "significance": "NCS
 
 
 @pytest.fixture
-def nurse(cast, laboratory):
+def nurse(cast, laboratory) -> Any:
     return ApiClient(cast.nurse)
 
 
-def put(client, record, *results, version=0, **fields):
+def put(client: Any, record: Any, *results: Any, version: int = 0, **fields: Any) -> Any:
     body = {**DRAW, "results": list(results), **fields}
     return client.put(f"lab-panels/{record.pk}/", body, version=version)
 
@@ -93,7 +95,7 @@ def test_a_broken_check_is_told_with_the_save(nurse, draw):
 
 def test_the_monitor_reads_and_writes_nothing(cast, nurse, draw):
     put(nurse, draw, BILI)
-    monitor = ApiClient(cast.monitor)
+    monitor: Any = ApiClient(cast.monitor)
     assert monitor.get(f"lab-panels/{draw.pk}/").json()["results"][0]["text"] == "12.5"
     assert put(monitor, draw, BILI, version=1).status_code == 403
     for path in ("laboratories/", "reference-ranges/", "purifications/", "lab-panels/"):
@@ -103,14 +105,14 @@ def test_the_monitor_reads_and_writes_nothing(cast, nurse, draw):
 
 def test_another_sites_rows_are_in_no_list(cast, nurse, draw):
     put(nurse, draw, BILI)
-    stranger = ApiClient(cast.stranger)
+    stranger: Any = ApiClient(cast.stranger)
     for path in ("laboratories/", "reference-ranges/", "purifications/", "lab-panels/"):
         assert stranger.get(path).json()["count"] == 0
     assert put(stranger, draw, BILI, version=1).status_code == 404
 
 
 def test_the_register_is_kept_by_the_data_manager(cast, laboratory):
-    manager = ApiClient(cast.data_manager)
+    manager: Any = ApiClient(cast.data_manager)
     made = manager.post("laboratories/", {"site": "001", "code": "ICU", "name": "Ward"})
     assert made.status_code == 201
     again = manager.post("laboratories/", {"site": "001", "code": "ICU", "name": "Ward"})
@@ -155,21 +157,21 @@ def test_a_sessions_interval_is_corrected_at_the_session_only(cast, nurse, subje
     "path", ["lab-panels/", "laboratories/", "reference-ranges/", "purifications/"]
 )
 def test_thirty_rows_cost_no_more_queries_than_three(cast, nurse, subject, path):
-    def add(rows):
-        for number in range(rows):
-            laboratory = make_laboratory(cast.site, f"L{add.count}")
+    numbers = itertools.count()
+
+    def add(rows: int) -> None:
+        for number in itertools.islice(numbers, rows):
+            laboratory = make_laboratory(cast.site, f"L{number}")
             make_range(laboratory, "K", "3", "5", "mmol/L")
-            record = make_record(subject, form_oid="F.LB", repeat_key=100 + add.count)
+            record = make_record(subject, form_oid="F.LB", repeat_key=100 + number)
             put(nurse, record, BILI)
-            purify(cast, subject, f"2026-01-{add.count % 28 + 1:02d}T0{number % 9}:00", None)
-            add.count += 1
+            purify(cast, subject, f"2026-01-{number % 28 + 1:02d}T0{number % 9}:00", None)
 
     def read():
         with CaptureQueriesContext(connection) as captured:
             answer = nurse.get(path, page_size=1000)
         return len(captured), len(answer.json()["results"])
 
-    add.count = 0
     read()
     add(3)
     few, three = read()

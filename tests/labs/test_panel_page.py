@@ -18,6 +18,13 @@ from trialsite.labs.models import LabPanel, LabResult
 BILI = {"BILI": "12.5", "BILI.unit": "mg/dL", "BILI.sig": "NCS_DISEASE"}
 
 
+def first(pattern: str, text: str, group: int = 0) -> str:
+    """What a pattern finds on a page; it must be there."""
+    match = re.search(pattern, text, re.DOTALL)
+    assert match is not None, pattern
+    return match[group]
+
+
 class Tab:
     """One browser tab on one draw."""
 
@@ -29,7 +36,7 @@ class Tab:
     def read(self, answer):
         self.html, self.status = answer.content.decode(), answer.status_code
         self.hidden = {
-            name: html.unescape(re.search(rf'name="{name}" value="([^"]*)"', self.html)[1])
+            name: html.unescape(first(rf'name="{name}" value="([^"]*)"', self.html, 1))
             for name in ("version", "page", "base")
         }
         return self
@@ -48,7 +55,7 @@ class Tab:
         return html.unescape(found[1]) if found else None
 
     def line(self, key):
-        return re.search(rf'id="item-{key}".*?</tr>', self.html, re.DOTALL)[0]
+        return first(rf'id="item-{key}".*?</tr>', self.html)
 
     @property
     def conflicts(self):
@@ -79,7 +86,7 @@ def test_a_result_stands_as_printed_beside_conversion_range_and_flag(cast, draw,
 def test_the_visits_panels_are_the_lines_of_its_first_draw(cast, subject):
     record = make_record(subject, form_oid="F.LB", visit=make_visit(subject, "SE.D7"))
     tab = Tab(sign_in(cast.nurse), record)
-    assert "checked" in re.search(r'name="panel.chemistry"[^>]*>', tab.html)[0]
+    assert "checked" in first(r'name="panel.chemistry"[^>]*>', tab.html)
     assert tab.html.index('id="item-BILI"') < tab.html.index("labs-more")
 
 

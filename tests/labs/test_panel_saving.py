@@ -159,7 +159,6 @@ def test_a_confirmation_goes_with_the_value_it_was_written_for(cast, draw, save)
 
 def test_completed_results_change_only_with_a_reason_and_unchanged_ones_need_none(cast, draw, save):
     save(draw, BILI, complete=True)
-    before = CrfRecord.objects.none()
     save(draw, BILI)
     with as_person(cast.nurse):
         before = CrfRecord.objects.get(pk=draw.pk)

@@ -83,7 +83,7 @@ class Preview:
 
     def read(self, answer):
         self.status, self.html = answer.status_code, answer.content.decode()
-        self.fields = {}
+        self.fields: dict[str, list[str]] = {}
         for tag in re.findall(r"<input[^>]*>", self.html):
             name = re.search(r'name="([^"]*)"', tag)
             value = re.search(r'value="([^"]*)"', tag)

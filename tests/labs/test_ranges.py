@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ DAY = dt.date(2026, 3, 5)
 
 
 def state(laboratory, by, since="2026-03-01", until=None, **values):
-    given = {"analyte": "K", "unit": "mmol/L", "low": Decimal("3.5"), "high": Decimal("5.3")}
+    given: Any = {"analyte": "K", "unit": "mmol/L", "low": Decimal("3.5"), "high": Decimal("5.3")}
     with as_person(by):
         return keep_range(
             laboratory=laboratory,

@@ -16,6 +16,7 @@ from tests.screening.eligibility import (
     confirmed_except,
     facts,
     lab,
+    protocol_of,
     texts_used,
     verdict,
 )
@@ -265,6 +266,17 @@ class TestUnconfirmed:
         assert found.state is state
         assert found.as_written is MET
         assert found.assumptions == (() if path is None else (path,))
+
+    @pytest.mark.parametrize("hours", HOURS)
+    def test_a_day_apart_is_beyond_doubt_whatever_number_is_written(self, hours):
+        """Half of 30 hours, and twice 20, would leave out two draws exactly a day apart."""
+        protocol = protocol_of(
+            FIRST, (("maximum_hours: {value: 168", "maximum_hours: {value: 30"),)
+        )
+        open_hours = protocol.with_confirmed(
+            one.path for one in protocol.assumptions() if one.path != hours
+        )
+        assert bilirubin(*two("10", "165", 24), protocol=open_hours).state is MET
 
     def test_a_pair_that_unconfirmed_hours_leave_out_might_count(self):
         found = bilirubin(*two("100", "165", 12), protocol=confirmed_except(*HOURS))

@@ -130,8 +130,15 @@ def test_the_order_of_facts_never_changes_an_evaluation(protocol, labs, seed):
 def test_no_verdict_depends_on_the_caller_s_decimal_context(protocol, labs):
     known = facts(*labs, sex="M", aetiology="other", dialysis=False)
     plain = evaluate(protocol, known)
-    with localcontext(prec=5):
+    with localcontext(prec=2):
         assert evaluate(protocol, known) == plain
+
+
+def test_a_level_survives_a_caller_who_computes_with_two_digits():
+    with localcontext(prec=2):
+        found = verdict("IN03", facts(lab("BILI", "171.4")))
+    assert found.state is MET
+    assert found.evidence[0].canonical == Decimal("171.4")
 
 
 UNRELATED = {

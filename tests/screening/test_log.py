@@ -68,7 +68,7 @@ def close(entry, by, today, outcome=Outcome.DECLINED, **said):
 
 
 def test_before_consent_a_screening_ends_in_three_ways(cast, entry, today):
-    ends = {
+    ends: dict[Outcome, dict[str, list[str]]] = {
         Outcome.DECLINED: {},
         Outcome.NOT_APPROACHED: {"reasons": [Reason.TRANSFERRED]},
         Outcome.NOT_ELIGIBLE: {"criteria": ["EX04", "IN03", "EX04"]},

@@ -43,7 +43,7 @@ def again(entry: ScreeningEntry) -> ScreeningEntry:
 def shown(client, path: str = LOG, **parameters: str) -> str:
     answer = client.get(path, parameters)
     assert answer.status_code == 200
-    return answer.content.decode()
+    return str(answer.content.decode())
 
 
 def test_a_person_is_logged_once_however_often_the_form_is_sent(cast, nurse_client, today):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from django.urls import URLPattern, path
@@ -179,41 +180,46 @@ class DeviationAct(Deviations):
     policy = {"POST": ENTERS}
     matches = True
 
-    def act(self, deviation: uuid.UUID, service: Any, **more: Any) -> Response:
-        found = self.found(self.rows(), pk=deviation)
+    def act(self, pk: uuid.UUID, service: Any, read: Callable[[], dict[str, Any]]) -> Response:
+        """Find, then read the body: of what is not there nothing is said."""
+        found = self.found(self.rows(), pk=pk)
         version = expected_version(self.request)  # type: ignore[arg-type]
-        service(deviation=found, by=self.request.user, base_version=version, **more)
-        return self.answer(deviation)
+        service(deviation=found, by=self.request.user, base_version=version, **read())
+        return self.answer(pk)
 
 
 class Accept(DeviationAct):
     @extend_schema(request=FactsBody, responses=DeviationAnswer)
     def create(self, request: Request, deviation: uuid.UUID) -> Response:  # type: ignore[override]
         """Accept a proposal in the site's own words."""
-        return self.act(deviation, accept_proposal, facts=facts_of(self.body(FactsBody)))
+        return self.act(
+            deviation, accept_proposal, lambda: {"facts": facts_of(self.body(FactsBody))}
+        )
 
 
 class Dismiss(DeviationAct):
     @extend_schema(request=DismissBody, responses=DeviationAnswer)
     def create(self, request: Request, deviation: uuid.UUID) -> Response:  # type: ignore[override]
         """Dismiss a proposal; it is not made again."""
-        return self.act(deviation, dismiss_proposal, reason=self.body(DismissBody)["reason"])
+        return self.act(deviation, dismiss_proposal, lambda: self.body(DismissBody))
 
 
 class Change(DeviationAct):
     @extend_schema(request=ChangeBody, responses=DeviationAnswer)
     def create(self, request: Request, deviation: uuid.UUID) -> Response:  # type: ignore[override]
         """Correct or complete an accepted deviation."""
+        return self.act(deviation, change_deviation, self._change)
+
+    def _change(self) -> dict[str, Any]:
         body = self.body(ChangeBody)
-        return self.act(deviation, change_deviation, facts=facts_of(body), reason=body["reason"])
+        return {"facts": facts_of(body), "reason": body["reason"]}
 
 
 class Close(DeviationAct):
     @extend_schema(request=NoBody, responses=DeviationAnswer)
     def create(self, request: Request, deviation: uuid.UUID) -> Response:  # type: ignore[override]
         """Close a deviation that is answered."""
-        self.body(NoBody)
-        return self.act(deviation, close_deviation)
+        return self.act(deviation, close_deviation, lambda: self.body(NoBody))
 
 
 ONE = "deviations/<uuid:deviation>/"

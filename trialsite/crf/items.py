@@ -215,7 +215,7 @@ def derived(
         expression=expression,
         output_field=column,
         db_persist=True,
-        verbose_name=label,
+        verbose_name=label,  # type: ignore[arg-type]
         null=True,
     )
     metadata |= {"oid": oid, "required": False, "derived": True}

@@ -46,7 +46,6 @@ def today(request: StaffRequest) -> HttpResponse:
     if not request.user.can(Capability.VIEW_CASEBOOK):
         context = {
             "screening": screening,
-            "may_view_log": request.user.can(Capability.VIEW_SCREENING),
             "may_add": request.user.can(Capability.SCREEN),
         }
         return render(request, "dashboard/welcome.html", context)

@@ -1,4 +1,4 @@
-"""Consent in the demonstration: one document in two languages, one signed form a subject."""
+"""Consent in the demonstration: two versions of one document, signed forms, capacity."""
 
 from __future__ import annotations
 
@@ -7,34 +7,50 @@ from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from screening.models import ConsentDocument, ScreeningEntry
-from screening.models.consent import ConsentLanguage, Signer
-from screening.selectors.consent import investigators_of
-from screening.services.consent import SignedAct, give_consent
+from screening.models.consent import CapacityOutcome, ConsentLanguage, HeGrade, Signer
+from screening.selectors.consent import ApprovalState, approvals_at, investigators_of
+from screening.services.capacity import assess_capacity
+from screening.services.consent import (
+    ProcedureRefusedError,
+    SignedAct,
+    give_consent,
+    require_procedure_allowed,
+)
 from screening.services.consent_documents import add_document, approve_document
 from trialsite.access.context import context_of
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import Subject
-from trialsite.core.clock import trial_now
+from trialsite.core.clock import trial_now, trial_today
 from trialsite.core.context import Channel, acting
 
-VERSION = "1.0"
+FIRST, SECOND = "1.0", "1.1"
 TITLES = {
     ConsentLanguage.CHINESE: "知情同意书（虚构）",
     ConsentLanguage.ENGLISH: "Informed consent (SYNTHETIC)",
 }
 
 
-def make_documents(sites: Iterable[Site], *, by: User, since: dt.date) -> None:
+def make_first_documents(sites: Iterable[Site], *, by: User, since: dt.date) -> None:
     """The first version, approved and in force at every site since the study began."""
+    _make(FIRST, sites, by=by, on=since)
+
+
+def make_second_document(site: Site, *, by: User) -> None:
+    """A second version, which asks for re-consent, approved and in force at one site today."""
+    _make(SECOND, [site], by=by, on=trial_today(site.time_zone))
+
+
+def _make(version: str, sites: Iterable[Site], *, by: User, on: dt.date) -> None:
+    anew = version != FIRST
     with acting(context_of(by, Channel.COMMAND)):
         documents = [
             add_document(
-                version=VERSION,
+                version=version,
                 language=language,
                 title=title,
-                change_note="",
-                reconsent_required=False,
-                reference="TMF 2.2.1 (SYNTHETIC)",
+                change_note="New risk: clotting of the circuit (SYNTHETIC)" if anew else "",
+                reconsent_required=anew,
+                reference=f"TMF 2.2.{version} (SYNTHETIC)",
                 by=by,
             )
             for language, title in TITLES.items()
@@ -45,21 +61,22 @@ def make_documents(sites: Iterable[Site], *, by: User, since: dt.date) -> None:
                     site=site,
                     document=document,
                     committee="Ethics committee (SYNTHETIC)",
-                    reference=f"EC-{site.code}-1",
-                    approved_on=since,
-                    effective_on=since,
+                    reference=f"EC-{site.code}-{version}",
+                    approved_on=on,
+                    effective_on=on,
                     by=by,
                 )
 
 
-def consent_of(entry: ScreeningEntry, *, by: User) -> Subject:
-    """The person of this entry signs, an hour ago: the subject that then appears."""
+def consent_of(entry: ScreeningEntry, *, by: User, encephalopathy: str = HeGrade.NONE) -> Subject:
+    """The person of this entry signs, an hour ago, capacity assessed just before."""
     site = entry.site
-    at = (trial_now() - dt.timedelta(hours=1)).astimezone(ZoneInfo(site.time_zone))
+    now = trial_now().astimezone(ZoneInfo(site.time_zone)).replace(tzinfo=None, second=0)
+    at = now.replace(microsecond=0) - dt.timedelta(hours=1)
     explained_by, _role = investigators_of(site, on=at.date())[0]
     act = SignedAct(
-        document=ConsentDocument.objects.get(version=VERSION, language=ConsentLanguage.CHINESE),
-        signed_at=at.replace(tzinfo=None, second=0, microsecond=0),
+        document=_in_force(site),
+        signed_at=at,
         signer=Signer.PARTICIPANT,
         explained_by=explained_by,
         named_representative="spouse (SYNTHETIC)",
@@ -70,4 +87,32 @@ def consent_of(entry: ScreeningEntry, *, by: User) -> Subject:
         data_sharing=True,
         comment="SYNTHETIC",
     )
-    return give_consent(entry=entry, act=act, by=by).subject
+    subject = give_consent(entry=entry, act=act, by=by).subject
+    assess_capacity(
+        subject=subject,
+        assessed_at=at - dt.timedelta(minutes=20),
+        assessor=explained_by,
+        he_grade=encephalopathy,
+        outcome=CapacityOutcome.PRESENT,
+        method="Conversation, tells the study in own words (SYNTHETIC)",
+        by=by,
+    )
+    return subject
+
+
+def _in_force(site: Site) -> ConsentDocument:
+    offered = approvals_at([site])[site.pk]
+    return next(
+        each.document
+        for each in offered
+        if each.state is ApprovalState.IN_FORCE
+        and each.document.language == ConsentLanguage.CHINESE
+    )
+
+
+def attempt_procedure(subject: Subject, *, by: User) -> None:
+    """Somebody prepares a session that consent does not carry: refused, a deviation proposed."""
+    try:
+        require_procedure_allowed(subject=subject, by=by, procedure="Reactor session (SYNTHETIC)")
+    except ProcedureRefusedError as refused:
+        refused.propose()

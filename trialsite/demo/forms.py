@@ -6,6 +6,7 @@ import datetime as dt
 import random
 from collections.abc import Callable
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from screening.models.forms import (
     Aetiology,
@@ -20,7 +21,7 @@ from screening.models.forms import (
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, Subject, Visit
 from trialsite.casebook.services import open_record
-from trialsite.core.clock import trial_now
+from trialsite.core.clock import trial_now, trial_today
 from trialsite.crf.entry import read_texts
 from trialsite.crf.models import CrfRow
 from trialsite.crf.registry import form
@@ -36,18 +37,19 @@ def fill_visit(*, visit: Visit, by: User, chance: random.Random, recovery: float
     `recovery` goes from 0 at the start to 1 at the end of the study.
     """
     sex = chance.choice("MMF")
+    at = trial_now().astimezone(ZoneInfo(visit.site.time_zone))
     for record in CrfRecord.objects.filter(visit=visit).order_by("form_oid"):
         make = TEXTS.get(record.form_oid)
         if make is None:
             continue
         for group, texts in GROUPS.get(record.form_oid, ()):
             save_row(record=record, group=group, entry=read_texts(group, texts), by=by)
-        _complete(record, make(chance, trial_now(), recovery, sex), by)
+        _complete(record, make(chance, at, recovery, sex), by)
 
 
 def give_medicines(*, subject: Subject, by: User, chance: random.Random) -> None:
     """What nearly every liver failure is given, one record each."""
-    since = trial_now().date() - dt.timedelta(days=chance.randrange(1, 6))
+    since = trial_today(subject.site.time_zone) - dt.timedelta(days=chance.randrange(1, 6))
     for texts in MEDICINES:
         record = open_record(subject=subject, form_oid=Medication.form_oid, by=by)
         _complete(record, texts | {"started_on": since.isoformat()}, by)
@@ -62,7 +64,8 @@ def _complete(record: CrfRecord, texts: Texts, by: User) -> None:
 
 
 def _at(moment: dt.datetime, chance: random.Random) -> str:
-    return moment.replace(hour=8, minute=30 + chance.randrange(25)).strftime("%Y-%m-%dT%H:%M")
+    wanted = moment.replace(hour=8, minute=30 + chance.randrange(25))
+    return min(wanted, moment - dt.timedelta(minutes=2)).strftime("%Y-%m-%dT%H:%M")
 
 
 def demographics(chance: random.Random, at: dt.datetime, _recovery: float, sex: str) -> Texts:

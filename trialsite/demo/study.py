@@ -7,30 +7,42 @@ anything. Its past is made with the trial's clock shifted by the owner (decision
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connections
 
-from screening.models.log import Source
-from screening.services.log import open_entry
+from screening.models.log import Outcome, ScreeningEntry, Source
+from screening.services.enrolment import enrol_subject
+from screening.services.log import close_entry, screen_fail
 from trialsite.access.context import context_of, system_context
 from trialsite.access.models import Site, User
-from trialsite.casebook.models import CrfRecord, Subject
+from trialsite.casebook.models import ConsentState, CrfRecord, Subject
 from trialsite.casebook.protocols import approve_version, protocol_of, register_version
-from trialsite.casebook.services import (
-    attend_visit,
-    give_subject_number,
-    set_day_zero,
-)
-from trialsite.core.clock import trial_now, trial_today
+from trialsite.casebook.services import attend_visit, set_day_zero
+from trialsite.core.clock import trial_today
 from trialsite.core.context import Channel, acting
 from trialsite.crf.registry import forms, items_by_oid
 from trialsite.crf.services import save_draft
-from trialsite.demo.consent import consent_of, make_documents
+from trialsite.demo.clock import on_day
+from trialsite.demo.consent import (
+    attempt_procedure,
+    consent_of,
+    make_first_documents,
+    make_second_document,
+)
+from trialsite.demo.eligibility import confirm, decide
 from trialsite.demo.forms import fill_visit, give_medicines
+from trialsite.demo.labs import (
+    USUAL,
+    Illness,
+    draw_at,
+    give_earlier_exchange,
+    make_laboratories,
+)
+from trialsite.demo.log import CONSIDERED, Considered, consider, enter
 from trialsite.demo.people import make_people
 from trialsite.protocol import EventRole
 from visits.models import VitalSigns
@@ -43,44 +55,84 @@ SITES = {
     "003": ("Western Gate Hospital (SYNTHETIC)", "西门医院（虚构）", "Asia/Urumqi"),
 }
 
-#: Site, nurse, and the study day each subject has reached today; None: still in screening.
-COURSE: tuple[tuple[str, str, int | None], ...] = (
-    ("001", "nurse", 29),
-    ("001", "nurse", 14),
-    ("001", "nurse2", 7),
-    ("001", "nurse", 0),
-    ("001", "nurse", None),
-    ("002", "nurse-b", 57),
-    ("002", "nurse-b", 5),
-    ("003", "nurse-c", 3),
+#: When the study began, and when one site got a second consent document, counted from today.
+BEGAN, SECOND_DOCUMENT = -90, -11
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An invented participant: where, whose, and how far from the first contact to today."""
+
+    site: str
+    nurse: str
+    #: The day before this one, counted from today, was the screening visit.
+    zero: int
+    #: Whether an investigator has decided yet; the engine says what.
+    decided: bool = True
+    illness: Illness = USUAL
+    source: Source = Source.WARD
+    #: A consented person who goes home before a decision.
+    withdrew: bool = False
+    #: The ward had exchanged plasma before.
+    exchanged: bool = False
+
+
+#: MELD far above the limit; coagulation beyond its range; a value that asks a query; one
+#: result not yet there.
+KIDNEYS_FAIL = Illness({"BILI": 430, "INR": 2.5, "CREAT": 290, "UREA": 17, "SODIUM": 131})
+DOES_NOT_CLOT = Illness({"INR": 3.05, "BILI": 260, "FIBRINO": 0.9})
+IRON_IS_HIGH = Illness({"FERRITIN": 24500})
+INR_AWAITED = Illness(unknown=("INR",))
+
+COURSE = (
+    Person("002", "nurse-b", -57),
+    Person("003", "nurse-c", -37, illness=KIDNEYS_FAIL, source=Source.REFERRAL),
+    Person("001", "nurse", -29, illness=IRON_IS_HIGH, exchanged=True),
+    Person("002", "nurse-b", -22, illness=DOES_NOT_CLOT),
+    Person("001", "nurse", -14),
+    Person("001", "nurse2", -8, decided=False, withdrew=True),
+    Person("001", "nurse2", -7, source=Source.OUTPATIENT),
+    Person("002", "nurse-b", -5),
+    Person("003", "nurse-c", -3, source=Source.REFERRAL),
+    Person("001", "nurse", 0),
+    Person("001", "nurse", 0, decided=False, illness=INR_AWAITED, exchanged=True),
 )
 
 
-@contextmanager
-def clock_shifted(days: int) -> Iterator[None]:
-    """Let the trial's clock stand this many days from now; only the owner can."""
-    owner = connections["owner"]
-    with owner.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO trial_clock (shift) VALUES (make_interval(days => %s)) "
-            "ON CONFLICT (only_row) DO UPDATE SET shift = excluded.shift",
-            [days],
-        )
-    try:
-        yield
-    finally:
-        with owner.cursor() as cursor:
-            cursor.execute("DELETE FROM trial_clock")
+@dataclass(slots=True)
+class Study:
+    """What the study consists of while it is made."""
+
+    sites: dict[str, Site]
+    people: dict[str, User]
+    chance: random.Random
+
+    def investigator(self, site: str) -> User:
+        """Who decides on eligibility there."""
+        return self.people["subi" if site == "001" else "pi"]
 
 
 def make_study() -> None:
-    """Sites, people and subjects with their vital signs up to today."""
-    chance = random.Random(SEED)  # noqa: S311  (a demonstration must be repeatable)
-    with clock_shifted(-90), acting(system_context("demo", Channel.COMMAND)):
-        since = trial_now().date()
+    """Sites, people, the log, and participants with what was entered of them up to today."""
+    study = _begin()
+    history: list[tuple[int, Callable[[], None]]] = [
+        (SECOND_DOCUMENT, partial(_second_document, study)),
+        *((told.day, partial(_consider, study, told)) for told in CONSIDERED),
+        *((person.zero - 1, partial(_live_through, study, person)) for person in COURSE),
+    ]
+    for _day, happen in sorted(history, key=lambda event: event[0]):
+        happen()
+    _prepare_session(study)
+
+
+def _begin() -> Study:
+    """What stands before anybody is considered: sites, people, protocol, documents, ranges."""
+    zone = next(iter(SITES.values()))[2]
+    with on_day(BEGAN, zone), acting(system_context("demo", Channel.COMMAND)):
+        since = trial_today(zone)
         sites = {
-            code: Site.objects.create(code=code, name=name, name_zh=name_zh, time_zone=zone)
-            for code, (name, name_zh, zone) in SITES.items()
+            code: Site.objects.create(code=code, name=name, name_zh=name_zh, time_zone=own)
+            for code, (name, name_zh, own) in SITES.items()
         }
         version = register_version(
             Path(settings.PROTOCOL_FILE), known_forms=forms(), known_items=items_by_oid()
@@ -88,49 +140,108 @@ def make_study() -> None:
         for site in sites.values():
             approve_version(site=site, version=version, effective_on=since)
         people = make_people(sites, since=since)
-        make_documents(sites.values(), by=people["pi"], since=since)
-    for code, nurse, day in COURSE:
-        _live_through(sites[code], people[nurse], day, chance)
+        make_first_documents(sites.values(), by=people["pi"], since=since)
+        make_laboratories(sites.values(), by=people["dm"], since=since, version=version.pk)
+        confirm(version, by=people["pi"])
+    chance = random.Random(SEED)  # noqa: S311  (a demonstration must be repeatable)
+    return Study(sites=sites, people=people, chance=chance)
 
 
-def _live_through(site: Site, nurse: User, day: int | None, chance: random.Random) -> None:
-    """One subject from the screening log to today, entered on the days it happened."""
-    first = -(day or 0) - 2
-    with clock_shifted(first), acting(context_of(nurse, Channel.COMMAND)):
-        entry = open_entry(
-            site=site, first_contact_on=trial_today(site.time_zone), source=Source.WARD, by=nurse
-        )
-        subject = consent_of(entry, by=nurse)
-        _enter_visit(subject, nurse, EventRole.SCREENING, 0, chance)
-        give_medicines(subject=subject, by=nurse, chance=chance)
-    if day is None:
+def _second_document(study: Study) -> None:
+    site = study.sites["002"]
+    with on_day(SECOND_DOCUMENT, site.time_zone):
+        make_second_document(site, by=study.people["pi"])
+
+
+def _prepare_session(study: Study) -> None:
+    """A nurse prepares a session for somebody who has to consent again first."""
+    nurse = study.people["nurse-b"]
+    with acting(context_of(nurse, Channel.COMMAND)):
+        for subject in Subject.objects.filter(consent_state=ConsentState.RECONSENT_DUE):
+            attempt_procedure(subject, by=nurse)
+
+
+def _consider(study: Study, told: Considered) -> None:
+    site, nurse = study.sites[told.site], study.people[told.nurse]
+    with on_day(told.day, site.time_zone), acting(context_of(nurse, Channel.COMMAND)):
+        consider(told, site, by=nurse, chance=study.chance)
+
+
+def _live_through(study: Study, person: Person) -> None:
+    """One participant from the screening log to today, entered on the days it happened."""
+    nurse = study.people[person.nurse]
+    entry = _screen(study, person)
+    assert entry.subject is not None
+    if person.withdrew:
+        _withdraw(study, person, entry)
+    if not person.decided or not _decide(study, person, entry):
         return
-    with clock_shifted(-day), acting(context_of(nurse, Channel.COMMAND)):
-        give_subject_number(subject=subject, by=nurse)
-        set_day_zero(subject=subject, day_zero=trial_now().date(), by=nurse)
-        _enter_visit(subject, nurse, EventRole.DAY_ZERO, 0, chance)
-    for event in protocol_of(subject.protocol_version_id).schedule.with_role(EventRole.FOLLOW_UP):
+    zone = entry.site.time_zone
+    schedule = protocol_of(entry.subject.protocol_version_id).schedule
+    for event in schedule.with_role(EventRole.FOLLOW_UP):
         target = event.target_day
-        if target is not None and target < day:
-            with clock_shifted(target - day), acting(context_of(nurse, Channel.COMMAND)):
-                _enter_visit(subject, nurse, EventRole.FOLLOW_UP, target, chance)
-        elif target == day:
-            with acting(context_of(nurse, Channel.COMMAND)):
-                _begin_visit(subject, nurse, event.oid)
+        if target is None or target > -person.zero:
+            continue
+        with on_day(person.zero + target, zone), acting(context_of(nurse, Channel.COMMAND)):
+            if target == -person.zero:
+                _begin_visit(entry.subject, nurse, event.oid)
+            else:
+                _enter_visit(study, person, entry.subject, event.oid, target)
 
 
-def _enter_visit(
-    subject: Subject, nurse: User, role: EventRole, target: int, chance: random.Random
-) -> None:
-    schedule = protocol_of(subject.protocol_version_id).schedule
-    event = next(
-        each
-        for each in schedule.with_role(role)
-        if role is not EventRole.FOLLOW_UP or each.target_day == target
-    )
-    visit = subject.visits.get(event_oid=event.oid)
-    attend_visit(visit=visit, on=trial_now().date(), by=nurse)
-    fill_visit(visit=visit, by=nurse, chance=chance, recovery=max(0, target) / 84)
+def _screen(study: Study, person: Person) -> ScreeningEntry:
+    """First contact, identifiers and consent in the morning; the screening visit after it."""
+    site, nurse = study.sites[person.site], study.people[person.nurse]
+    day, zone = person.zero - 1, site.time_zone
+    with on_day(day, zone, hour=9), acting(context_of(nurse, Channel.COMMAND)):
+        entry = enter(site, by=nurse, source=person.source, chance=study.chance)
+        subject = consent_of(entry, by=nurse)
+    with on_day(day, zone), acting(context_of(nurse, Channel.COMMAND)):
+        version = protocol_of(subject.protocol_version_id)
+        visit = version.schedule.with_role(EventRole.SCREENING)[0].oid
+        _enter_visit(study, person, subject, visit, -1)
+        give_medicines(subject=subject, by=nurse, chance=study.chance)
+        if person.exchanged:
+            give_earlier_exchange(subject=subject, by=nurse)
+        return ScreeningEntry.objects.select_related("site", "subject__site").get(pk=entry.pk)
+
+
+def _withdraw(study: Study, person: Person, entry: ScreeningEntry) -> None:
+    nurse = study.people[person.nurse]
+    with on_day(person.zero, entry.site.time_zone), acting(context_of(nurse, Channel.COMMAND)):
+        close_entry(
+            entry=entry,
+            outcome=Outcome.WITHDREW,
+            on=trial_today(entry.site.time_zone),
+            comment="Wishes to go home (SYNTHETIC)",
+            by=nurse,
+        )
+
+
+def _decide(study: Study, person: Person, entry: ScreeningEntry) -> bool:
+    """Sign what the data say; whoever is eligible is enrolled, and the schedule anchored."""
+    nurse, subject, zone = study.people[person.nurse], entry.subject, entry.site.time_zone
+    assert subject is not None
+    with on_day(person.zero, zone):
+        decision = decide(subject, by=study.investigator(person.site))
+        with acting(context_of(nurse, Channel.COMMAND)):
+            if decision.against:
+                screen_fail(entry=entry, on=trial_today(zone), criteria=decision.against, by=nurse)
+                return False
+            subject = enrol_subject(subject=subject, by=nurse)
+            set_day_zero(subject=subject, day_zero=trial_today(zone), by=nurse)
+            schedule = protocol_of(subject.protocol_version_id).schedule
+            _enter_visit(study, person, subject, schedule.with_role(EventRole.DAY_ZERO)[0].oid, 0)
+    return True
+
+
+def _enter_visit(study: Study, person: Person, subject: Subject, event_oid: str, day: int) -> None:
+    """A visit attended today, its forms and its draw completed; `day` counts from day zero."""
+    nurse = study.people[person.nurse]
+    visit = subject.visits.get(event_oid=event_oid)
+    attend_visit(visit=visit, on=trial_today(subject.site.time_zone), by=nurse)
+    fill_visit(visit=visit, by=nurse, chance=study.chance, recovery=max(0, day) / 84)
+    draw_at(visit=visit, by=nurse, chance=study.chance, day=day, illness=person.illness)
 
 
 def _begin_visit(subject: Subject, nurse: User, event_oid: str) -> None:

@@ -202,7 +202,7 @@ class PurificationAnswer(serializers.Serializer[Any]):
     SUBJID = serializers.CharField(allow_null=True)
     subject = serializers.UUIDField()
     kind = _codes(PurificationKind.choices)
-    source = _codes(PurificationSource.choices)
+    source: Any = _codes(PurificationSource.choices)
     started_at = serializers.CharField(help_text="The clock at the site")
     ended_at = serializers.CharField(allow_null=True, help_text="The clock at the site")
     time_zone = serializers.CharField()

@@ -91,20 +91,25 @@ class Laboratories(Endpoint):
         return Response(said_laboratory(made), status.HTTP_201_CREATED)
 
 
-class ReferenceRanges(Endpoint):
-    policy = {"GET": SEES, "POST": KEEPS}
+class RangeRows(Endpoint):
+    """Base of the endpoints of ranges."""
+
     serializer_class = ReferenceRangeAnswer
-    filters = {
-        "site": Filter("site__code"),
-        "laboratory": Filter("laboratory_id", uuid.UUID),
-        "analyte": Filter("analyte"),
-    }
 
     def rows(self, capability: Capability = Capability.VIEW_CASEBOOK) -> Any:
         seen = ReferenceRange.objects.visible_to(self.request.user, capability)
         return seen.select_related("site").order_by(
             "site__code", "laboratory__code", "analyte", "sex", "age_from", "valid", "pk"
         )
+
+
+class ReferenceRanges(RangeRows):
+    policy = {"GET": SEES, "POST": KEEPS}
+    filters = {
+        "site": Filter("site__code"),
+        "laboratory": Filter("laboratory_id", uuid.UUID),
+        "analyte": Filter("analyte"),
+    }
 
     def list(self, request: Request) -> Response:
         """Ranges of the register, ended and voided ones too."""
@@ -132,7 +137,7 @@ class ReferenceRanges(Endpoint):
         return Response(said_range(made), status.HTTP_201_CREATED)
 
 
-class RangeAct(ReferenceRanges):
+class RangeAct(RangeRows):
     policy = {"POST": KEEPS}
 
     def held(self, range_id: uuid.UUID) -> ReferenceRange:
@@ -144,8 +149,9 @@ class RangeEnding(RangeAct):
     @extend_schema(request=RangeEnd, responses=ReferenceRangeAnswer)
     def create(self, request: Request, range: uuid.UUID) -> Response:  # noqa: A002
         """End a range: from this day on it holds no longer."""
+        found = self.held(range)
         on = self.body(RangeEnd)["valid_before"]
-        ended = end_range(found=self.held(range), on=on, by=self.request.user)
+        ended = end_range(found=found, on=on, by=self.request.user)
         return Response(said_range(ended))
 
 
@@ -153,10 +159,8 @@ class RangeVoid(RangeAct):
     @extend_schema(request=VoidBody, responses=ReferenceRangeAnswer)
     def create(self, request: Request, range: uuid.UUID) -> Response:  # noqa: A002
         """Take a range out that was never right; it stays in the trail."""
-        reason = self.body(VoidBody)["reason"]
-        return Response(
-            said_range(void_range(found=self.held(range), reason=reason, by=self.request.user))
-        )
+        found, reason = self.held(range), self.body(VoidBody)["reason"]
+        return Response(said_range(void_range(found=found, reason=reason, by=self.request.user)))
 
 
 class Panels(Endpoint):
@@ -247,20 +251,25 @@ class Panels(Endpoint):
         return self.answer(self.found(self.rows(), pk=record), saved)
 
 
-class Purifications(Endpoint):
-    policy = {"GET": SEES, "POST": ENTERS}
+class PurificationRows(Endpoint):
+    """Base of the endpoints of blood purifications."""
+
     serializer_class = PurificationAnswer
-    filters = {
-        "site": Filter("site__code"),
-        "subject": Filter("subject_id", uuid.UUID),
-        "kind": Filter("kind", choices=tuple(PurificationKind.values)),
-    }
 
     def rows(self) -> Any:
         seen = PurificationInterval.objects.visible_to(self.request.user)
         return seen.select_related("subject__site").order_by(
             "site__code", "subject__screening_number", "started_at", "pk"
         )
+
+
+class Purifications(PurificationRows):
+    policy = {"GET": SEES, "POST": ENTERS}
+    filters = {
+        "site": Filter("site__code"),
+        "subject": Filter("subject_id", uuid.UUID),
+        "kind": Filter("kind", choices=tuple(PurificationKind.values)),
+    }
 
     def list(self, request: Request) -> Response:
         return self.page(self.rows(), said_purification)
@@ -298,7 +307,7 @@ def _moment(name: str, text: str | None) -> Any:
     return moment
 
 
-class PurificationVoid(Purifications):
+class PurificationVoid(PurificationRows):
     policy = {"POST": ENTERS}
 
     @extend_schema(request=VoidBody, responses=PurificationAnswer)

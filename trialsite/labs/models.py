@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.models import Site, SiteScopedQuerySet
@@ -37,9 +38,10 @@ _VOIDED_IFF_REASON = Q(voided_at=None, void_reason="") | (
 )
 
 
-def _exact(label: str) -> models.DecimalField[object, object]:
+def _exact(label: str | Promise) -> models.DecimalField[Decimal | None, Decimal | None]:
     """A number as printed, or converted without rounding."""
-    return models.DecimalField(label, max_digits=42, decimal_places=18, null=True, blank=True)
+    name: Any = label
+    return models.DecimalField(name, max_digits=42, decimal_places=18, null=True, blank=True)
 
 
 def digits(number: Decimal | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -80,7 +81,7 @@ class ScoreLine:
 
 def score_lines(results: Mapping[str, LabResult], sex: str) -> list[ScoreLine]:
     """The MELD family and ALBI of one draw; nothing is taken from another day."""
-    values = {
+    values: dict[str, Any] = {
         "bilirubin": _given(results.get("BILI")),
         "inr": _given(results.get("INR")),
         "creatinine": _given(results.get("CREAT")),

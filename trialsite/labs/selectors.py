@@ -52,7 +52,7 @@ def _ended(moment: str) -> Subquery:
     return Subquery(begun.filter(begin__lte=OuterRef(moment)).order_by("-end").values("end")[:1])
 
 
-def standing_results() -> QuerySet[LabResult]:
+def standing_results() -> QuerySet[Any]:
     """Results that count, each with the moment it was drawn and the end of what purified
     the blood before: neither voided themselves nor on a voided record."""
     return (
@@ -74,7 +74,7 @@ def lab_facts(subject: Subject, analytes: Iterable[str] | None = None) -> list[L
     return [fact_of(row) for row in rows.order_by("-drawn", "analyte", "pk")]
 
 
-def fact_of(result: LabResult) -> LabFact:
+def fact_of(result: Any) -> LabFact:
     """A row of `standing_results` as plain data."""
     panel = result.panel
     low, high = limits_in_unit(result)
@@ -90,10 +90,10 @@ def fact_of(result: LabResult) -> LabFact:
         canonical=plain(result.canonical),
         canonical_unit=result.canonical_unit,
         laboratory=panel.laboratory.code if panel.laboratory else "",
-        collected_at=result.drawn,  # type: ignore[attr-defined]
+        collected_at=result.drawn,
         low=low,
         high=high,
-        hours_since_purification=hours_between(result.purified, result.drawn),  # type: ignore[attr-defined]
+        hours_since_purification=hours_between(result.purified, result.drawn),
         routine_care=panel.routine_care,
         missing=result.missing,
     )
@@ -224,9 +224,9 @@ def panels_open(record: CrfRecord) -> list[str]:
     expected = panels_of_visit(record)
     if not expected:
         return []
-    others = LabPanel.objects.filter(
-        record__visit_id=record.visit_id, record__voided_at=None
-    ).exclude(pk=record.pk)
+    others = LabPanel.objects.filter(record__visit=record.visit, record__voided_at=None).exclude(
+        pk=record.pk
+    )
     taken = {key for panels in others.values_list("panels", flat=True) for key in panels}
     return [key for key in expected if key not in taken]
 

@@ -258,7 +258,7 @@ class Sheet:
 
     def _is_first_draw(self) -> bool:
         draws = CrfRecord.objects.standing().filter(
-            visit_id=self.record.visit_id, form_oid=self.record.form_oid
+            visit=self.record.visit, form_oid=self.record.form_oid
         )
         return not draws.filter(repeat_key__lt=self.record.repeat_key).exists()
 

@@ -195,7 +195,7 @@ def _outdated(record: CrfRecord) -> int:
 def _draws(record: CrfRecord) -> list[CrfRecord]:
     """The draws of the same visit, this one among them."""
     same = CrfRecord.objects.standing().filter(
-        subject_id=record.subject_id, visit_id=record.visit_id, form_oid=FORM_OID
+        subject_id=record.subject_id, visit=record.visit, form_oid=FORM_OID
     )
     return list(same.order_by("repeat_key"))
 

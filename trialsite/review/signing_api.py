@@ -60,8 +60,8 @@ class SignatureAnswer(serializers.Serializer[Any]):
 class AssumptionAnswer(serializers.Serializer[Any]):
     path = serializers.CharField()
     section = serializers.CharField()
-    label = serializers.CharField()
-    label_zh = serializers.CharField()
+    name = serializers.CharField()
+    name_zh = serializers.CharField()
     value = serializers.CharField()
     confirmed = serializers.BooleanField()
     confirmation = serializers.UUIDField(allow_null=True)
@@ -205,8 +205,8 @@ def _said(assumption: Assumption, confirmed: ConfirmedAssumption | None) -> dict
     return {
         "path": assumption.path,
         "section": assumption.section,
-        "label": assumption.label.en,
-        "label_zh": assumption.label.zh,
+        "name": assumption.label.en,
+        "name_zh": assumption.label.zh,
         "value": assumption.value,
         "confirmed": confirmed is not None,
         "confirmation": confirmed.pk if confirmed else None,

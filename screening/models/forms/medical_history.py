@@ -5,7 +5,7 @@ Type and stage are the investigator's own; nothing is suggested (decisions C14).
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -68,7 +68,7 @@ class Antiviral(models.TextChoices):
 RUCAM = (-9, 14)
 
 
-def _yes_no(label: object, oid: str, **metadata: object) -> models.BooleanField:
+def _yes_no(label: object, oid: str, **metadata: object) -> models.BooleanField[Any, Any]:
     return item(models.BooleanField(label), oid=oid, **metadata)  # type: ignore[arg-type]
 
 

@@ -88,9 +88,9 @@ def propose_deviation(
         description=description,
         categories=[proposal.category],
         importance=proposal.importance,
-        occurred_on=occurred_on,
         discovered_on=trial_today(site.time_zone),
     )
+    deviation.occurred_on = occurred_on  # type: ignore[assignment]
     return _insert(deviation, subject, RecordStatus.IN_PROGRESS)
 
 

@@ -166,7 +166,7 @@ def _page(request: StaffRequest, found: Deviation, **refused: forms.Form) -> Htt
 
 def _words(found: Deviation) -> list[str]:
     """The categories in the order of the list."""
-    choices = dict(Deviation._meta.get_field("categories").base_field.flatchoices)  # type: ignore[union-attr]
+    choices = dict(Deviation._meta.get_field("categories").base_field.flatchoices)
     return [str(choices.get(code, code)) for code in found.categories]
 
 

@@ -29,4 +29,4 @@ class Command(BaseCommand):
         if "owner" not in connections.databases:
             raise CommandError("DATABASE_OWNER_URL is needed to make the demonstration's past.")
         make_study()
-        self.stdout.write("SYNTHETIC demonstration study made: 3 sites, 8 subjects.")
+        self.stdout.write("SYNTHETIC demonstration study made.")

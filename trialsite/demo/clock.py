@@ -1,0 +1,48 @@
+"""The demonstration's clock: its past is entered on the days it happened (decisions D15)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from zoneinfo import ZoneInfo
+
+from django.db import connections
+
+from trialsite.core.clock import trial_now
+
+_MARGIN = dt.timedelta(minutes=2)
+
+
+@contextmanager
+def clock_shifted(shift: dt.timedelta) -> Iterator[None]:
+    """Let the trial's clock stand this far from now; only the owner can."""
+    owner = connections["owner"]
+    with owner.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO trial_clock (shift) VALUES (%s) "
+            "ON CONFLICT (only_row) DO UPDATE SET shift = excluded.shift",
+            [shift],
+        )
+    try:
+        yield
+    finally:
+        with owner.cursor() as cursor:
+            cursor.execute("DELETE FROM trial_clock")
+
+
+@contextmanager
+def on_day(day: int, zone: str, *, hour: int = 15) -> Iterator[None]:
+    """Let it be this hour at a site, so many days from today; today, never later than it is."""
+    now = trial_now()
+    local = now.astimezone(ZoneInfo(zone))
+    wanted = local.replace(hour=hour, minute=0, second=0, microsecond=0) + dt.timedelta(days=day)
+    with clock_shifted(min(wanted - now, dt.timedelta())):
+        yield
+
+
+def earlier_today(zone: str, *, hour: int, minute: int = 0) -> dt.datetime:
+    """The wall time at a site this morning; just now where that hour has not come yet."""
+    now = trial_now().astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    wanted = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return min(wanted, (now - _MARGIN).replace(second=0, microsecond=0))

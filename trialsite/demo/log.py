@@ -1,0 +1,95 @@
+"""The screening log of the demonstration: who was considered, who they are, how it ended."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from screening.models import ScreeningEntry
+from screening.models.log import Outcome, Reason, Source
+from screening.services.identity import keep_identity
+from screening.services.log import close_entry, open_entry
+from trialsite.access.models import Site, User
+from trialsite.casebook.protocols import protocol_of, version_in_force
+from trialsite.core.clock import trial_today
+from trialsite.protocol import Protocol
+from trialsite.protocol.rules import AgeRange, InvestigatorJudgement
+
+#: Family and given names that are put together by number, always with the mark.
+_FAMILY = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨"
+_GIVEN = ("安", "宁", "和", "平", "清", "远", "明", "嘉", "文", "瑞")
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """Somebody who was considered and never consented: where, when, and why it ended."""
+
+    site: str
+    nurse: str
+    day: int
+    outcome: Outcome | None
+    source: Source = Source.WARD
+    reasons: tuple[Reason, ...] = ()
+    #: Which criterion decided: the age, or the history of the illness named.
+    by_age: bool = False
+    by_history: str = ""
+    comment: str = ""
+
+
+CONSIDERED = (
+    Considered(
+        "001", "nurse", -41, Outcome.NOT_APPROACHED, reasons=(Reason.NO_CAPACITY,), comment="III"
+    ),
+    Considered("001", "nurse2", -33, Outcome.NOT_ELIGIBLE, by_history="diabetes"),
+    Considered("002", "nurse-b", -26, Outcome.DECLINED, Source.REFERRAL),
+    Considered("001", "nurse", -18, Outcome.DECLINED, Source.OUTPATIENT),
+    Considered("002", "nurse-b", -12, Outcome.NOT_ELIGIBLE, by_age=True),
+    Considered("003", "nurse-c", -9, Outcome.NOT_APPROACHED, reasons=(Reason.TRANSFERRED,)),
+    Considered("001", "nurse", 0, None, Source.REFERRAL),
+)
+
+
+def enter(site: Site, *, by: User, source: Source, chance: random.Random) -> ScreeningEntry:
+    """A new line of the log with the invented person behind it in the vault."""
+    entry = open_entry(
+        site=site, first_contact_on=trial_today(site.time_zone), source=source, by=by
+    )
+    keep_identity(
+        entry_id=entry.pk,
+        site=site,
+        name=f"{chance.choice(_FAMILY)}{chance.choice(_GIVEN)}（示例）",
+        phone=f"000 0000 {chance.randrange(10_000):04d}",
+        hospital_number=f"SYNTHETIC-{chance.randrange(1_000_000):06d}",
+        by=by,
+    )
+    return entry
+
+
+def consider(told: Considered, site: Site, *, by: User, chance: random.Random) -> ScreeningEntry:
+    """Log somebody who went no further, on the day of the first contact."""
+    entry = enter(site, by=by, source=told.source, chance=chance)
+    if told.outcome is None:
+        return entry
+    return close_entry(
+        entry=entry,
+        outcome=told.outcome,
+        on=entry.first_contact_on,
+        criteria=_criteria(told, protocol_of(version_in_force(site).pk)),
+        reasons=told.reasons,
+        comment=f"HE {told.comment} (SYNTHETIC)" if told.comment else "",
+        by=by,
+    )
+
+
+def _criteria(told: Considered, protocol: Protocol) -> list[str]:
+    """The ids that this protocol gives the criteria that decided."""
+    return [
+        each.id
+        for each in protocol.criteria
+        if (told.by_age and isinstance(each.rule, AgeRange))
+        or (
+            told.by_history
+            and isinstance(each.rule, InvestigatorJudgement)
+            and told.by_history in {prompt.key for prompt in each.rule.prompts}
+        )
+    ]
