@@ -9,7 +9,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
 
 from screening.eligibility.verdicts import (
@@ -302,9 +302,9 @@ _WORDS: dict[str, str | Promise] = {
     "not_met": gettext_lazy("Does not apply"),
     "participant": gettext_lazy("Participant"),
     "representative": gettext_lazy("Legal representative"),
-    "mild": gettext_lazy("Mild"),
-    "moderate": gettext_lazy("Moderate"),
-    "severe": gettext_lazy("Severe"),
+    "mild": pgettext_lazy("severity", "Mild"),
+    "moderate": pgettext_lazy("severity", "Moderate"),
+    "severe": pgettext_lazy("severity", "Severe"),
     "": "–",
 }
 
