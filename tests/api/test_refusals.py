@@ -27,6 +27,7 @@ from tests.factories import (
 )
 from tests.screening.consenting import assess, make_document, withdraw
 from tests.screening.consenting import sign as sign_consent
+from tests.screening.deciding import confirm_all, decide, make_candidate
 from tests.signing import proof_of
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
@@ -71,19 +72,16 @@ def rows_of_site(cast, operation):
     visit = make_visit(subject)
     record = make_record(subject, form_oid=definition.oid, visit=visit)
     ids = {"subject": subject.pk, "visit": visit.pk, "record": record.pk}
-    if "query" in operation.arguments:
-        with as_person(cast.data_manager):
-            asked = raise_query(record=record, item_oid="", text="?", by=cast.data_manager)
-        ids["query"] = asked.pk
-    made = {
-        "hold": lambda: hold_at(cast.site, cast.investigator),
-        "signature": lambda: signature_under(record, cast.sub_investigator).pk,
-        "row": lambda: row_of(record, operation.route, cast.nurse),
-        "deviation": lambda: deviation_of(subject, cast.nurse),
-    }
-    ids |= {name: make() for name, make in made.items() if name in operation.arguments}
+    for name, make in MADE.items():
+        if name in operation.arguments:
+            ids[name] = make(cast, record)
     if {"consent", "assessment", "withdrawal"} & set(operation.arguments):
         ids |= parts_of_consent(cast, subject)
+    if "row" in operation.arguments:
+        (group,) = (g for g in definition.groups if f">/{slug_of(g)}/" in operation.route)
+        with as_person(cast.nurse):
+            entry = read_texts(group, texts_for(group))
+            ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk
     if names := {"laboratory", "range", "purification"} & {*operation.arguments}:
         ids |= laboratory_rows(cast.site, subject, names)
     if {"entry", "disclosure"} & set(operation.arguments):
@@ -91,16 +89,21 @@ def rows_of_site(cast, operation):
     return ids
 
 
-def hold_at(site, by):
+def query_on(cast, record):
+    with as_person(cast.data_manager):
+        return raise_query(record=record, item_oid="", text="?", by=cast.data_manager).pk
+
+
+def hold_at(cast, record):
+    by = cast.investigator
     with as_person(by):
-        return place_hold(site=site, scope=Scope.BOTH, reason="x", by=by).pk
+        return place_hold(site=record.site, scope=Scope.BOTH, reason="x", by=by).pk
 
 
-def row_of(record, route, nurse):
-    (group,) = (g for g in form(record.form_oid).groups if f">/{slug_of(g)}/" in route)
-    with as_person(nurse):
-        entry = read_texts(group, texts_for(group))
-        return save_row(record=record, group=group, entry=entry, by=nurse).row.pk
+def evaluation_of(cast, _record):
+    candidate = make_candidate(cast)
+    confirm_all(cast)
+    return decide(cast, candidate, {"EX06": "met"}).pk
 
 
 def deviation_of(subject, nurse):
@@ -113,6 +116,16 @@ def deviation_of(subject, nurse):
     )
     with as_person(nurse):
         return report_deviation(site=subject.site, subject=subject, facts=facts, by=nurse).pk
+
+
+#: What one argument needs, made of a record of site 001.
+MADE = {
+    "query": query_on,
+    "hold": hold_at,
+    "signature": lambda cast, record: signature_under(record, cast.sub_investigator).pk,
+    "deviation": lambda cast, record: deviation_of(record.subject, cast.nurse),
+    "evaluation": evaluation_of,
+}
 
 
 def parts_of_consent(cast, subject):
