@@ -9,12 +9,13 @@ import uuid
 from collections.abc import Collection
 from typing import Protocol
 
-from screening.selectors.consent import consent_fact
+from screening.selectors.consent import consent_fact, standing_of
 from trialsite.casebook.models import Subject
 from trialsite.conduct.selectors import enrolment_refusals
 
 __all__ = [
     "Decision",
+    "capacity_refusals",
     "consent_fact",
     "enrolment_refusals",
     "signed_decision",
@@ -29,6 +30,11 @@ class Decision(Protocol):
     def eligible(self) -> bool: ...
     @property
     def stands(self) -> bool: ...
+
+
+def capacity_refusals(subject: Subject) -> list[str]:
+    """Why nobody can speak for the subject now: capacity lost, and no representative yet."""
+    return standing_of(subject).capacity_refusals()
 
 
 def signed_decision(subject: Subject) -> Decision | None:  # noqa: ARG001

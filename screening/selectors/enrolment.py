@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from screening.enrolment_sources import consent_fact, enrolment_refusals, signed_decision
+from screening.enrolment_sources import (
+    capacity_refusals,
+    consent_fact,
+    enrolment_refusals,
+    signed_decision,
+)
 from screening.models import StudyEnrolment
 from trialsite.access.models import Site
 from trialsite.casebook.models import ConsentState, LockState, Subject, SubjectStatus
@@ -94,9 +99,8 @@ def _consent(subject: Subject) -> list[str]:
         return [_("No consent is on file.")]
     if not fact.valid:
         return [_("The consent on file is not valid.")]
-    if fact.reconsent_due:
-        return [_("The subject has to consent again first.")]
-    return []
+    due = [_("The subject has to consent again first.")] if fact.reconsent_due else []
+    return [*due, *capacity_refusals(subject)]
 
 
 def _decision(subject: Subject) -> list[str]:
