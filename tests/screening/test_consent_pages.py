@@ -51,7 +51,7 @@ def typed(cast, document, **changes: str) -> dict[str, str]:
 def test_the_nurse_records_the_first_consent_from_the_log_with_its_scan(
     cast, document, nurse_client
 ):
-    entry = make_entry(cast.site, cast.nurse)
+    entry = make_entry(cast.site, cast.nurse, first_contact_on=wall(cast.site, days=-30).date())
     page = address("first_consent", entry.pk)
     assert entry.number in nurse_client.get(page).content.decode()
     scan = SimpleUploadedFile("signed.png", PNG, "image/png")
@@ -297,7 +297,7 @@ def test_another_sites_consent_does_not_exist(cast, document):
     for name in ("complete_consent", "consent_scan"):
         assert client.post(address(name, consent.pk)).status_code == 404
     assert client.post(address("void_consent_part", "consent", consent.pk)).status_code == 404
-    entry = make_entry(cast.site, cast.nurse)
+    entry = make_entry(cast.site, cast.nurse, first_contact_on=wall(cast.site, days=-30).date())
     assert client.get(address("first_consent", entry.pk)).status_code == 404
 
 
