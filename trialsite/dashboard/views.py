@@ -118,7 +118,7 @@ def subject(request: StaffRequest, subject_id: uuid.UUID) -> HttpResponse:
         "subject": found.subject,
         "line": time_line(found),
         "consent_panel": consent_panel(request, found.subject),
-        "startable": [form for form in forms().values() if form.repeating] if may_enter else [],
+        "startable": [form for form in forms().values() if form.startable] if may_enter else [],
         "whole_study": whole_study(found.loose, may_enter=may_enter),
         "may_read_trail": request.user.can(Capability.VIEW_TRAIL, site=site),
     }
