@@ -12,6 +12,7 @@ class ScreeningConfig(AppConfig):
             consent_datasets,
             consent_notices,
             datasets,
+            eligibility_datasets,
             guards_consent,
             guards_eligibility,
             log_guards,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
 
 from screening.eligibility.verdicts import (
@@ -68,12 +66,11 @@ class Places:
 
     subject: Subject
     records: list[CrfRecord]
-    entry_id: uuid.UUID | None
 
     def url(self, need: Missing) -> str:
         """The page on which this is supplied; empty where there is none."""
         if need.need in _OF_LAB:
-            return self._form(LAB_FORM) or reverse("labs:subject", args=[self.subject.pk])
+            return self._form(LAB_FORM, otherwise="labs:subject")
         if need.need in _OF_ITEM:
             known = items_by_oid().get(need.name)
             return self._form(known[0].form_oid) if known else ""
@@ -93,7 +90,7 @@ class Places:
                 return f"#criterion-{need.name}"
         return ""
 
-    def _form(self, oid: str) -> str:
+    def _form(self, oid: str, *, otherwise: str = "dashboard:subject") -> str:
         """The screening visit's record of a form, one still to be completed first."""
         found = sorted(
             (each for each in self.records if each.form_oid == oid),
@@ -101,11 +98,11 @@ class Places:
         )
         if found:
             return reverse("crf:record", args=[found[0].pk])
-        return reverse("dashboard:subject", args=[self.subject.pk])
+        return reverse(otherwise, args=[self.subject.pk])
 
 
-def places_of(subject: Subject, entry_id: uuid.UUID | None) -> Places:
-    return Places(subject, screening_records([subject]).get(subject.pk, []), entry_id)
+def places_of(subject: Subject) -> Places:
+    return Places(subject, screening_records([subject]).get(subject.pk, []))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,9 +302,9 @@ _WORDS: dict[str, str | Promise] = {
     "not_met": gettext_lazy("Does not apply"),
     "participant": gettext_lazy("Participant"),
     "representative": gettext_lazy("Legal representative"),
-    "mild": gettext_lazy("Mild"),
-    "moderate": gettext_lazy("Moderate"),
-    "severe": gettext_lazy("Severe"),
+    "mild": pgettext_lazy("severity", "Mild"),
+    "moderate": pgettext_lazy("severity", "Moderate"),
+    "severe": pgettext_lazy("severity", "Severe"),
     "": "–",
 }
 
@@ -331,7 +328,3 @@ def _part_value(part: Any) -> str:
 
 def _number(value: Decimal | None) -> str:
     return "" if value is None else shown(value)
-
-
-def zone_of(subject: Subject) -> ZoneInfo:
-    return ZoneInfo(subject.site.time_zone)

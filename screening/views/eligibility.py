@@ -64,7 +64,7 @@ def _page(
     except DomainError as refused:
         return render(request, "screening/eligibility.html", context | {"problem": str(refused)})
     may_sign = _may_sign(request, subject)
-    context |= _criteria(request, live, entry, form=form, may_sign=may_sign)
+    context |= _criteria(request, live, form=form, may_sign=may_sign)
     return render(
         request, "screening/eligibility.html", context, status=422 if form is not None else 200
     )
@@ -73,7 +73,6 @@ def _page(
 def _criteria(
     request: StaffRequest,
     live: Live,
-    entry: ScreeningEntry | None,
     *,
     form: EligibilityForm | None,
     may_sign: bool,
@@ -91,7 +90,7 @@ def _criteria(
         live.protocol,
         live.evaluation,
         subject,
-        places=places_of(subject, entry.pk if entry else None),
+        places=places_of(subject),
         said=said,
     )
     return {

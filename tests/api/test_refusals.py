@@ -25,6 +25,7 @@ from tests.factories import (
 )
 from tests.screening.consenting import assess, make_document, withdraw
 from tests.screening.consenting import sign as sign_consent
+from tests.screening.deciding import confirm_all, decide, make_candidate
 from tests.signing import proof_of
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
@@ -69,17 +70,9 @@ def rows_of_site(cast, operation):
     visit = make_visit(subject)
     record = make_record(subject, form_oid=definition.oid, visit=visit)
     ids = {"subject": subject.pk, "visit": visit.pk, "record": record.pk}
-    if "query" in operation.arguments:
-        with as_person(cast.data_manager):
-            asked = raise_query(record=record, item_oid="", text="?", by=cast.data_manager)
-        ids["query"] = asked.pk
-    if "hold" in operation.arguments:
-        with as_person(cast.investigator):
-            ids["hold"] = place_hold(
-                site=cast.site, scope=Scope.BOTH, reason="x", by=cast.investigator
-            ).pk
-    if "signature" in operation.arguments:
-        ids["signature"] = signature_under(record, cast.sub_investigator).pk
+    for name, make in MADE.items():
+        if name in operation.arguments:
+            ids[name] = make(cast, record)
     if {"consent", "assessment", "withdrawal"} & set(operation.arguments):
         ids |= parts_of_consent(cast, subject)
     if "row" in operation.arguments:
@@ -87,13 +80,28 @@ def rows_of_site(cast, operation):
         with as_person(cast.nurse):
             entry = read_texts(group, texts_for(group))
             ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk
-    if "deviation" in operation.arguments:
-        ids["deviation"] = deviation_of(subject, cast.nurse)
     if names := {"laboratory", "range", "purification"} & {*operation.arguments}:
         ids |= laboratory_rows(cast.site, subject, names)
     if {"entry", "disclosure"} & set(operation.arguments):
         ids |= identity_of_site(cast)
     return ids
+
+
+def query_on(cast, record):
+    with as_person(cast.data_manager):
+        return raise_query(record=record, item_oid="", text="?", by=cast.data_manager).pk
+
+
+def hold_at(cast, record):
+    by = cast.investigator
+    with as_person(by):
+        return place_hold(site=record.site, scope=Scope.BOTH, reason="x", by=by).pk
+
+
+def evaluation_of(cast, _record):
+    candidate = make_candidate(cast)
+    confirm_all(cast)
+    return decide(cast, candidate, {"EX06": "met"}).pk
 
 
 def deviation_of(subject, nurse):
@@ -106,6 +114,16 @@ def deviation_of(subject, nurse):
     )
     with as_person(nurse):
         return report_deviation(site=subject.site, subject=subject, facts=facts, by=nurse).pk
+
+
+#: What one argument needs, made of a record of site 001.
+MADE = {
+    "query": query_on,
+    "hold": hold_at,
+    "signature": lambda cast, record: signature_under(record, cast.sub_investigator).pk,
+    "deviation": lambda cast, record: deviation_of(record.subject, cast.nurse),
+    "evaluation": evaluation_of,
+}
 
 
 def parts_of_consent(cast, subject):

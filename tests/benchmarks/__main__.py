@@ -22,7 +22,12 @@ def main() -> None:
     lines: list[str] = []
     try:
         with databases.using(DATABASE):
-            for benchmark in (forms.saving, forms.rendering, eligibility.evaluating):
+            for benchmark in (
+                forms.saving,
+                forms.rendering,
+                eligibility.evaluating,
+                eligibility.from_the_database,
+            ):
                 lines += [*benchmark(), ""]
     finally:
         databases.drop(DATABASE)

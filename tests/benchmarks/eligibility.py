@@ -1,4 +1,5 @@
-"""Judging a whole person: fourteen criteria over a full set of facts, without a database."""
+"""Judging a whole person: fourteen criteria over a full set of facts, without a database and
+with everything read from it."""
 
 from __future__ import annotations
 
@@ -6,8 +7,12 @@ from screening.eligibility.again import evaluation_of
 from screening.eligibility.engine import evaluate
 from screening.eligibility.facts import Facts
 from screening.eligibility.frozen import frozen_facts
+from screening.selectors.eligibility import live_evaluation, signed_decisions
 from tests.benchmarks.measuring import in_turns
+from tests.factories import as_person, make_cast
+from tests.screening.deciding import RESULTS, confirm_all, decide, draw, make_candidate
 from tests.screening.eligibility import FIRST, confirmed, eligible_person, lab, protocol_of
+from trialsite.casebook.models import Subject
 from trialsite.protocol import Protocol
 
 #: Three earlier draws, as a patient on the ward has them.
@@ -53,3 +58,40 @@ def _run(protocol: Protocol, known: Facts) -> None:
 
 def _again(kept: str, text: str, paths: tuple[str, ...]) -> None:
     evaluation_of(kept, text, paths)
+
+
+def from_the_database() -> list[str]:
+    """1,000 evaluations with their facts: six results, two hundred, and signed decisions."""
+    cast = make_cast()
+    few = make_candidate(cast)
+    confirm_all(cast)
+    many = make_candidate(cast)
+    for serial in range(33):
+        draw(cast, many, RESULTS, hours=-2 - serial / 4)
+    signed = [few, many]
+    for subject in signed:
+        decide(cast, subject)
+    with as_person(cast.nurse):
+        timings = in_turns(
+            {
+                "facts and verdicts, 6 results": lambda _serial: _judge(few),
+                "facts and verdicts, 204 results": lambda _serial: _judge(many),
+                "two signed decisions checked": lambda _serial: _check(signed),
+            },
+            calls=100,
+        )
+    base = timings["facts and verdicts, 6 results"]
+    return [
+        "Eligibility with its facts read from PostgreSQL, 5 x 100 evaluations each",
+        base.line(),
+        timings["facts and verdicts, 204 results"].line(base),
+        timings["two signed decisions checked"].line(base),
+    ]
+
+
+def _judge(subject: Subject) -> None:
+    live_evaluation(subject)
+
+
+def _check(subjects: list[Subject]) -> None:
+    signed_decisions(subjects)

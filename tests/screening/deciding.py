@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from screening.models import EligibilityEvaluation
+from screening.models import ConsentDocument, EligibilityEvaluation
 from screening.models.forms import Allergies, Demographics, Examination, MedicalHistory
 from screening.selectors.eligibility import Live, live_evaluation
 from screening.selectors.log import screening_records
@@ -48,7 +48,7 @@ HISTORY = {
 NO_ALLERGIES = dict.fromkeys(("plasma", "heparin", "protamine", "dmso", "nafamostat"), "NONE")
 PERSON = {"birth_date": "1980-05-06", "sex": "M"}
 
-#: As the laboratory of the site prints it: MELD 19 by UNOS.
+#: As the laboratory of the site prints it: MELD 25 by UNOS.
 RESULTS = {"BILI": "320", "PTA": "31", "INR": "1.9", "CREAT": "60", "SODIUM": "137", "CRP": "30"}
 UNITS = {
     "BILI": "umol/L",
@@ -65,7 +65,7 @@ def make_candidate(cast: Cast, *, results: Mapping[str, str] = RESULTS, **texts:
     """Somebody who consented, with the screening forms completed and one draw."""
     make_protocol(cast.site, cast.other_site)
     subject: Subject = make_screened(cast.site, cast.nurse)
-    document = make_document(cast, cast.site)
+    document = given(ConsentDocument.objects.first)() or make_document(cast, cast.site)
     sign(cast, subject, document, hours=-5)
     given(subject.refresh_from_db)()
     complete(cast, subject, Demographics, PERSON | texts.get("person", {}))
@@ -78,7 +78,7 @@ def make_candidate(cast: Cast, *, results: Mapping[str, str] = RESULTS, **texts:
 
 
 def examination(subject: Subject, **texts: str) -> dict[str, str]:
-    at = wall(subject.site, hours=-2).isoformat(timespec="minutes")
+    at = given(wall)(subject.site, hours=-2).isoformat(timespec="minutes")
     return {"assessed_at": at, "assessor": "Ward physician", "grade": "0"} | texts
 
 
