@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from screening.models import ScreeningEntry
 from screening.services.identity import MAX_LENGTH, MaskedIdentity, masked_identity
@@ -15,7 +16,7 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 
 LABELS: dict[str, Promise] = {
-    "name": _("Name"),
+    "name": pgettext_lazy("person", "Name"),
     "phone": _("Phone"),
     "hospital_number": _("Hospital number"),
 }

@@ -176,4 +176,5 @@ register_companion(
     EligibilityEvaluation,
     page="screening:evaluation",
     repeating=True,
+    opened=False,
 )

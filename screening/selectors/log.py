@@ -22,7 +22,7 @@ from screening.standing import Standing
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, RecordStatus, Subject
-from trialsite.casebook.protocols import protocol_of
+from trialsite.casebook.protocols import in_order_of_visit, protocol_of
 from trialsite.protocol import EventRole
 
 DONE = (RecordStatus.COMPLETE, RecordStatus.NOT_DONE)
@@ -129,11 +129,15 @@ def screening_records(subjects: Collection[Subject]) -> dict[uuid.UUID, list[Crf
     rows = (
         CrfRecord.objects.standing()
         .filter(subject__in=[subject.pk for subject in subjects], visit__event_oid__in=events)
-        .order_by("form_oid", "repeat_key")
+        .select_related("visit")
     )
-    found: dict[uuid.UUID, list[CrfRecord]] = defaultdict(list)
+    at_visit: dict[tuple[uuid.UUID, str], list[CrfRecord]] = defaultdict(list)
     for record in rows if subjects else ():
-        found[record.subject_id].append(record)
+        assert record.visit is not None
+        at_visit[record.subject_id, record.visit.event_oid].append(record)
+    found: dict[uuid.UUID, list[CrfRecord]] = defaultdict(list)
+    for (subject, event), records in at_visit.items():
+        found[subject] += in_order_of_visit(records, event)
     return found
 
 

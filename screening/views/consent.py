@@ -152,7 +152,13 @@ def first(request: StaffRequest, entry_id: uuid.UUID) -> HttpResponse:
     if entry.subject_id is not None:
         return redirect("screening:consent", entry.subject_id)
     form = _consent_form(request, entry.site, None)
-    page = {"number": entry.number, "site": entry.site, "heading": _("First consent")}
+    page = {
+        "entry": entry,
+        "number": entry.number,
+        "site": entry.site,
+        "heading": _("First consent"),
+        "act": _("Record consent"),
+    }
     return _said(
         request,
         form,

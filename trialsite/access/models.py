@@ -23,6 +23,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.utils.crypto import salted_hmac
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.capabilities import Capability, Role, roles_granting
@@ -58,7 +59,9 @@ class Site(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.code} {self.name}"
+        """Code and name, in Chinese where that is read and there is one."""
+        chinese = (get_language() or "").startswith("zh")
+        return f"{self.code} {(chinese and self.name_zh) or self.name}"
 
 
 def email_key(address: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import Site, User
-from trialsite.casebook.models import ProtocolVersion, SiteProtocolApproval
+from trialsite.casebook.models import CrfRecord, ProtocolVersion, SiteProtocolApproval
 from trialsite.core.clock import trial_today
 from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError
@@ -29,6 +29,18 @@ def protocol_of(version_id: int) -> Protocol:
     """The protocol data of a version; a version's content never changes."""
     version = ProtocolVersion.objects.get(pk=version_id)
     return _parsed(version.content)
+
+
+def in_order_of_visit(records: Iterable[CrfRecord], event_oid: str) -> list[CrfRecord]:
+    """The records of a visit as the protocol lists its forms; others follow, by their OID."""
+
+    def position(record: CrfRecord) -> tuple[int, str, int]:
+        listed = protocol_of(record.protocol_version_id).schedule.event(event_oid).forms
+        known = record.form_oid in listed
+        place = listed.index(record.form_oid) if known else len(listed)
+        return place, record.form_oid, record.repeat_key
+
+    return sorted(records, key=position)
 
 
 def _text_of(path: Path) -> str:

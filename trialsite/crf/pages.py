@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, RecordStatus
-from trialsite.casebook.protocols import protocol_of
+from trialsite.casebook.protocols import in_order_of_visit, protocol_of
 from trialsite.crf.entry import text_of, texts_of
 from trialsite.crf.items import Item, MissingReason, all_items_of
 from trialsite.crf.judging import checks_of, finding
@@ -362,4 +362,7 @@ def next_record(record: CrfRecord) -> CrfRecord | None:
         visit=record.visit,
         status__in=(RecordStatus.NOT_STARTED, RecordStatus.IN_PROGRESS),
     )
-    return waiting.exclude(pk=record.pk).order_by("form_oid", "repeat_key").first()
+    others = waiting.exclude(pk=record.pk)
+    if record.visit is None:
+        return others.order_by("form_oid", "repeat_key").first()
+    return next(iter(in_order_of_visit(others, record.visit.event_oid)), None)

@@ -38,6 +38,8 @@ class Form:
     page: str = ""
     #: Many companion records for one subject or visit.
     again: bool = False
+    #: Whether people open a record and then fill it; others come with an act, such as signing.
+    opened: bool = True
     #: Item OID -> label in the present language, where items are not columns.
     label_of: Callable[[str], str] | None = None
 
@@ -53,6 +55,11 @@ class Form:
     @property
     def repeating(self) -> bool:
         return self.data.repeating if self.data else self.again
+
+    @property
+    def startable(self) -> bool:
+        """Whether a person may start one more record of it."""
+        return self.repeating and self.opened
 
     @property
     def tables(self) -> list[type[ItemData]]:
@@ -108,6 +115,7 @@ def register_companion(
     *,
     page: str = "",
     repeating: bool = False,
+    opened: bool = True,
     label_of: Callable[[str], str] | None = None,
 ) -> Form:
     """Enter the form that heads the companion records of a domain model.
@@ -117,7 +125,13 @@ def register_companion(
     if oid in _forms:
         raise TypeError(f"{oid} is already registered")
     _forms[oid] = Form(
-        oid=oid, title=title, domain=domain, page=page, again=repeating, label_of=label_of
+        oid=oid,
+        title=title,
+        domain=domain,
+        page=page,
+        again=repeating,
+        opened=opened,
+        label_of=label_of,
     )
     return _forms[oid]
 

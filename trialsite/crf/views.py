@@ -343,7 +343,7 @@ def open_new(request: StaffRequest, pk: uuid.UUID, slug: str) -> HttpResponse:
     """Start one more record of a repeating form."""
     subject = get_object_or_404(Subject.objects.visible_to(request.user), pk=pk)
     definition = next((each for each in forms().values() if each.slug == slug), None)
-    if definition is None or not definition.repeating:
+    if definition is None or not definition.startable:
         raise Http404
     opened = open_record(subject=subject, form_oid=definition.oid, by=request.user)
     return redirect("crf:record", opened.pk)

@@ -20,6 +20,7 @@ from trialsite.casebook.models import (
     SubjectStatus,
     Visit,
 )
+from trialsite.casebook.protocols import protocol_of
 from trialsite.crf.registry import forms
 from trialsite.dashboard.study import form_title, visit_name
 from trialsite.dashboard.windows import STANDING, Lane, Window
@@ -87,12 +88,13 @@ def casebook_of(subject: Subject, *, now: dt.datetime) -> Casebook:
     today = now.astimezone(ZoneInfo(subject.site.time_zone)).date()
     visits = list(subject.visits.order_by("visit_number", "window", "event_oid", "repeat_key"))
     records = list(with_queries(CrfRecord.objects.standing().filter(subject=subject)))
+    order = _order_of(subject)
     return Casebook(
         subject=subject,
         today=today,
         columns=[_column(visit, today) for visit in visits],
-        rows=_rows([r for r in records if r.visit_id], [visit.pk for visit in visits]),
-        loose=_rows([r for r in records if not r.visit_id], [None]),
+        rows=_rows([r for r in records if r.visit_id], [visit.pk for visit in visits], order),
+        loose=_rows([r for r in records if not r.visit_id], [None], order),
         done=sum(record.status in {"complete", "not_done"} for record in records),
         expected=len(records),
         flags=_flags(subject),
@@ -113,11 +115,17 @@ def _column(visit: Visit, today: dt.date) -> Column:
     )
 
 
-def _rows(records: list[CrfRecord], visits: list[object]) -> list[FormRow]:
+def _order_of(subject: Subject) -> list[str]:
+    """Forms as the protocol's visits list them, from the first visit on; then all others."""
+    schedule = protocol_of(subject.protocol_version_id).schedule
+    planned = (oid for event in schedule.events for oid in event.forms)
+    return list(dict.fromkeys((*planned, *forms())))
+
+
+def _rows(records: list[CrfRecord], visits: list[object], known: list[str]) -> list[FormRow]:
     cells: dict[str, dict[object, list[CrfRecord]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         cells[record.form_oid][record.visit_id].append(record)
-    known = list(forms())
     order = sorted(cells, key=lambda oid: (known.index(oid) if oid in known else len(known), oid))
     return [
         FormRow(oid, form_title(oid), [cells[oid].get(visit, []) for visit in visits])

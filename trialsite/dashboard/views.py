@@ -10,8 +10,10 @@ from django.core.paginator import Paginator
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from screening.models import ScreeningEntry
 from screening.selectors.log import waiting_of
 from screening.views.consent import panel as consent_panel
 from trialsite.access.capabilities import Capability
@@ -118,11 +120,19 @@ def subject(request: StaffRequest, subject_id: uuid.UUID) -> HttpResponse:
         "subject": found.subject,
         "line": time_line(found),
         "consent_panel": consent_panel(request, found.subject),
-        "startable": [form for form in forms().values() if form.repeating] if may_enter else [],
+        "startable": [form for form in forms().values() if form.startable] if may_enter else [],
         "whole_study": whole_study(found.loose, may_enter=may_enter),
         "may_read_trail": request.user.can(Capability.VIEW_TRAIL, site=site),
+        "screening_url": _screening_url(request, found.subject),
     }
     return render(request, "dashboard/subject.html", context)
+
+
+def _screening_url(request: StaffRequest, subject: Subject) -> str:
+    """The page of the subject's entry in the screening log, for who may read that."""
+    seen = ScreeningEntry.objects.visible_to(request.user, Capability.VIEW_SCREENING)
+    key = seen.filter(subject=subject).values_list("pk", flat=True).first()
+    return reverse("screening:entry", args=[key]) if key else ""
 
 
 @open_to_anyone

@@ -22,6 +22,7 @@ from trialsite.casebook.models import (
     Visit,
     VisitStatus,
 )
+from trialsite.casebook.protocols import in_order_of_visit
 from trialsite.crf.models import Draft
 from trialsite.dashboard.study import form_title, item_title, visit_name
 from trialsite.dashboard.windows import COMING_DAYS, STANDING, Bar, Lane, Window
@@ -121,7 +122,7 @@ def _visits(user: User, now: dt.datetime, site_id: int | None) -> Iterable[Visit
     )
     if site_id is not None:
         visits = visits.at([site_id])
-    standing = CrfRecord.objects.standing().order_by("form_oid", "repeat_key")
+    standing = CrfRecord.objects.standing()
     return (
         visits.select_related("subject", "site")
         .prefetch_related(Prefetch("records", standing, to_attr="standing_records"))
@@ -134,7 +135,7 @@ def _visits(user: User, now: dt.datetime, site_id: int | None) -> Iterable[Visit
 def _rows(user: User, visits: Iterable[Visit], now: dt.datetime) -> Iterable[Row]:
     entering = user.access.sites(Capability.ENTER_DATA)
     for visit in visits:
-        records: list[CrfRecord] = visit.standing_records  # type: ignore[attr-defined]
+        records = in_order_of_visit(visit.standing_records, visit.event_oid)  # type: ignore[attr-defined]
         missing = [record for record in records if record.status not in DONE]
         yield Row(
             visit=visit,
