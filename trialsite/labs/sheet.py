@@ -170,8 +170,7 @@ class Sheet:
             self.results[key] = made
             change.made.append(made)
             return
-        if not same:
-            _drop_outdated(stands, columns, row.restated)
+        _drop_outdated(stands, columns, row.restated, same=same)
         changed = set_columns(stands, columns)
         if changed:
             change.changed.append(stands)
@@ -328,12 +327,16 @@ def set_columns(row: LabResult, columns: Mapping[str, Any]) -> set[str]:
     return changed
 
 
-def _drop_outdated(stands: LabResult, columns: dict[str, Any], restated: frozenset[str]) -> None:
+def _drop_outdated(
+    stands: LabResult, columns: dict[str, Any], restated: frozenset[str], *, same: bool
+) -> None:
     """A comment confirms the value it was written for, a judgement the flag it was made on.
 
     What was chosen anew for this value stands, even in the same words.
     """
-    outdated = {"confirmed"} | ({"significance"} if columns["flag"] != stands.flag else set())
+    outdated = set() if same else {"confirmed"}
+    if columns.get("flag", stands.flag) != stands.flag:
+        outdated.add("significance")
     for name in outdated - restated:
         if columns[name] == getattr(stands, name):
             columns[name] = ""
