@@ -18,6 +18,8 @@ from django.utils.translation import gettext as _
 
 from trialsite.casebook.models import CrfRecord
 from trialsite.casebook.protocols import protocol_of
+from trialsite.core.clock import trial_now
+from trialsite.core.units import unit_label
 from trialsite.labs.checks import Broken, Drawn, broken_checks
 from trialsite.labs.derive import (
     ABNORMAL,
@@ -83,6 +85,12 @@ class Sheet:
             subject_id=record.subject_id,
             time_zone=record.site.time_zone,
         )
+
+    @property
+    def drawn_at(self) -> dt.datetime:
+        """The moment of the draw; of one not yet dated, now."""
+        wall = self.panel.collected_at
+        return wall.replace(tzinfo=ZoneInfo(self.panel.time_zone)) if wall else trial_now()
 
     @cached_property
     def protocol(self) -> Protocol:
@@ -266,8 +274,8 @@ class Sheet:
         if doubt.slip is not None and not row.confirmed:
             return _("%(text)s %(unit)s? Perhaps %(other)s. Correct the unit, or confirm it.") % {
                 "text": row.text,
-                "unit": row.unit,
-                "other": doubt.slip.suggested_unit,
+                "unit": unit_label(row.unit),
+                "other": unit_label(doubt.slip.suggested_unit),
             }
         if doubt.outside and not row.confirmed:
             return _("This value is outside the plausible range. Confirm it with a comment.")
