@@ -22,11 +22,12 @@ from screening.eligibility.verdicts import (
     State,
     Verdict,
 )
-from screening.eligibility.words import OUTCOMES, STATES, Speaker, shown, unit_on_paper
+from screening.eligibility.words import OUTCOMES, STATES, Speaker, shown
 from screening.eligibility_names import speaker_for
 from screening.models.forms import Allergies, Demographics, MedicalHistory
 from screening.selectors.log import DONE, screening_records
 from trialsite.casebook.models import CrfRecord, Subject
+from trialsite.core.units import unit_label
 from trialsite.crf.registry import items_by_oid
 from trialsite.labs.codes import FORM_OID as LAB_FORM
 from trialsite.labs.score_lines import INPUTS
@@ -282,7 +283,7 @@ def _value(piece: Evidence, say: Speaker) -> str:
         return _judgement(piece)
     label = _code_label(piece) if piece.kind is Kind.ITEM else ""
     words = label or str(_WORDS.get(piece.text, piece.text))
-    return f"{words} {unit_on_paper(piece.unit)}".strip()
+    return f"{words} {unit_label(piece.unit)}".strip()
 
 
 def _judgement(piece: Evidence) -> str:
@@ -319,11 +320,11 @@ def _canonical(piece: Evidence) -> str:
     """The value in the protocol's unit, where that is another one."""
     if piece.canonical is None or piece.unit == piece.canonical_unit:
         return ""
-    return f"{shown(piece.canonical)} {unit_on_paper(piece.canonical_unit)}".strip()
+    return f"{shown(piece.canonical)} {unit_label(piece.canonical_unit)}".strip()
 
 
 def _part_value(part: Any) -> str:
-    return f"{part.value or '–'} {unit_on_paper(part.unit)}".strip()
+    return f"{part.value or '–'} {unit_label(part.unit)}".strip()
 
 
 def _number(value: Decimal | None) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import connections
 from django.test import Client
+from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -40,6 +41,13 @@ def django_db_setup(django_db_blocker) -> Iterator[None]:
         with databases.using(name):
             yield
         databases.drop(name)
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> Iterator[None]:
+    """What one test has asked for in Chinese is not what the next one hears."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

@@ -37,6 +37,12 @@ def app_url(database: str) -> str:
     return f"{base}/{database}"
 
 
+def owner_url_text(database: str) -> str:
+    """The owner's URL for another database, for a process that is started on it."""
+    base, _, _ = os.environ["DATABASE_OWNER_URL"].rpartition("/")
+    return f"{base}/{database}"
+
+
 def _administer(*statements: sql.SQL | sql.Composed) -> None:
     with psycopg.connect(owner_url("postgres"), autocommit=True) as connection:
         for statement in statements:

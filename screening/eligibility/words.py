@@ -14,7 +14,7 @@ from decimal import ROUND_FLOOR, Decimal
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from trialsite.crf.skeleton import unit_label
+from trialsite.core.units import unit_label
 from trialsite.protocol import Protocol
 
 from .verdicts import Evidence, Flag, Kind, Missing, Need, Outcome, Reason, State, Verdict, Why
@@ -267,7 +267,7 @@ class Speaker:
         columns = [reason.parameters[name] for name in ("analytes", "values", "units")]
         rows = zip(*(column for column in columns if isinstance(column, tuple)), strict=True)
         return ", ".join(
-            f"{self.analyte(analyte)} {value} {unit_on_paper(unit)}".strip()
+            f"{self.analyte(analyte)} {value} {unit_label(unit)}".strip()
             for analyte, value, unit in rows
         )
 
@@ -284,13 +284,8 @@ class Speaker:
         if name in _ANALYTES:
             return self.analyte(value)
         if name in _UNITS.values():
-            return unit_on_paper(value)
+            return unit_label(value)
         return self.version(value) if name == "version" else value or "–"
-
-
-def unit_on_paper(unit: str) -> str:
-    """A UCUM unit for people; one that only annotates a number is left out."""
-    return "" if unit.startswith("{") else unit_label(unit)
 
 
 def shown(value: Decimal) -> str:

@@ -32,6 +32,7 @@ from trialsite.core.wall_time import WallTimeField
 from trialsite.crf.items import Item, all_items_of
 from trialsite.crf.models import CrfRow, ItemData, stored
 from trialsite.crf.registry import items_by_oid
+from trialsite.labs.background import Background
 from trialsite.labs.codes import PurificationKind
 from trialsite.labs.models import PurificationInterval
 from trialsite.labs.selectors import as_routine, fact_of, standing_results
@@ -267,13 +268,26 @@ def _noted(row: Allergies, protocol: Protocol) -> Iterable[AllergyFact]:
 
 
 def _dialysis(history: Any, rows: list[Any], moment: dt.datetime) -> bool | None:
-    """Whether creatinine counts as on dialysis: recorded treatments, else the history's word."""
+    """Whether creatinine counts as on dialysis: recorded treatments, else the history's word,
+    which is about the days before it was given."""
     since = moment - dt.timedelta(days=_DIALYSIS_DAYS)
     spans = [span for row in rows if (span := _within(row, since, moment)) is not None]
     total = sum(spans, dt.timedelta())
     if len(spans) >= _DIALYSIS_TIMES or total >= dt.timedelta(hours=_DIALYSIS_HOURS):
         return True
-    return None if history is None else history.dialysis
+    if history is None or history.dialysis is None:
+        return None
+    return bool(history.dialysis) and history.record.completed_at >= since
+
+
+def score_background(subject_id: uuid.UUID, at: dt.datetime) -> Background:
+    """What the scores of a draw take from the history and from recorded renal replacement."""
+    history = _latest(_rows(MedicalHistory, [subject_id])[subject_id])
+    cause = _cause(history)
+    return Background(
+        dialysis=_dialysis(history, _purifications([subject_id], at)[subject_id], at),
+        alcoholic_or_biliary=None if cause is None else cause in _CAUSES.values(),
+    )
 
 
 def _within(

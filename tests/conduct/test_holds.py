@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
+import re
 
 import psycopg
 import pytest
@@ -541,11 +543,33 @@ def test_an_incomplete_hold_keeps_what_was_typed(cast, investigator):
     assert not given(lambda: Hold.objects.exists())()
 
 
+def seen_at(client, path: str) -> str:
+    """The parameters that a switch's page shows, as it sends them back."""
+    match = re.search(r'name="seen" value="([^"]*)"', client.get(path).content.decode())
+    assert match is not None
+    return html.unescape(match[1])
+
+
+def test_what_changed_since_it_was_read_is_not_signed(cast, version, investigator, tmp_path):
+    path = "/holds/rules/gate/cohort_review/on/"
+    seen = seen_at(investigator, path)
+    old = "kind: cohort_review\n      active: false\n      subjects: 3"
+    amended = PROTOCOL.read_text("utf-8").replace(old, old.replace("3", "4"))
+    amended = amended.replace(f'version: "{version.version}"', 'version: "9.9"', 1)
+    (tmp_path / "amended.yaml").write_text(amended, "utf-8")
+    make_protocol(cast.site, path=tmp_path / "amended.yaml")
+    typed = {"reason": "board of 3 May", "seen": seen, **factors_of(cast.investigator)}
+    answer = investigator.post(path, typed)
+    assert answer.status_code == 422
+    assert "other parameters than those you read" in text(answer)
+    assert not given(RuleActivation.objects.exists)()
+
+
 def test_a_rule_is_switched_on_and_a_review_recorded_at_the_pages(cast, version, investigator):
+    path = "/holds/rules/gate/cohort_review/on/"
+    read = {"seen": seen_at(investigator, path)}
     switched = investigator.post(
-        "/holds/rules/gate/cohort_review/on/",
-        {"reason": "board of 3 May", **factors_of(cast.investigator)},
-        follow=True,
+        path, {"reason": "board of 3 May", **read, **factors_of(cast.investigator)}, follow=True
     )
     assert "The rule is switched on." in text(switched)
     typed = {

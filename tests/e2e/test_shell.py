@@ -236,11 +236,12 @@ def test_everything_works_without_javascript(visit, cast, subjects):
     expect(page.locator("h1")).to_have_text("001-102")
 
 
-def test_a_subject_is_added_from_the_list(visit, cast):
+def test_a_person_considered_is_entered_into_the_log_from_the_list(visit, cast):
     page = visit(cast.stranger, "/subjects/")
-    page.click("text=Add subject")
-    page.click("text=Give the next screening number")
-    expect(page.locator("h1")).to_contain_text("002-S")
+    page.get_by_role("link", name="New screening entry").click()
+    page.locator("[name=source]").select_option("ward")
+    page.locator("main button[type=submit]").first.click()
+    expect(page.locator("h1")).to_contain_text("002-S001")
     expect(page.locator(".notice-success")).to_be_visible()
 
 

@@ -238,3 +238,14 @@ def test_a_voided_record_is_in_no_dataset(cast, nurse, draw):
     assert nurse.get("lab-panels/").json()["count"] == 0
     with as_person(cast.nurse):
         assert make_subject(cast.site).pk
+
+
+def test_a_client_states_a_judgement_anew_for_a_corrected_value(nurse, draw):
+    high = {"analyte": "PLAT", "text": "400", "unit": "10*9/L", "significance": "CS"}
+    assert put(nurse, draw, high, complete=True).status_code == 200
+    low = high | {"text": "100"}
+    assert set(put(nurse, draw, low, version=1, reason="typo").json()["errors"]) == {"PLAT"}
+    saved = put(nurse, draw, low | {"stated_anew": True}, version=1, reason="typo")
+    assert saved.status_code == 200
+    (row,) = saved.json()["results"]
+    assert (row["flag"], row["significance"]) == ("low", "CS")

@@ -77,7 +77,7 @@ def test_a_result_stands_as_printed_beside_conversion_range_and_flag(cast, draw,
     assert tab.post(BILI).status == 302
     line = tab.again().line("BILI")
     assert tab.value("BILI") == "12.5"
-    for seen in ("213.8", "3–23 umol/L", "labs-flag-high", "High"):
+    for seen in ("213.8", "3–23 µmol/L", "labs-flag-high", "High"):
         assert seen in line
     with as_person(cast.nurse):
         assert LabResult.objects.get(panel_id=draw.pk).text == "12.5"
@@ -191,7 +191,7 @@ def test_the_page_says_how_a_result_is_read_and_keeps_nothing(cast, draw, tab):
     fields = {**DRAW, "analyte": "CREAT", "CREAT": "1.2", "CREAT.unit": "umol/L"}
     said = tab.client.post(f"{tab.address}look/", fields).json()
     assert (said["flag"], said["unit"], said["confirm"]) == ("low", "mg/dL", True)
-    assert said["would_be"] == "106.08 umol/L"
+    assert said["would_be"] == "106.08 µmol/L"
     fields |= {"CREAT": "1,2"}
     assert "comma" in tab.client.post(f"{tab.address}look/", fields).json()["error"]
     with as_person(cast.nurse):

@@ -427,3 +427,18 @@ def test_a_voided_record_gives_no_facts(cast, subject, draw, save):
         assert lab_facts(subject) == []
         assert LabPanel.objects.filter(pk=draw.pk).exists()
     assert make_subject(cast.site).pk != subject.pk
+
+
+def test_a_judgement_made_by_one_laboratorys_range_is_none_by_anothers(
+    cast, laboratory, draw, save
+):
+    other = make_laboratory(laboratory.site, "ICU")
+    make_range(other, "CREAT", "100", "200", "umol/L")
+    make_range(other, "BILI", "3", "23", "umol/L")
+    texts = {"CREAT": "99", "CREAT.unit": "umol/L", "CREAT.sig": "NCS", **BILI}
+    save(draw, texts)
+    save(draw, texts, header=DRAW | {"laboratory": "ICU"})
+    with as_person(cast.nurse):
+        moved, kept = standing(draw, "CREAT"), standing(draw, "BILI")
+    assert (moved.flag, moved.significance) == ("low", "")
+    assert (kept.flag, kept.significance) == ("high", "NCS_DISEASE")

@@ -58,20 +58,20 @@ def severe():
             "IN03",
             facts(lab("BILI", "10.0", "mg/dL")),
             "Met, 10.0 mg/dL",
-            "Total bilirubin 10.0 mg/dL (171.04 umol/L) reaches 171 umol/L.",
+            "Total bilirubin 10.0 mg/dL (171.04 µmol/L) reaches 171 µmol/L.",
         ),
         (
             "IN03",
             facts(lab("BILI", "150.0", hours=26), lab("BILI", "167.1")),
-            "Met, 17.1 umol/L/d",
-            "Total bilirubin rises by 17.1 per day over 24 h; 17.1 umol/L is reached.",
+            "Met, 17.1 µmol/L/d",
+            "Total bilirubin rises by 17.1 per day over 24 h; 17.1 µmol/L is reached.",
         ),
         (
             "IN03",
             facts(lab("BILI", "150.0", hours=26), lab("BILI", "167.0999")),
-            "Not met, 167.0999 umol/L",
-            "Total bilirubin 167.0999 umol/L does not reach 171 umol/L, and the rise of 17.09 per "
-            "day in 24 h does not reach 17.1 umol/L.",
+            "Not met, 167.0999 µmol/L",
+            "Total bilirubin 167.0999 µmol/L does not reach 171 µmol/L, and the rise of 17.09 per "
+            "day in 24 h does not reach 17.1 µmol/L.",
         ),
         (
             "IN04",

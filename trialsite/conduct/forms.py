@@ -59,6 +59,12 @@ class ReasonedSigningForm(SigningForm):
     reason = forms.CharField(label=_("Reason"), max_length=500, widget=_words())
 
 
+class SwitchForm(ReasonedSigningForm):
+    """A switch of a rule: the parameters that were read go with it."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=5000)
+
+
 class ReviewForm(SigningForm):
     """What a safety review decided, and the signature under it."""
 

@@ -17,13 +17,14 @@ from django.utils.translation import gettext as _
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, RecordStatus
 from trialsite.casebook.protocols import in_order_of_visit, protocol_of
+from trialsite.core.units import unit_label
 from trialsite.crf.entry import text_of, texts_of
 from trialsite.crf.items import Item, MissingReason, all_items_of
 from trialsite.crf.judging import checks_of, finding
 from trialsite.crf.limits import limits_of
 from trialsite.crf.models import CrfRow, Draft, ItemData, stored
 from trialsite.crf.registry import Form, form
-from trialsite.crf.skeleton import RECORD, skeleton_of, unit_label, values_of
+from trialsite.crf.skeleton import RECORD, skeleton_of, values_of
 from trialsite.review.models import Query, QueryStatus
 
 #: Why completed data are changed (CDISC has no codelist; worded after EMA 2023, A2).

@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from trialsite.core.units import unit_label
 from trialsite.crf.items import Item, MissingReason, all_items_of
 from trialsite.crf.limits import Limits, limits_of, text_of
 from trialsite.crf.models import ItemData, Section
@@ -103,23 +104,6 @@ class Field:
         """The other places of an item's row, by name."""
         names = ("row", "invalid", "previous", "canonical", "messages", "confirming", "menu")
         return {name: slot(f"{self.name}/{name}") for name in names}
-
-
-#: How people write what UCUM encodes for machines.
-_UNIT_LABELS = {
-    "mm[Hg]": "mmHg",
-    "Cel": "°C",
-    "[degF]": "°F",
-    "[lb_av]": "lb",
-    "/min": "/min",
-    "[IU]": "IU",
-    "{score}": "",
-}
-
-
-def unit_label(unit: str) -> str:
-    """A UCUM unit as it is printed on paper."""
-    return _UNIT_LABELS.get(unit, unit)
 
 
 @dataclass(frozen=True, slots=True)

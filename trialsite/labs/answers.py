@@ -171,6 +171,11 @@ class ResultBody(Body):
     missing = _codes(MissingReason.choices, required=False, default="", allow_blank=True)
     significance = _codes(Significance.choices, required=False, default="", allow_blank=True)
     confirmed = _text(500)
+    stated_anew = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Judgement and comment are about this very value, though they stood before",
+    )
 
 
 class PanelBody(Body):
@@ -304,3 +309,9 @@ def texts_of_body(body: dict[str, Any]) -> dict[str, str]:
         }
         texts |= {f"{row['analyte']}{part}": row[name] for part, name in parts.items()}
     return texts
+
+
+def base_of_body(body: dict[str, Any], texts: dict[str, str]) -> dict[str, str]:
+    """What counts as said before: all that is sent, but for the rows that were stated anew."""
+    anew = {row["analyte"] for row in body["results"] if row["stated_anew"]}
+    return {name: text for name, text in texts.items() if name.partition(".")[0] not in anew}

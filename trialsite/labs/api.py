@@ -38,6 +38,7 @@ from trialsite.labs.answers import (
     PurificationAnswer,
     RangeEnd,
     ReferenceRangeAnswer,
+    base_of_body,
     said_laboratory,
     said_panel,
     said_purification,
@@ -236,7 +237,8 @@ class Panels(Endpoint):
         if unknown := sorted(set(body["panels"]) - known):
             message = _("The protocol has no panel %(key)s.") % {"key": unknown[0]}
             raise ValidationError({"panels": [message]})
-        entry = read_panel(protocol, texts_of_body(body))
+        texts = texts_of_body(body)
+        entry = read_panel(protocol, texts, base=base_of_body(body, texts))
         if set(keys) - entry.rows.keys() - entry.errors.keys():
             raise ValidationError({"results": [_("An analyte's key is written in capitals.")]})
         with refusals_by_item():

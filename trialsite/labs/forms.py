@@ -9,9 +9,9 @@ from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.forms import DateField
 from trialsite.access.models import Site
+from trialsite.core.units import unit_label
 from trialsite.core.wall_time import WallTimeField
 from trialsite.crf.items import LARGEST_NUMBER
-from trialsite.crf.skeleton import unit_label
 from trialsite.labs.codes import CreatinineMethod, PurificationKind, Sex
 from trialsite.labs.names import said
 from trialsite.protocol.labs import Analyte

@@ -11,6 +11,7 @@ from django.contrib.postgres.fields import DateRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.models import Site, SiteScopedQuerySet
@@ -91,7 +92,9 @@ class Laboratory(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.code} {self.name}"
+        """Code and name, in Chinese where that is read and there is one."""
+        chinese = (get_language() or "").startswith("zh")
+        return f"{self.code} {(chinese and self.name_zh) or self.name}"
 
 
 class _SexRange(Func):

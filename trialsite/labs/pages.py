@@ -11,9 +11,9 @@ from typing import Any
 
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord
+from trialsite.core.units import unit_label
 from trialsite.crf.items import MissingReason
 from trialsite.crf.models import Draft
-from trialsite.crf.skeleton import unit_label
 from trialsite.labs.codes import ResultFlag, Significance, item_oid
 from trialsite.labs.entry import ABOUT, PARTS, PanelEntry, read_panel, rows_named, texts_of
 from trialsite.labs.facts import LabFact

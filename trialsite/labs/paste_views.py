@@ -22,9 +22,9 @@ from django.views.decorators.http import require_POST
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, requires
 from trialsite.core.exceptions import DomainError, NotPermittedError
+from trialsite.core.units import unit_label
 from trialsite.crf.posting import integer
 from trialsite.crf.services import save_draft
-from trialsite.crf.skeleton import unit_label
 from trialsite.labs.entry import read_result
 from trialsite.labs.pages import differing, page_of, short
 from trialsite.labs.pasting import MOST_LINES, PastedRow, PasteError, PasteProblem, parse_block

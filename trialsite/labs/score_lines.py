@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from trialsite.labs.background import Background
 from trialsite.labs.codes import Sex
 from trialsite.labs.models import LabResult
 from trialsite.labs.pages import short
@@ -79,8 +80,10 @@ class ScoreLine:
     inputs: list[InputLine]
 
 
-def score_lines(results: Mapping[str, LabResult], sex: str) -> list[ScoreLine]:
-    """The MELD family and ALBI of one draw; nothing is taken from another day."""
+def score_lines(
+    results: Mapping[str, LabResult], sex: str, background: Background
+) -> list[ScoreLine]:
+    """The MELD family and ALBI of one draw; no result is taken from another day."""
     values: dict[str, Any] = {
         "bilirubin": _given(results.get("BILI")),
         "inr": _given(results.get("INR")),
@@ -90,7 +93,16 @@ def score_lines(results: Mapping[str, LabResult], sex: str) -> list[ScoreLine]:
     }
     female = sex == Sex.FEMALE if sex else None
     lines = [
-        _line(str(title), meld(version=version, female=female, **values))
+        _line(
+            str(title),
+            meld(
+                version=version,
+                female=female,
+                dialysis=background.dialysis,
+                alcoholic_or_biliary=background.alcoholic_or_biliary,
+                **values,
+            ),
+        )
         for version, title in TITLES.items()
     ]
     grade = albi(bilirubin=values["bilirubin"], albumin=values["albumin"])

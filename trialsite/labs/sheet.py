@@ -18,6 +18,8 @@ from django.utils.translation import gettext as _
 
 from trialsite.casebook.models import CrfRecord
 from trialsite.casebook.protocols import protocol_of
+from trialsite.core.clock import trial_now
+from trialsite.core.units import unit_label
 from trialsite.labs.checks import Broken, Drawn, broken_checks
 from trialsite.labs.derive import (
     ABNORMAL,
@@ -83,6 +85,12 @@ class Sheet:
             subject_id=record.subject_id,
             time_zone=record.site.time_zone,
         )
+
+    @property
+    def drawn_at(self) -> dt.datetime:
+        """The moment of the draw; of one not yet dated, now."""
+        wall = self.panel.collected_at
+        return wall.replace(tzinfo=ZoneInfo(self.panel.time_zone)) if wall else trial_now()
 
     @cached_property
     def protocol(self) -> Protocol:
@@ -170,8 +178,7 @@ class Sheet:
             self.results[key] = made
             change.made.append(made)
             return
-        if not same:
-            _drop_outdated(stands, columns, row.restated)
+        _drop_outdated(stands, columns, row.restated, same=same)
         changed = set_columns(stands, columns)
         if changed:
             change.changed.append(stands)
@@ -267,8 +274,8 @@ class Sheet:
         if doubt.slip is not None and not row.confirmed:
             return _("%(text)s %(unit)s? Perhaps %(other)s. Correct the unit, or confirm it.") % {
                 "text": row.text,
-                "unit": row.unit,
-                "other": doubt.slip.suggested_unit,
+                "unit": unit_label(row.unit),
+                "other": unit_label(doubt.slip.suggested_unit),
             }
         if doubt.outside and not row.confirmed:
             return _("This value is outside the plausible range. Confirm it with a comment.")
@@ -328,12 +335,16 @@ def set_columns(row: LabResult, columns: Mapping[str, Any]) -> set[str]:
     return changed
 
 
-def _drop_outdated(stands: LabResult, columns: dict[str, Any], restated: frozenset[str]) -> None:
+def _drop_outdated(
+    stands: LabResult, columns: dict[str, Any], restated: frozenset[str], *, same: bool
+) -> None:
     """A comment confirms the value it was written for, a judgement the flag it was made on.
 
     What was chosen anew for this value stands, even in the same words.
     """
-    outdated = {"confirmed"} | ({"significance"} if columns["flag"] != stands.flag else set())
+    outdated = set() if same else {"confirmed"}
+    if columns.get("flag", stands.flag) != stands.flag:
+        outdated.add("significance")
     for name in outdated - restated:
         if columns[name] == getattr(stands, name):
             columns[name] = ""

@@ -16,12 +16,13 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, requires
 from trialsite.casebook.models import CrfRecord, RecordStatus, Subject, Visit
 from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
+from trialsite.core.units import unit_label
 from trialsite.crf.pages import CHANGE_REASONS, labels_of, next_record, queries_of, visit_name
 from trialsite.crf.posting import base_of, clean, integer, reason_of
 from trialsite.crf.registry import form
 from trialsite.crf.services import IncompleteError, ReasonRequiredError, close_draft
-from trialsite.crf.skeleton import unit_label
 from trialsite.crf.violations import ImpossibleError
+from trialsite.labs.background import background_of
 from trialsite.labs.codes import FORM_OID, ResultFlag, Significance, Specimen, Timepoint, item_oid
 from trialsite.labs.entry import HEADER, MARKS, STATED
 from trialsite.labs.models import LabPanel, LabResult, digits
@@ -176,7 +177,11 @@ def _render(request: StaffRequest, page: PanelPage, *, status: int = 200) -> Htt
         "queries": queries,
         "askable": [*labels_of(definition).items(), *_askable(grid)],
         "reasons": CHANGE_REASONS,
-        "scores": score_lines(sheet.results, person_of(found.subject_id).sex),
+        "scores": score_lines(
+            sheet.results,
+            person_of(found.subject_id).sex,
+            background_of(found.subject_id, sheet.drawn_at),
+        ),
         "hours": digits(grid.hours),
         "outdated": _outdated(found),
         "draws": _draws(found),

@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from trialsite.access.models import Site, StudyScopedQuerySet, User
 from trialsite.casebook.models import ProtocolVersion
@@ -84,7 +85,7 @@ class RuleKind(models.TextChoices):
 
     HOLD = "hold", _("Hold")
     GATE = "gate", _("Gate")
-    MONITOR = "monitor", _("Monitor")
+    MONITOR = "monitor", pgettext_lazy("rule", "Monitor")
 
 
 @guarded(changeable=False)

@@ -119,8 +119,12 @@ def switch_rule(
     reason: str,
     by: User,
     proof: SigningProof,
+    seen: str | None = None,
 ) -> RuleActivation:
-    """Switch a proposed rule of the protocol on or off, by signature (decisions C7)."""
+    """Switch a proposed rule of the protocol on or off, by signature (decisions C7).
+
+    `seen` are the parameters that the person read (`content_of`); others are not signed.
+    """
     by.require_study_wide(Capability.CONFIGURE_STUDY)
     if not reason.strip():
         raise DomainError(_("Give the reason."))
@@ -131,6 +135,10 @@ def switch_rule(
         raise TransitionError(_("This version of the protocol proposes no such rule."))
     before = RuleActivation.objects.filter(kind=kind, rule=rule).order_by("-number").first()
     content = content_of(proposal)
+    if seen is not None and seen != content:
+        raise TransitionError(
+            _("The rule has other parameters than those you read. Open this page again.")
+        )
     if (before is not None and before.active) == active and (
         before is None or before.content == content
     ):

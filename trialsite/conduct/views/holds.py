@@ -21,9 +21,9 @@ from trialsite.access.models import Site
 from trialsite.access.signing import SigningForm, statement
 from trialsite.casebook.models import ProtocolVersion
 from trialsite.casebook.selectors import current_version
-from trialsite.conduct.forms import HoldForm, ReasonedSigningForm, ReviewForm
+from trialsite.conduct.forms import HoldForm, ReasonedSigningForm, ReviewForm, SwitchForm
 from trialsite.conduct.models import Decision, GateReview, Hold, RuleKind, Scope
-from trialsite.conduct.rules import Standing
+from trialsite.conduct.rules import Standing, content_of
 from trialsite.conduct.selectors import RuleLine, rule_lines
 from trialsite.conduct.services.holds import (
     LIFT_MEANING,
@@ -179,7 +179,9 @@ def switch(request: StaffRequest, kind: str, key: str, to: str) -> HttpResponse:
     line, version = _line_or_404(kind, key)
     if to not in {"on", "off"}:
         raise Http404
-    active, form = to == "on", ReasonedSigningForm(_typed(request), request=request)
+    active = to == "on"
+    read = {"seen": content_of(line.rule.proposal)}
+    form = SwitchForm(_typed(request), request=request, initial=read)
     return _signed_act(
         request,
         form=form,
@@ -191,6 +193,7 @@ def switch(request: StaffRequest, kind: str, key: str, to: str) -> HttpResponse:
             reason=form.cleaned_data["reason"],
             by=request.user,
             proof=form.proof,
+            seen=form.cleaned_data["seen"],
         ),
         done=_("The rule is switched on.") if active else _("The rule is switched off."),
         meaning=SWITCH_ON_MEANING if active else SWITCH_OFF_MEANING,

@@ -17,8 +17,10 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from trialsite.core.slots import fillings
+from trialsite.core.units import unit_label
 
 register = template.Library()
+register.filter("unit", unit_label)
 
 _DRAWING = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
 _BLANK = re.compile(r"<path stroke=\"none\"[^>]*/>|\s*\n\s*")

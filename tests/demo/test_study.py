@@ -1,0 +1,94 @@
+"""The demonstration study tells one coherent story, made through the doors people use."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from django.db import connections
+
+from screening.models import ConsentDocument, Enrolment, ScreeningEntry
+from screening.models.log import Outcome
+from screening.selectors.consent import reconsent_due
+from screening.selectors.eligibility import live_evaluation, signed_decisions
+from screening.services.identity import masked_identities
+from tests import databases
+from tests.demo.making import demonstration
+from trialsite.access.context import context_of, system_context
+from trialsite.access.models import Site, User
+from trialsite.casebook.models import RecordStatus, Subject, SubjectStatus
+from trialsite.conduct.models import Deviation
+from trialsite.core.context import Channel, acting
+from trialsite.labs.models import LabPanel, LabResult, PurificationInterval
+from trialsite.review.assumptions import confirmed_protocol
+
+
+@pytest.fixture(scope="module")
+def demo(django_db_blocker) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        with (
+            demonstration(databases.of_this_process("demo")) as name,
+            databases.using(name),
+            acting(system_context("test", Channel.COMMAND)),
+        ):
+            yield
+        for connection in connections.all():
+            connection.close()
+
+
+def test_every_outcome_of_the_log_is_there(demo):
+    outcomes = Counter(ScreeningEntry.objects.values_list("outcome", flat=True))
+    assert set(outcomes) == set(Outcome.values)
+    assert outcomes[Outcome.ENROLLED] == 7
+    assert all(each.criteria for each in ScreeningEntry.objects.filter(outcome="screen_failed"))
+
+
+def test_whoever_is_enrolled_is_eligible_by_a_signature_that_stands(demo):
+    enrolled = list(Subject.objects.filter(status=SubjectStatus.ENROLLED).select_related("site"))
+    decisions = signed_decisions(enrolled)
+    assert len(decisions) == len(enrolled) == Enrolment.objects.count()
+    assert all(each.eligible and each.stands for each in decisions.values())
+
+
+def test_who_is_not_eligible_was_told_so_by_the_engine(demo):
+    for entry in ScreeningEntry.objects.filter(outcome=Outcome.SCREEN_FAILED):
+        assert entry.subject is not None
+        decision = signed_decisions([entry.subject])[entry.subject.pk]
+        assert not decision.eligible
+        assert decision.evaluation.against == entry.criteria
+
+
+def test_one_person_waits_for_a_result(demo):
+    entry = ScreeningEntry.objects.get(outcome=Outcome.OPEN, subject__isnull=False)
+    assert entry.subject is not None
+    verdicts = live_evaluation(entry.subject).evaluation.verdicts
+    missing = {each.name for verdict in verdicts for each in verdict.missing if each.name}
+    assert "INR" in missing
+
+
+def test_assumptions_that_decide_are_confirmed_and_others_stay_open(demo):
+    version = Subject.objects.all()[0].protocol_version_id
+    left = {each.path for each in confirmed_protocol(version).assumptions()}
+    assert not [path for path in left if path.startswith("criteria.IN")]
+    assert any(path.startswith("criteria.") for path in left)
+
+
+def test_consent_draws_and_deviations_have_their_cases(demo):
+    sites = list(Site.objects.values_list("pk", flat=True))
+    assert len(reconsent_due(sites)) == 1
+    assert ConsentDocument.objects.filter(reconsent_required=True).exists()
+    assert Deviation.objects.get().status == "proposed"
+    assert PurificationInterval.objects.exists()
+    assert not LabPanel.objects.exclude(record__status=RecordStatus.COMPLETE).exists()
+    assert set(LabResult.objects.filter(analyte="BILI").values_list("unit", flat=True)) == {
+        "umol/L",
+        "mg/dL",
+    }
+
+
+def test_everybody_in_the_log_is_somebody_in_the_vault(demo):
+    nurse = User.objects.get(email="nurse@demo.example")
+    mine = ScreeningEntry.objects.filter(site__code="001").values_list("pk", flat=True)
+    with acting(context_of(nurse, Channel.COMMAND)):
+        assert set(masked_identities(mine, by=nurse)) == set(mine)
