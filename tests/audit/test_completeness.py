@@ -28,13 +28,20 @@ UNAUDITED = {
     "crf.Draft",
     "notify.DeliveryAttempt",
     "notify.Notice",
+    "screening.EligibilityDraft",
     "screening.StudyEnrolment",
     "sessions.Session",
 }
 #: Tables with a site whose rows are visible beyond it.
 UNSCOPED = {"access.Membership", "casebook.SiteProtocolApproval", "notify.Notice"}
 #: Tables from which the application may remove rows; none holds the trial's data.
-DELETABLE = {"account.EmailAddress", "crf.Draft", "mfa.Authenticator", "sessions.Session"}
+DELETABLE = {
+    "account.EmailAddress",
+    "crf.Draft",
+    "mfa.Authenticator",
+    "screening.EligibilityDraft",
+    "sessions.Session",
+}
 
 
 def label(model: type[models.Model]) -> str:
@@ -137,6 +144,12 @@ def test_not_even_the_owner_puts_a_row_into_another_site_than_its_subject(model,
 
 #: What a table's own constraints ask for beside a plausible value of its type.
 _KNOWN: dict[str, dict[str, object]] = {
+    "screening_eligibilityevaluation": {
+        "decision": "ineligible",
+        "against": ["EX06"],
+        "content_hash": "0" * 64,
+    },
+    "screening_criterionanswer": {"state": "met", "answer": "met"},
     "screening_screeningentry": {"outcome": "open", "source": "ward", "comment": ""},
     "screening_consent": {"kind": "initial", "signer": "participant", "relation": ""},
     "screening_capacityassessment": {"outcome": "present", "he_grade": "II"},

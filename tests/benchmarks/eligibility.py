@@ -61,7 +61,7 @@ def _again(kept: str, text: str, paths: tuple[str, ...]) -> None:
 
 
 def from_the_database() -> list[str]:
-    """1,000 evaluations with their facts: six results, two hundred, and signed decisions."""
+    """Evaluations with their facts: six results, two hundred, and signed decisions."""
     cast = make_cast()
     few = make_candidate(cast)
     confirm_all(cast)
@@ -78,11 +78,11 @@ def from_the_database() -> list[str]:
                 "facts and verdicts, 204 results": lambda _serial: _judge(many),
                 "two signed decisions checked": lambda _serial: _check(signed),
             },
-            calls=100,
+            calls=10,
         )
     base = timings["facts and verdicts, 6 results"]
     return [
-        "Eligibility with its facts read from PostgreSQL, 5 x 100 evaluations each",
+        "Eligibility with its facts read from PostgreSQL, 5 x 10 evaluations each",
         base.line(),
         timings["facts and verdicts, 204 results"].line(base),
         timings["two signed decisions checked"].line(base),

@@ -83,7 +83,8 @@ def test_while_a_result_is_missing_the_page_says_which_and_where_to_enter_it(cas
     confirm_all(cast)
     before = page(cast.nurse, subject)
     assert "Not yet known: INR: no result yet." in before
-    assert f'<a href="/labs/subjects/{subject.pk}/">INR: no result yet.</a>' in before
+    record = record_of(subject, "F.LB")
+    assert f'<a href="/records/{record.pk}/">INR: no result yet.</a>' in before
     draw(cast, subject, {"INR": "1.9"}, hours=-0.5)
     after = page(cast.nurse, subject)
     assert "INR: no result yet." not in after

@@ -172,6 +172,8 @@ def confirmations_of(version_id: int) -> list[ConfirmedAssumption]:
         ConfirmedAssumption.objects.standing()
         .filter(version_id=version_id)
         .select_related("signature", "version", "confirmed_by")
+        # The text of the whole protocol, otherwise once for each of its values.
+        .defer("version__content")
     )
     return [each for each in found if holds(each, protocol)]
 
