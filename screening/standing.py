@@ -20,6 +20,7 @@ from screening.models.consent import (
     Consent,
     ConsentApproval,
     ConsentDocument,
+    ConsentKind,
     ConsentPart,
     Scope,
     Signer,
@@ -106,6 +107,11 @@ class Standing:
         if Scope.ALL_DATA in self.scopes:
             return ConsentState.WITHDRAWN
         return ConsentState.RECONSENT_DUE if self.due else ConsentState.GIVEN
+
+    @property
+    def lacks_first(self) -> bool:
+        """No first consent stands: none was given yet, or it was voided to be entered anew."""
+        return all(each.kind != ConsentKind.INITIAL for each in self.consents)
 
     @property
     def founding(self) -> Consent | None:
@@ -262,9 +268,10 @@ class Standing:
                     "participant's own."
                 )
             )
-        return [*found, *self._capacity_refusals(), *(each.text for each in self.due)]
+        return [*found, *self.capacity_refusals(), *(each.text for each in self.due)]
 
-    def _capacity_refusals(self) -> list[str]:
+    def capacity_refusals(self) -> list[str]:
+        """Why nobody speaks for the participant now; empty where somebody does."""
         lost = self.lost_since
         if lost is None or self.carried_by_representative:
             return []

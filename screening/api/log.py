@@ -31,7 +31,7 @@ from screening.models.log import Outcome
 from screening.selectors.enrolment import enrolment_state
 from screening.selectors.funnel import funnel
 from screening.selectors.log import seen_by
-from screening.services.enrolment import enrol_subject, void_enrolment
+from screening.services.enrolment import enrol_subject, hold_places, void_enrolment
 from screening.services.log import close_entry, open_entry, reopen_entry, screen_fail, void_entry
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import Audience, Policy
@@ -144,7 +144,15 @@ def _subject_of(entry: ScreeningEntry) -> Any:
     return entry.subject
 
 
-class Enrol(EntryAct):
+class EnrolmentAct(EntryAct):
+    """An act that moves the study's count, which is held before the entry, as on the page."""
+
+    def act(self, entry: uuid.UUID, service: Callable[..., Any], **said: Any) -> Response:
+        hold_places()
+        return super().act(entry, service, **said)
+
+
+class Enrol(EnrolmentAct):
     policy = {"POST": Policy(Audience.STAFF, Capability.ADD_SUBJECT)}
 
     @extend_schema(request=Nothing, responses=EntryAnswer)
@@ -158,7 +166,7 @@ class Enrol(EntryAct):
         return self.act(entry, enrol)
 
 
-class VoidEnrolment(EntryAct):
+class VoidEnrolment(EnrolmentAct):
     policy = {"POST": Policy(Audience.STAFF, Capability.SIGN_FORM)}
 
     @extend_schema(request=EntryReason, responses=EntryAnswer)

@@ -154,7 +154,8 @@ class ConsentForm(SaidForm):
         self._field("document").queryset = documents
         self._field("explained_by").queryset = people
         first = standing is None or not standing.consents
-        kinds = (ConsentKind.INITIAL,) if first else LATER
+        again = () if standing is None or not standing.lacks_first else (ConsentKind.INITIAL,)
+        kinds = (ConsentKind.INITIAL,) if first else (*again, *LATER)
         self._field("kind").choices = [*([] if first else [CHOOSE]), *((k, k.label) for k in kinds)]
         gone = standing.scopes if standing else frozenset()
         self._field("resumes").choices = [(s.value, s.label) for s in Scope if s in gone]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from screening.models import StudyEnrolment
-from screening.selectors.consent import consent_fact
+from screening.selectors.consent import consent_fact, standing_of
 from screening.selectors.eligibility import signed_decision
 from trialsite.access.models import Site
 from trialsite.casebook.models import ConsentState, LockState, Subject, SubjectStatus
@@ -96,9 +96,8 @@ def _consent(subject: Subject) -> list[str]:
         return [_("No consent is on file.")]
     if not fact.valid:
         return [_("The consent on file is not valid.")]
-    if fact.reconsent_due:
-        return [_("The subject has to consent again first.")]
-    return []
+    due = [_("The subject has to consent again first.")] if fact.reconsent_due else []
+    return [*due, *standing_of(subject).capacity_refusals()]
 
 
 def _decision(subject: Subject) -> list[str]:

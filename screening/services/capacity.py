@@ -30,6 +30,7 @@ from screening.services.consent_records import (
 from screening.standing import ALL, Standing
 from trialsite.access.models import User
 from trialsite.casebook.models import Subject
+from trialsite.casebook.moments import future_problem
 from trialsite.core.exceptions import TransitionError
 
 
@@ -56,8 +57,7 @@ def assess_capacity(
         raise TransitionError(_("The subject has withdrawn consent for all data."))
     role = role_on(subject.site, assessor, assessed_at.date())
     FieldsError.unless(
-        assessed_at=moment_problem(subject.site, assessed_at)
-        or _twice_problem(standing, assessed_at),
+        assessed_at=moment_problem(subject, assessed_at) or _twice_problem(standing, assessed_at),
         assessor="" if role else _("Not delegated as an investigator here on that day."),
         he_grade="" if he_grade in HeGrade.values else _("Choose a grade."),
         outcome="" if outcome in CapacityOutcome.values else _("Say what was found."),
@@ -104,7 +104,8 @@ def withdraw_consent(
     subject = hold_subject(subject, by=by)
     standing = standing_of(subject)
     FieldsError.unless(
-        withdrawn_at=moment_problem(subject.site, withdrawn_at)
+        # A family may withdraw what was given after the participant's death.
+        withdrawn_at=future_problem(withdrawn_at, subject.site.time_zone)
         or _order_problem(standing, withdrawn_at),
         scopes=_scopes_problem(standing, scopes),
         stated_by="" if stated_by in Signer.values else _("Say who stated it."),

@@ -21,6 +21,7 @@ from screening.models.consent import (
     ConsentKind,
     Scope,
     Signer,
+    Withdrawal,
 )
 from screening.models.log import ScreeningEntry
 from screening.selectors.consent import standing_of
@@ -39,6 +40,7 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.attachments import add_attachment
 from trialsite.casebook.models import Attachment, AttachmentKind, ConsentState, Subject
+from trialsite.casebook.moments import future_problem
 from trialsite.casebook.services import set_consent_state
 from trialsite.conduct.kinds import declare_kind
 from trialsite.conduct.models import Category, Importance
@@ -90,8 +92,7 @@ def give_consent(
     by.require(Capability.ENTER_DATA, site=entry.site_id)
     if act.kind != ConsentKind.INITIAL:
         raise FieldsError({"kind": [_("A person's first act is the first consent.")]})
-    problem = moment_problem(entry.site, act.signed_at)
-    FieldsError.unless(signed_at=problem)
+    FieldsError.unless(signed_at=_contact_problem(entry, act.signed_at))
     subject = admit(entry=entry, by=by, on=act.signed_at.date())
     return add_consent(subject=subject, act=act, by=by, scan=scan)
 
@@ -147,7 +148,7 @@ def problems_of(act: SignedAct, subject: Subject, standing: Standing, role: str)
     return {
         "kind": _kind_problem(act, subject, standing),
         "document": _document_problem(act, standing),
-        "signed_at": moment_problem(subject.site, act.signed_at) or _order_problem(act, standing),
+        "signed_at": moment_problem(subject, act.signed_at) or _order_problem(act, standing),
         "signer": _signer_problem(act),
         "relation": _relation_problem(act),
         "explained_by": "" if role else _("Not delegated as an investigator here on that day."),
@@ -159,7 +160,7 @@ def _kind_problem(act: SignedAct, subject: Subject, standing: Standing) -> str:
     if act.kind not in ConsentKind.values:
         return _("Choose what kind of act it is.")
     first = act.kind == ConsentKind.INITIAL
-    if first and standing.consents:
+    if first and not standing.lacks_first:
         return _("The first consent is already recorded. This is a later act.")
     if not first and not standing.consents:
         return _("A person's first act is the first consent.")
@@ -173,6 +174,14 @@ def _kind_problem(act: SignedAct, subject: Subject, standing: Standing) -> str:
     return ""
 
 
+def _contact_problem(entry: ScreeningEntry, signed_at: dt.datetime) -> str:
+    if signed_at.date() < entry.first_contact_on:
+        return _("This is before the first contact of %(date)s.") % {
+            "date": entry.first_contact_on.isoformat()
+        }
+    return future_problem(signed_at, entry.site.time_zone)
+
+
 def _document_problem(act: SignedAct, standing: Standing) -> str:
     if in_force(standing.approvals, act.document, act.signed_at.date()):
         return ""
@@ -183,7 +192,10 @@ def _document_problem(act: SignedAct, standing: Standing) -> str:
 
 
 def _order_problem(act: SignedAct, standing: Standing) -> str:
-    if standing.consents and act.signed_at < standing.consents[0].wall:
+    begun = standing.consents[0].wall if standing.consents else act.signed_at
+    if act.kind == ConsentKind.INITIAL and standing.lacks_first and act.signed_at > begun:
+        return _("A later act stands already: the first consent was before it.")
+    if act.kind != ConsentKind.INITIAL and act.signed_at < begun:
         return _("This is before the first consent.")
     same = (act.signed_at, act.signer, act.document)
     if any((each.wall, each.signer, each.document) == same for each in standing.consents):
@@ -214,7 +226,13 @@ def _resumes_problem(act: SignedAct, standing: Standing) -> str:
         return _("All data are withdrawn: only a consent that takes this back can be recorded.")
     if taken and act.signer != Signer.PARTICIPANT:
         return _("Only the participant takes a withdrawal back.")
+    if any(act.signed_at < each.wall for each in standing.withdrawals if _names(each, taken)):
+        return _("This was signed before the withdrawal: it does not take it back.")
     return ""
+
+
+def _names(withdrawal: Withdrawal, scopes: set[str]) -> bool:
+    return Scope.ALL_DATA in withdrawal.scopes or not scopes.isdisjoint(withdrawal.scopes)
 
 
 @transaction.atomic

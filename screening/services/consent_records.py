@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Collection
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -17,6 +16,7 @@ from screening.selectors.consent import PRESENT, investigators_of, standings_of
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import CrfRecord, LockState, RecordStatus, Subject
+from trialsite.casebook.moments import death_problem, future_problem
 from trialsite.casebook.services import open_record, set_consent_state, void_record
 from trialsite.core.clock import trial_now
 from trialsite.core.exceptions import DomainError, TransitionError
@@ -49,10 +49,9 @@ def hold_subject(subject: Subject, *, by: User) -> Subject:
     return held
 
 
-def moment_problem(site: Site, wall: dt.datetime) -> str:
-    """Why a time on the clock at the site cannot be; empty where it can."""
-    moment = wall.replace(tzinfo=ZoneInfo(site.time_zone))
-    return _("This time has not come yet.") if moment > trial_now() else ""
+def moment_problem(subject: Subject, wall: dt.datetime) -> str:
+    """Why nobody signed, was assessed or stated anything at a time on the clock at the site."""
+    return future_problem(wall, subject.site.time_zone) or death_problem(subject, wall.date())
 
 
 def role_on(site: Site, user: User, on: dt.date) -> str:
@@ -115,7 +114,13 @@ def sync_subjects(subjects: Collection[Subject]) -> int:
     return len(behind)
 
 
+@transaction.atomic
 def sync_site(site: Site) -> int:
-    """The same for every present participant of a site."""
-    present = Subject.objects.at([site.pk]).filter(status__in=PRESENT).select_related("site")
+    """The same for every present participant of a site.
+
+    Each is held before the acts are read: a withdrawal that is being recorded at this moment
+    is waited for, never overwritten by what stood before it.
+    """
+    waiting = Subject.objects.at([site.pk]).select_for_update(no_key=True, of=("self",))
+    present = waiting.filter(status__in=PRESENT).select_related("site").order_by("pk")
     return sync_subjects(list(present))

@@ -32,8 +32,11 @@ class EnrolmentRefused(DomainError):  # noqa: N818  (a refusal is no fault)
         self.reasons = reasons
 
 
-def _hold_places() -> int:
-    """How many are enrolled in the study; the count stands still until the transaction ends."""
+def hold_places() -> int:
+    """How many are enrolled in the study; the count stands still until the transaction ends.
+
+    Whoever enrols or takes back holds it first, before any entry or subject.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT trialsite.hold_places()")
         taken: int = cursor.fetchone()[0]
@@ -48,7 +51,7 @@ def enrol_subject(*, subject: Subject, by: User) -> Subject:
     around them (decisions C6). Locks: the count, the log entry, the subject.
     """
     by.require(Capability.ADD_SUBJECT, site=subject.site_id)
-    taken = _hold_places()
+    taken = hold_places()
     entry = _entry_of(subject)
     waiting = Subject.objects.select_for_update(no_key=True, of=("self",)).select_related("site")
     subject = waiting.get(pk=subject.pk)
@@ -94,7 +97,7 @@ def void_enrolment(*, subject: Subject, reason: str, by: User) -> Subject:
     by.require(Capability.SIGN_FORM, site=subject.site_id)
     if not reason.strip():
         raise EntryError({"reason": [_("Say what the error was.")]})
-    _hold_places()
+    hold_places()
     entry = _entry_of(subject)
     enrolment = Enrolment.objects.standing().filter(subject=subject).first()
     if enrolment is None or entry.outcome != Outcome.ENROLLED:

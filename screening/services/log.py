@@ -18,6 +18,7 @@ from screening.models.log import (
     ScreeningEntry,
     Source,
 )
+from screening.selectors.consent import consent_fact
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import IdempotentAnswer, Site, User
 from trialsite.casebook.models import ProtocolVersion, Subject, SubjectStatus
@@ -201,6 +202,9 @@ def _day_problem(entry: ScreeningEntry) -> str:
         return _("This day has not come yet.")
     if entry.outcome_on < entry.first_contact_on:
         return _("The outcome cannot be earlier than the first contact.")
+    fact = consent_fact(entry.subject) if entry.subject is not None else None
+    if fact is not None and entry.outcome_on < fact.given_on:
+        return _("The outcome cannot be earlier than the consent.")
     return ""
 
 
@@ -265,6 +269,8 @@ def state_same_person(
         raise EntryError({"reason": [_("Say what speaks for it.")]})
     if other is not None and (other.pk == entry.pk or other.site_id != entry.site_id):
         raise EntryError({"other": [_("Choose another entry of this site.")]})
+    if other is not None and other.voided_at is not None:
+        raise EntryError({"other": [_("That entry is voided.")]})
     with because(reason.strip()):
         entry.same_person_as = other
         keep(entry, "same_person_as")

@@ -40,7 +40,7 @@ from trialsite.access.models import Site
 from trialsite.casebook.models import SubjectStatus
 from trialsite.casebook.protocols import protocol_of
 from trialsite.core.clock import trial_now, trial_today
-from trialsite.core.exceptions import DomainError
+from trialsite.core.exceptions import DomainError, NotPermittedError
 from trialsite.crf.registry import forms as crf_forms
 
 PAGE = 50
@@ -230,6 +230,8 @@ def _act(
     if form.is_valid():
         try:
             do(**form.cleaned_data)
+        except NotPermittedError:
+            raise
         except EntryError as refused:
             form.refused(refused.errors)
         except DomainError as refused:
@@ -305,6 +307,8 @@ def enrol(request: StaffRequest, entry_id: uuid.UUID) -> HttpResponse:
         return redirect("screening:entry", found.pk)
     try:
         enrolled = enrol_subject(subject=found.subject, by=request.user)
+    except NotPermittedError:
+        raise
     except EnrolmentRefused as refused:
         return _page(request, found, status=422, refusals=refused.reasons)
     except DomainError as refused:

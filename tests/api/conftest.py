@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from tests.api.filling import texts_for
@@ -28,9 +27,9 @@ class ApiClient:
     def __init__(self, user: User | None) -> None:
         self.client = sign_in(user) if user else Client()
 
-    def get(self, path: str, **parameters: Any) -> HttpResponse:
+    def get(self, path: str, **parameters: Any) -> Any:
         headers = parameters.pop("headers", None)
-        return self.client.get(API + path, parameters, headers=headers)  # type: ignore[return-value]
+        return self.client.get(API + path, parameters, headers=headers)
 
     def send(
         self,
@@ -41,21 +40,19 @@ class ApiClient:
         version: int | None = None,
         key: str | None = None,
         **headers: str,
-    ) -> HttpResponse:
+    ) -> Any:
         headers = {"Accept": "application/json", **headers}
         if version is not None:
             headers["If-Match"] = f'"{version}"'
         if method == "POST":
             headers["Idempotency-Key"] = key or str(uuid.uuid4())
         content = body if isinstance(body, (bytes, str)) else json.dumps(body or {})
-        return self.client.generic(  # type: ignore[return-value]
-            method, API + path, content, "application/json", headers=headers
-        )
+        return self.client.generic(method, API + path, content, "application/json", headers=headers)
 
-    def post(self, path: str, body: Any = None, **options: Any) -> HttpResponse:
+    def post(self, path: str, body: Any = None, **options: Any) -> Any:
         return self.send("POST", path, body, **options)
 
-    def put(self, path: str, body: Any = None, **options: Any) -> HttpResponse:
+    def put(self, path: str, body: Any = None, **options: Any) -> Any:
         return self.send("PUT", path, body, **options)
 
 

@@ -15,7 +15,7 @@ _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
 PLAIN = {"slug": "vs", "code": "001", "name": "subjects"}
 
 ENTRY: dict[str, Any] = {"values": {}}
-_BODIES = {
+_BODIES: dict[str, dict[str, Any]] = {
     "void": {"reason": "x"},
     "void-enrolment": {"reason": "x"},
     "reopen": {"reason": "x"},

@@ -6,9 +6,11 @@ import datetime as dt
 import json
 import time
 import uuid
+from decimal import Decimal
 
 import pytest
 
+from screening.models.consent import Scope as ConsentScope
 from screening.services.identity import ask_for_identity, keep_identity
 from tests.api.conftest import ApiClient, fill
 from tests.api.filling import as_payload, texts_for
@@ -131,7 +133,7 @@ def parts_of_consent(cast, subject):
     made = {
         "consent": sign_consent(cast, subject, make_document(cast, cast.site)),
         "assessment": assess(cast, subject, "present"),
-        "withdrawal": withdraw(cast, subject, "contact"),
+        "withdrawal": withdraw(cast, subject, ConsentScope.CONTACT),
     }
     return {name: part.pk for name, part in made.items()}
 
@@ -145,7 +147,7 @@ def laboratory_rows(site, subject, names):
             site=site,
             laboratory=laboratory,
             analyte="K",
-            low=3,
+            low=Decimal(3),
             unit="mmol/L",
             valid=("2026-01-01", None),
         ).pk

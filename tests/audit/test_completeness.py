@@ -197,9 +197,10 @@ def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
         known["status"] = "open"
     if table == "review_signature":
         known |= {"seal": "a" * 64, "sense": "review"}
-    known |= _KNOWN.get(table, {})
+    further = {**known, **_KNOWN.get(table, {})}
     return {
-        name: known.get(name, samples.get(kind, 1 if "int" in kind else "x")) for name, kind in rows
+        name: further.get(name, samples.get(kind, 1 if "int" in kind else "x"))
+        for name, kind in rows
     }
 
 

@@ -282,3 +282,35 @@ def test_the_subjects_draws_are_listed_with_a_constant_number_of_queries(cast, s
         Tab(tab.client, record).post(BILI)
     assert (few, one, cost()) == (few, 1, (few, 6))
     assert make_subject(cast.site).pk != subject.pk
+
+
+def test_a_corrected_value_is_judged_anew_even_when_the_judgement_is_the_same_word(cast, draw, tab):
+    high = {"PLAT": "400", "PLAT.unit": "10*9/L", "PLAT.sig": "CS"}
+    tab.post(high, action="complete")
+    assert tab.again().value("PLAT") == "400"
+    low = high | {"PLAT": "100", "reason_choice": "other", "reason_text": "typed wrongly"}
+    tab.post(low)
+    # The judgement was made on a high value: it is asked for again, and not shown as given.
+    assert tab.status == 422
+    assert "judge its clinical significance" in tab.html
+    assert 'value="CS" selected' not in tab.line("PLAT")
+    tab.post(low)
+    assert tab.status == 302
+    with as_person(cast.nurse):
+        row = LabResult.objects.get(panel_id=draw.pk, voided_at=None)
+    assert (row.text, row.flag, row.significance) == ("100", "low", "CS")
+
+
+def test_a_corrected_implausible_value_is_confirmed_anew_even_in_the_same_words(cast, draw, tab):
+    first = {"K": "19", "K.unit": "mmol/L", "K.confirm": "measured twice"}
+    tab.post(first, action="complete")
+    assert tab.again().value("K") == "19"
+    again = first | {"K": "21", "reason_choice": "other", "reason_text": "typed wrongly"}
+    tab.post(again)
+    assert tab.status == 422
+    assert "measured twice" not in tab.line("K")
+    tab.post(again)
+    assert tab.status == 302
+    with as_person(cast.nurse):
+        row = LabResult.objects.get(panel_id=draw.pk, voided_at=None)
+    assert (row.text, row.confirmed) == ("21", "measured twice")

@@ -92,7 +92,7 @@ def enter_vital_signs(cast, subject, **texts):
 
 
 def test_a_person_of_the_log_appears_as_a_subject_with_their_consent(cast, document):
-    entry = make_entry(cast.site, cast.nurse)
+    entry = make_entry(cast.site, cast.nurse, first_contact_on=wall(cast.site, days=-30).date())
     with as_person(cast.nurse):
         act = an_act(cast, cast.site, document, hours=-1)
         consent = give_consent(entry=entry, act=act, by=cast.nurse)
@@ -107,7 +107,7 @@ def test_a_person_of_the_log_appears_as_a_subject_with_their_consent(cast, docum
 
 
 def test_a_refused_consent_leaves_no_subject_behind(cast, document):
-    entry = make_entry(cast.site, cast.nurse)
+    entry = make_entry(cast.site, cast.nurse, first_contact_on=wall(cast.site, days=-30).date())
     late = make_document(cast, version="2.0")
     with as_person(cast.nurse), pytest.raises(FieldsError) as refused:
         give_consent(entry=entry, act=an_act(cast, cast.site, late), by=cast.nurse)
@@ -120,7 +120,7 @@ def test_a_refused_consent_leaves_no_subject_behind(cast, document):
 
 def test_a_first_consent_by_a_representative_is_kept_and_is_not_the_participants(cast, document):
     """Decisions C4, criterion IN08: the truth stays, the criterion is not met."""
-    entry = make_entry(cast.site, cast.nurse)
+    entry = make_entry(cast.site, cast.nurse, first_contact_on=wall(cast.site, days=-30).date())
     with as_person(cast.nurse):
         act = an_act(cast, cast.site, document, signer=Signer.REPRESENTATIVE, relation="wife")
         consent = give_consent(entry=entry, act=act, by=cast.nurse)

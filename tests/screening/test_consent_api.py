@@ -39,7 +39,7 @@ def body(cast, **changes):
 
 
 def test_an_entry_of_the_log_becomes_a_subject_by_its_consent(cast, document, nurse):
-    entry = make_entry(cast.site, cast.nurse)
+    entry = make_entry(cast.site, cast.nurse, first_contact_on=wall(cast.site, days=-30).date())
     answer = nurse.post("consents/", body(cast, entry=str(entry.pk)))
     assert answer.status_code == 201, answer.content
     said = answer.json()
@@ -77,7 +77,7 @@ def test_what_cannot_stand_is_refused_at_its_name(cast, document, nurse, changes
 
 def test_either_a_subject_or_an_entry_is_named(cast, document, nurse):
     subject = make_subject(cast.site)
-    entry = make_entry(cast.site, cast.nurse)
+    entry = make_entry(cast.site, cast.nurse, first_contact_on=wall(cast.site, days=-30).date())
     both = {"subject": str(subject.pk), "entry": str(entry.pk)}
     for said in ({}, both):
         assert nurse.post("consents/", body(cast, **said)).status_code == 400

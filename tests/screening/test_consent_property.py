@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.db import DatabaseError, transaction
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
@@ -42,7 +42,7 @@ def attempt(cast, subject, act: str, at: int) -> bool:
 
 
 @pytest.mark.requirement("PR6")
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @drawn(
     before=st.lists(st.sampled_from(ACTS), max_size=4),
     after=st.lists(st.sampled_from(ACTS), min_size=1, max_size=4),

@@ -99,6 +99,16 @@ def test_the_keys_do_not_print_themselves(keys):
         ([f"k1:{key()}"], "", "IDENTITY_INDEX_KEY"),
         (["k1:" + "A" * 43 + "="], "A" * 43 + "=", "must not be one of"),
     ],
+    ids=[
+        "no key",
+        "without id",
+        "a blank in the id",
+        "one id twice",
+        "no base64",
+        "31 bytes",
+        "no index key",
+        "one key for both",
+    ],
 )
 def test_keys_that_cannot_be_used_are_refused_without_being_repeated(sealing, finding, words):
     with pytest.raises(UnusableKeyError, match=words) as refused:

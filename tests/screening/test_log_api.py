@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -81,7 +82,7 @@ def test_enrolling_and_taking_it_back(cast, nurse, said):
     assert (enrolled["SUBJID"], enrolled["place"]) == ("001-001", "on_study")
     body = {"reason": "wrong person"}
     assert nurse.post(f"{path}void-enrolment/", body, version=2).status_code == 403
-    sub = ApiClient(cast.sub_investigator)
+    sub: Any = ApiClient(cast.sub_investigator)
     assert sub.post(f"{path}void-enrolment/", body, version=2).json()["SUBJID"] is None
 
 
@@ -129,7 +130,7 @@ def test_the_datasets_hold_every_number_that_was_given(cast):
     entry = make_entry(cast.site, cast.nurse)
     with as_person(cast.nurse):
         void_entry(entry=entry, reason="twice", by=cast.nurse)
-    manager = ApiClient(cast.data_manager)
+    manager: Any = ApiClient(cast.data_manager)
     log = manager.get("datasets/screenlog/", format="csv")
     assert entry.number.encode() in b"".join(log.streaming_content)
     enrolled = manager.get("datasets/enrolment/", format="csv")

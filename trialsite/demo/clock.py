@@ -20,9 +20,9 @@ def clock_shifted(shift: dt.timedelta) -> Iterator[None]:
     owner = connections["owner"]
     with owner.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO trial_clock (shift) VALUES (%s) "
+            "INSERT INTO trial_clock (shift) VALUES (make_interval(secs => %s)) "
             "ON CONFLICT (only_row) DO UPDATE SET shift = excluded.shift",
-            [shift],
+            [shift.total_seconds()],
         )
     try:
         yield

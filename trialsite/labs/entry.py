@@ -73,6 +73,8 @@ class RowEntry:
     confirmed: str = ""
     comparator: str = ""
     value: Decimal | None = None
+    #: The judgement and the comment that were chosen anew, be they the same words as before.
+    restated: frozenset[str] = frozenset()
 
     @property
     def empty(self) -> bool:
@@ -90,8 +92,13 @@ class PanelEntry:
     errors: dict[str, list[str]] = field(default_factory=dict)
 
 
-def read_panel(protocol: Protocol, texts: Mapping[str, str]) -> PanelEntry:
-    """Read the fields of the page; what the protocol does not know is answered, not dropped."""
+def read_panel(
+    protocol: Protocol, texts: Mapping[str, str], *, base: Mapping[str, str] | None = None
+) -> PanelEntry:
+    """Read the fields of the page; what the protocol does not know is answered, not dropped.
+
+    `base` is what the page showed before anything was typed, where that is known.
+    """
     entry = PanelEntry(laboratory=texts.get("laboratory", "").strip())
     entry.header = _header(texts, entry.errors)
     for panel in protocol.labs.panels:
@@ -104,7 +111,7 @@ def read_panel(protocol: Protocol, texts: Mapping[str, str]) -> PanelEntry:
             entry.errors[key] = [_("The protocol has no analyte %(key)s.") % {"key": key}]
             continue
         try:
-            entry.rows[key] = _row(known[key], texts, rest)
+            entry.rows[key] = _row(known[key], texts, rest, base)
         except ValidationError as error:
             entry.errors[key] = list(error.messages)
     return entry
@@ -144,7 +151,22 @@ def _minute(text: str) -> dt.datetime | None:
     return moment
 
 
-def _row(analyte: Analyte, texts: Mapping[str, str], rest: str) -> RowEntry:
+#: What is said about a value, and its part of the row.
+ABOUT = {"significance": ".sig", "confirmed": ".confirm"}
+
+
+def _restated(key: str, texts: Mapping[str, str], base: Mapping[str, str] | None) -> frozenset[str]:
+    if base is None:
+        return frozenset()
+    names = {name: f"{key}{part}" for name, part in ABOUT.items()}
+    return frozenset(
+        name for name, part in names.items() if texts.get(part, "") != base.get(part, "")
+    )
+
+
+def _row(
+    analyte: Analyte, texts: Mapping[str, str], rest: str, base: Mapping[str, str] | None
+) -> RowEntry:
     parts = {part: texts.get(f"{analyte.key}{part}", "").strip() for part in PARTS}
     text, missing, significance = parts[""], parts[".missing"], parts[".sig"]
     if missing and missing not in MissingReason.values:
@@ -166,6 +188,7 @@ def _row(analyte: Analyte, texts: Mapping[str, str], rest: str) -> RowEntry:
         confirmed=parts[".confirm"][:500],
         comparator=comparator,
         value=value,
+        restated=_restated(analyte.key, texts, base),
     )
 
 

@@ -15,7 +15,7 @@ from trialsite.crf.items import MissingReason
 from trialsite.crf.models import Draft
 from trialsite.crf.skeleton import unit_label
 from trialsite.labs.codes import ResultFlag, Significance, item_oid
-from trialsite.labs.entry import PARTS, PanelEntry, read_panel, rows_named, texts_of
+from trialsite.labs.entry import ABOUT, PARTS, PanelEntry, read_panel, rows_named, texts_of
 from trialsite.labs.facts import LabFact
 from trialsite.labs.models import Laboratory, LabPanel, LabResult
 from trialsite.labs.names import analyte_names
@@ -273,7 +273,7 @@ class Grid:
         laboratory = own.filter(code=code).first() if code else None
         self.units = last_units(laboratory.pk if laboratory else None)
         self.texts = self._with_units()
-        self.entry: PanelEntry = read_panel(sheet.protocol, self.texts)
+        self.entry: PanelEntry = read_panel(sheet.protocol, self.texts, base=page.base)
         sheet.apply(self.entry, laboratory)
         self.queries: dict[str, list[Query]] = {}
         for query in queries:
@@ -292,6 +292,14 @@ class Grid:
         analyte = self.sheet.analytes[key]
         last = self.units.get(key, "")
         return last if last in analyte.accepted_units else analyte.unit
+
+    def ask_anew(self) -> None:
+        """Show what was said of another value as not said: it is chosen again for this one."""
+        for key, row in self.sheet.results.items():
+            for name, part in ABOUT.items():
+                field_name = f"{key}{part}"
+                if self.page.texts.get(field_name) and not getattr(row, name):
+                    self.page.texts[field_name] = self.page.base[field_name] = ""
 
     def lines(self) -> tuple[list[Line], list[Line]]:
         """The expected and entered analytes, and the others that may be added."""

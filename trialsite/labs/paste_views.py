@@ -26,7 +26,7 @@ from trialsite.crf.posting import integer
 from trialsite.crf.services import save_draft
 from trialsite.crf.skeleton import unit_label
 from trialsite.labs.entry import read_result
-from trialsite.labs.pages import differing, short
+from trialsite.labs.pages import differing, page_of, short
 from trialsite.labs.pasting import MOST_LINES, PastedRow, PasteError, PasteProblem, parse_block
 from trialsite.labs.results import suspect_unit
 from trialsite.labs.sheet import Sheet
@@ -71,6 +71,14 @@ class Proposal:
     slip: list[tuple[str, str, str]] = field(default_factory=list)
     units: list[tuple[str, str]] = field(default_factory=list)
     candidates: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What taking the line puts onto the page. A comment confirms the value it was written
+        for, and a judgement is about that value: neither goes over to another one."""
+        key = self.analyte
+        found = {key: self.text, f"{key}.unit": self.unit, f"{key}.missing": ""}
+        return found | ({f"{key}.confirm": "", f"{key}.sig": ""} if self.changes else {})
 
     @property
     def changes(self) -> bool:
@@ -232,6 +240,8 @@ def paste(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 def accept(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """Put the chosen lines into the grid as a draft, or say what must be chosen first."""
     preview = Preview(request, pk)
+    # The preview sends the lines only; what stands is the panel with what was typed before.
+    preview.page.texts = page_of(preview.record, request.user).texts
     proposals = preview.posted(request)
     _without_twins(proposals)
     if any(each.error for each in proposals):
@@ -239,8 +249,7 @@ def accept(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     texts: dict[str, str] = {}
     for each in proposals:
         if each.take:
-            texts |= {each.analyte: each.text, f"{each.analyte}.missing": ""}
-            texts[f"{each.analyte}.unit"] = each.unit
+            texts |= each.fields
     try:
         _keep(request, preview, texts)
     except NotPermittedError:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from trialsite.core.partial_dates import PartialDate
 from trialsite.crf.items import items_of
 from trialsite.crf.models import ItemData, stored
 from trialsite.crf.registry import forms
@@ -29,13 +30,16 @@ class Person:
     age: int | None = None
 
     def age_on(self, day: dt.date) -> int | None:
-        """Completed years on a day; by year alone where the day of birth is not known."""
+        """Completed years on a day; None where the known part of the birth date leaves it open."""
         if not self.born:
             return self.age
-        parts = [int(part) for part in self.born.split("-")]
-        if len(parts) < 3:
-            return day.year - parts[0]
-        return day.year - parts[0] - ((day.month, day.day) < (parts[1], parts[2]))
+        born = PartialDate.parse(self.born)
+        oldest, youngest = (_years(each, day) for each in (born.earliest, born.latest))
+        return oldest if oldest == youngest else None
+
+
+def _years(born: dt.date, day: dt.date) -> int:
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 
 
 def person_of(subject_id: uuid.UUID) -> Person:

@@ -171,7 +171,7 @@ class Sheet:
             change.made.append(made)
             return
         if not same:
-            _drop_outdated(stands, columns)
+            _drop_outdated(stands, columns, row.restated)
         changed = set_columns(stands, columns)
         if changed:
             change.changed.append(stands)
@@ -328,9 +328,12 @@ def set_columns(row: LabResult, columns: Mapping[str, Any]) -> set[str]:
     return changed
 
 
-def _drop_outdated(stands: LabResult, columns: dict[str, Any]) -> None:
-    """A comment confirms the value it was written for, a judgement the flag it was made on."""
-    if columns["confirmed"] == stands.confirmed:
-        columns["confirmed"] = ""
-    if columns["significance"] == stands.significance and columns["flag"] != stands.flag:
-        columns["significance"] = ""
+def _drop_outdated(stands: LabResult, columns: dict[str, Any], restated: frozenset[str]) -> None:
+    """A comment confirms the value it was written for, a judgement the flag it was made on.
+
+    What was chosen anew for this value stands, even in the same words.
+    """
+    outdated = {"confirmed"} | ({"significance"} if columns["flag"] != stands.flag else set())
+    for name in outdated - restated:
+        if columns[name] == getattr(stands, name):
+            columns[name] = ""

@@ -100,6 +100,8 @@ def panel(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
         raise
     except DomainError as error:
         _explain(page, error)
+        if isinstance(error, IncompleteError):
+            grid.ask_anew()
         return _render(request, page, status=422)
     close_draft(record=found, by=request.user, part="", page=page.token)
     return _go_on(request, saved)

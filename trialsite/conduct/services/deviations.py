@@ -90,7 +90,7 @@ def propose_deviation(
         importance=proposal.importance,
         discovered_on=trial_today(site.time_zone),
     )
-    deviation.occurred_on = occurred_on  # type: ignore[assignment]
+    deviation.occurred_on = occurred_on
     return _insert(deviation, subject, RecordStatus.IN_PROGRESS)
 
 

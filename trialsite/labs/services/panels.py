@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, ProtocolVersion, RecordStatus, Subject
+from trialsite.casebook.moments import death_problem, future_problem
 from trialsite.casebook.protocols import protocol_of
 from trialsite.casebook.services import mark_not_done, open_record
 from trialsite.core.clock import trial_now
@@ -31,7 +32,7 @@ from trialsite.crf.services import (
 from trialsite.crf.violations import ImpossibleError
 from trialsite.labs.checks import Broken
 from trialsite.labs.codes import FORM_OID
-from trialsite.labs.entry import PanelEntry, read_panel, texts_of
+from trialsite.labs.entry import TIMES, PanelEntry, read_panel, texts_of
 from trialsite.labs.models import Laboratory, LabPanel, LabResult
 from trialsite.labs.selectors import panel_of
 from trialsite.labs.sheet import Change, Sheet
@@ -86,6 +87,7 @@ def save_panel(
     sheet = _locked(record, by=by)
     _expect_version(sheet, base_version)
     laboratory = _laboratory(sheet, entry)
+    _expect_possible_times(sheet, entry)
     if entry.errors:
         raise ImpossibleError(entry.errors)
     change = sheet.apply(entry, laboratory)
@@ -119,6 +121,22 @@ def _laboratory(sheet: Sheet, entry: PanelEntry) -> Laboratory | None:
     elif not found.active and sheet.panel.laboratory_id != found.pk:
         entry.errors["laboratory"] = [_("This laboratory is no longer used.")]
     return found
+
+
+def _expect_possible_times(sheet: Sheet, entry: PanelEntry) -> None:
+    """Nothing is drawn or received in the future, nothing drawn after death (decisions C1, C10).
+
+    A time that stands already is not asked about again because of another field.
+    """
+    for name in TIMES:
+        wall = entry.header.get(name)
+        if wall is None or wall == getattr(sheet.panel, name):
+            continue
+        problem = future_problem(wall, sheet.panel.time_zone)
+        if name == "collected_at":
+            problem = problem or death_problem(sheet.record.subject, wall.date())
+        if problem:
+            entry.errors.setdefault(name, []).append(problem)
 
 
 def _keep(sheet: Sheet, change: Change, *, by: User, complete: bool, reason: str) -> SavedPanel:

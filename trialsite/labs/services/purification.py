@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import Subject
+from trialsite.casebook.moments import future_problem
 from trialsite.core.clock import trial_now
 from trialsite.core.context import because
 from trialsite.core.exceptions import TransitionError
@@ -41,6 +42,9 @@ def record_purification(
         raise ImpossibleError({"kind": [_("Choose what was done.")]})
     if ended_at is not None and ended_at < started_at:
         raise ImpossibleError({"ended_at": [_("The end cannot lie before the start.")]})
+    for name, wall in (("started_at", started_at), ("ended_at", ended_at)):
+        if wall is not None and (problem := future_problem(wall, subject.site.time_zone)):
+            raise ImpossibleError({name: [problem]})
     found = None
     if origin is not None:
         found = (

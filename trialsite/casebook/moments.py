@@ -1,0 +1,28 @@
+"""Why an observation cannot have been made when it is said to have been made."""
+
+from __future__ import annotations
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+
+from trialsite.casebook.models import Subject
+from trialsite.core.clock import trial_now
+from trialsite.core.partial_dates import PartialDate
+
+
+def future_problem(wall: dt.datetime, zone: str) -> str:
+    """Why a time on the clock of a zone cannot be yet; empty where it can."""
+    moment = wall.replace(tzinfo=ZoneInfo(zone))
+    return _("This time has not come yet.") if moment > trial_now() else ""
+
+
+def death_problem(subject: Subject, day: dt.date) -> str:
+    """Why nothing of the person is dated so late (decisions C10); empty where it may be.
+
+    The day of death itself stands, and every day that a partial date leaves possible.
+    """
+    if not subject.died_on or day <= PartialDate.parse(subject.died_on).latest:
+        return ""
+    return _("The participant died on %(date)s: this is later.") % {"date": subject.died_on}
