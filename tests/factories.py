@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from allauth.mfa.utils import decrypt
 from django.test import Client
 
 from screening.models import ScreeningEntry
@@ -140,7 +141,7 @@ def sign_in(user: User, **defaults: Any) -> Client:
 def totp_secret(user: User) -> str:
     """The person's TOTP secret, as their phone holds it."""
     authenticator = Authenticator.objects.get(user=user, type=Authenticator.Type.TOTP)
-    return TOTP(authenticator).instance.data["secret"]  # type: ignore[no-any-return]
+    return decrypt(authenticator.data["secret"])  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connections
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests import databases
 from tests.e2e.stack import Stack, Visitors, running
@@ -33,6 +33,8 @@ def browser() -> Iterator[Browser]:
     arguments = ["--disable-gpu", "--disable-quic", "--disable-background-networking"]
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")
+    # A loaded machine is slow, not wrong: what arrives in time is not waited for.
+    expect.set_options(timeout=15_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
         yield browser

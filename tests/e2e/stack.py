@@ -1,7 +1,7 @@
 """The real product for the browser: granian on a database of its own, as the application's role.
 
 What a test of a journey uses beside the fixtures of `conftest`:
-`sign_in_through_the_pages`, `totp`, `assert_accessible`, `assert_no_sideways_scroll`,
+`sign_in_through_the_pages`, `totp`, `chinese`, `assert_accessible`, `assert_no_sideways_scroll`,
 `screenshot`.
 """
 
@@ -27,6 +27,7 @@ from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
+from django.utils.translation import gettext, override
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests import databases
@@ -239,6 +240,14 @@ def sign_in_through_the_pages(
     page.fill("input[name=code]", fresh_totp(secret))
     page.press("input[name=code]", "Enter")
     page.wait_for_selector(".topbar")
+
+
+def chinese(text: str) -> str:
+    """What the catalogue says for this text; one that it does not hold fails the test."""
+    with override("zh-hans"):
+        said = gettext(text)
+    assert said != text, f"no Chinese for “{text}”"
+    return said
 
 
 def assert_accessible(page: Page) -> None:

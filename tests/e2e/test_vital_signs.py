@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django.utils.translation import override
 from playwright.sync_api import Page, expect
 
-from tests.e2e.stack import assert_accessible, assert_no_sideways_scroll, screenshot
+from tests.e2e.stack import assert_accessible, assert_no_sideways_scroll, chinese, screenshot
 from tests.factories import as_person, make_record, make_subject, make_user, make_visit
 from trialsite.access.capabilities import Role
 from trialsite.casebook.models import CrfRecord, RecordStatus
@@ -26,13 +25,6 @@ VALUES = {
 def record(cast):
     subject = make_subject(cast.site)
     return make_record(subject, visit=make_visit(subject, visit_number=100))
-
-
-def chinese(text: str) -> str:
-    from django.utils.translation import gettext
-
-    with override("zh-hans"):
-        return gettext(text)
 
 
 def type_values(page: Page, values: dict[str, str]) -> None:
