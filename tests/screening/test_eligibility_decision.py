@@ -61,7 +61,9 @@ def stands(cast: Cast, subject: Subject, **options: dt.datetime) -> tuple[bool, 
     return decision.stands, " ".join(decision.reasons)
 
 
-def refused(cast: Cast, subject: Subject, by: User | None = None, **changed: str) -> dict[str, str]:
+def refused(
+    cast: Cast, subject: Subject, by: User | None = None, **changed: str
+) -> dict[str, list[str]]:
     answers = {**favourable(cast, subject), **changed}
     with pytest.raises(FieldsError) as error:
         decide(cast, subject, {name: text for name, text in answers.items() if text}, by=by)
