@@ -35,7 +35,7 @@ def whole_study(loose: Iterable[FormRow], *, may_enter: bool) -> list[StudyForm]
     One query for each form whose records are told apart by an item of theirs.
     """
     rows = {row.form_oid: row for row in loose}
-    addable = [oid for oid, form in forms().items() if form.repeating and may_enter]
+    addable = [oid for oid, form in forms().items() if form.startable and may_enter]
     return [
         StudyForm(
             title=rows[oid].title if oid in rows else str(forms()[oid].title),
