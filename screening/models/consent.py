@@ -148,6 +148,9 @@ class OfRecordQuerySet(SiteScopedQuerySet[P]):
 class ConsentPart(models.Model):
     """What consents, capacity assessments and withdrawals have in common."""
 
+    #: The field with the time of the act on the clock at the site.
+    timed_by: ClassVar[str]
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     site = models.ForeignKey(Site, models.PROTECT, related_name="+")
     subject = models.ForeignKey(Subject, models.PROTECT, related_name="%(class)ss")
@@ -164,7 +167,8 @@ class ConsentPart(models.Model):
     @property
     def wall(self) -> dt.datetime:
         """The time on the clock at the site."""
-        raise NotImplementedError
+        moment: dt.datetime = getattr(self, self.timed_by)
+        return moment
 
     @property
     def at(self) -> dt.datetime:
@@ -179,6 +183,8 @@ class ConsentPart(models.Model):
 @guarded(site="site_id", subject="subject_id", record="record_id")
 class Consent(ConsentPart):
     """One signed act of consent, as it was signed (ICH E6 2.8, CDASH IC; decisions C4)."""
+
+    timed_by = "signed_at"
 
     kind = models.CharField(_("Act"), max_length=20, choices=ConsentKind)
     document = models.ForeignKey(
@@ -233,11 +239,6 @@ class Consent(ConsentPart):
         return f"{self.get_kind_display()} {self.signed_at:%Y-%m-%d}"
 
     @property
-    def wall(self) -> dt.datetime:
-        moment: dt.datetime = self.signed_at
-        return moment
-
-    @property
     def options(self) -> list[tuple[str | Promise, bool | None]]:
         """The optional consents: what is asked, and the answer."""
         asked = {each.name: each.verbose_name for each in self._meta.concrete_fields}
@@ -277,6 +278,8 @@ class HeGrade(models.TextChoices):
 class CapacityAssessment(ConsentPart):
     """Whether the participant could understand and decide, as an investigator saw it."""
 
+    timed_by = "assessed_at"
+
     assessed_at = WallTimeField(_("Assessed at"))
     assessor = models.ForeignKey(
         User, models.PROTECT, related_name="+", verbose_name=_("Assessed by")
@@ -300,15 +303,12 @@ class CapacityAssessment(ConsentPart):
     def __str__(self) -> str:
         return f"{self.get_outcome_display()} {self.assessed_at:%Y-%m-%d}"
 
-    @property
-    def wall(self) -> dt.datetime:
-        moment: dt.datetime = self.assessed_at
-        return moment
-
 
 @guarded(site="site_id", subject="subject_id", record="record_id")
 class Withdrawal(ConsentPart):
     """What a participant took back, since when; no reason is owed (ICH E6 2.8; decisions C5)."""
+
+    timed_by = "withdrawn_at"
 
     withdrawn_at = WallTimeField(_("Stated at"))
     scopes = ArrayField(models.CharField(max_length=20), verbose_name=_("What is withdrawn"))
@@ -338,11 +338,6 @@ class Withdrawal(ConsentPart):
 
     def __str__(self) -> str:
         return f"{self.withdrawn_at:%Y-%m-%d} {', '.join(self.scopes)}"
-
-    @property
-    def wall(self) -> dt.datetime:
-        moment: dt.datetime = self.withdrawn_at
-        return moment
 
     @property
     def taken_back(self) -> list[str | Promise]:

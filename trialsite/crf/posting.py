@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
-from django.http import HttpRequest
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
+from trialsite.casebook.models import CrfRecord
+from trialsite.core.exceptions import DomainError, NotPermittedError
 from trialsite.crf.pages import CHANGE_REASONS
+from trialsite.crf.services import IncompleteError
 
 
 def clean(name: str, text: str) -> str:
@@ -33,3 +39,25 @@ def reason_of(request: HttpRequest) -> str:
 def integer(text: str) -> int:
     """A version as posted; -1 for what is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
+def act_on(
+    request: HttpRequest,
+    found: CrfRecord,
+    act: Callable[[], object],
+    done: str,
+    *,
+    page: str = "crf:record",
+) -> HttpResponse:
+    """Do one thing to a record and return to its page, with the refusal if there is one."""
+    try:
+        act()
+    except NotPermittedError:
+        raise
+    except IncompleteError as error:
+        messages.error(request, " ".join(error.problems.values()))
+    except DomainError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, done)
+    return redirect(page, found.pk)

@@ -35,7 +35,7 @@ from trialsite.crf.pages import (
     show_conflict,
     visit_name,
 )
-from trialsite.crf.posting import base_of, clean, integer, reason_of
+from trialsite.crf.posting import act_on, base_of, clean, integer, reason_of
 from trialsite.crf.registry import Form, form, forms
 from trialsite.crf.services import (
     IncompleteError,
@@ -283,25 +283,12 @@ def discard(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     return redirect("crf:record", found.pk)
 
 
-def _act(request: StaffRequest, found: CrfRecord, act: Any, done: str) -> HttpResponse:
-    """Do one thing to a record and return to its page, with the refusal if there is one."""
-    try:
-        act()
-    except NotPermittedError:
-        raise
-    except DomainError as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, done)
-    return redirect("crf:record", found.pk)
-
-
 @requires(Capability.ENTER_DATA)
 @require_POST
 def not_done(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """The whole form was not done, and why."""
     found, reason = record_of(request, pk), request.POST.get("reason", "")
-    return _act(
+    return act_on(
         request,
         found,
         lambda: mark_not_done(record=found, reason=reason, by=request.user),
@@ -314,7 +301,7 @@ def not_done(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 def void(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """Take the record out of the casebook, with a reason."""
     found, reason = record_of(request, pk), request.POST.get("reason", "")
-    return _act(
+    return act_on(
         request,
         found,
         lambda: void_record(record=found, reason=reason, by=request.user),
@@ -329,7 +316,7 @@ def row_void(request: StaffRequest, pk: uuid.UUID, group: str, row_id: uuid.UUID
     found = record_of(request, pk)
     table, reason = _group_of(found, group), request.POST.get("reason", "")
     get_object_or_404(table, record=found, pk=row_id)
-    return _act(
+    return act_on(
         request,
         found,
         lambda: void_row(record=found, group=table, row_id=row_id, reason=reason, by=request.user),
@@ -358,7 +345,7 @@ def ask(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
         messages.error(request, _("Write what you ask."))
         return redirect("crf:record", found.pk)
     item_oid = request.POST.get("item", "")
-    return _act(
+    return act_on(
         request,
         found,
         lambda: raise_query(record=found, item_oid=item_oid, text=text, by=request.user),
@@ -380,7 +367,7 @@ def query(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     if act is None or not text:
         messages.error(request, _("Write your answer."))
         return redirect(f"{reverse('crf:record', args=[found.record_id])}#query-{found.pk}")
-    return _act(
+    return act_on(
         request,
         found.record,
         lambda: act(query=found, text=text, by=request.user),

@@ -18,7 +18,7 @@ from trialsite.casebook.models import CrfRecord, RecordStatus, Subject, Visit
 from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
 from trialsite.core.units import unit_label
 from trialsite.crf.pages import CHANGE_REASONS, labels_of, next_record, queries_of, visit_name
-from trialsite.crf.posting import base_of, clean, integer, reason_of
+from trialsite.crf.posting import act_on, base_of, clean, integer, reason_of
 from trialsite.crf.registry import form
 from trialsite.crf.services import IncompleteError, ReasonRequiredError, close_draft
 from trialsite.crf.violations import ImpossibleError
@@ -277,31 +277,17 @@ def look(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     )
 
 
-def _act(request: StaffRequest, found: CrfRecord, act: Any, done: str) -> HttpResponse:
-    """Do one thing to a draw and return to its page, with the refusal if there is one."""
-    try:
-        act()
-    except NotPermittedError:
-        raise
-    except IncompleteError as error:
-        messages.error(request, " ".join(error.problems.values()))
-    except DomainError as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, done)
-    return redirect("labs:panel", found.pk)
-
-
 @requires(Capability.ENTER_DATA)
 @require_POST
 def not_done(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """Nothing was drawn, and why."""
     found, reason = lab_record(request, pk), request.POST.get("reason", "")
-    return _act(
+    return act_on(
         request,
         found,
         lambda: mark_panel_not_done(record=found, reason=reason, by=request.user),
         _("The panel is marked as not done."),
+        page="labs:panel",
     )
 
 
@@ -310,7 +296,7 @@ def not_done(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 def retake(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """Judge the panel by the ranges as the register has them now."""
     found, reason = lab_record(request, pk), request.POST.get("reason", "")
-    return _act(
+    return act_on(
         request,
         found,
         lambda: retake_ranges(
@@ -320,6 +306,7 @@ def retake(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
             reason=reason,
         ),
         _("The ranges are taken anew."),
+        page="labs:panel",
     )
 
 
@@ -330,11 +317,12 @@ def void(request: StaffRequest, pk: uuid.UUID, result_id: uuid.UUID) -> HttpResp
     found, reason = lab_record(request, pk), request.POST.get("reason", "")
     rows = LabResult.objects.visible_to(request.user).select_related("panel__record")
     row = get_object_or_404(rows, panel_id=found.pk, pk=result_id)
-    return _act(
+    return act_on(
         request,
         found,
         lambda: void_result(result=row, reason=reason, by=request.user),
         _("The result is voided. It stays in the trail."),
+        page="labs:panel",
     )
 
 
