@@ -6,8 +6,8 @@ const form = document.getElementById("entry");
 if (form?.dataset.draft) {
   const status = form.querySelector("[data-saved-time]");
   const pending = new Map();
+  let travelling = [];
   let timer = 0;
-  let sending = null;
   let wait = 1000;
   let leaving = false;
 
@@ -30,13 +30,12 @@ if (form?.dataset.draft) {
   async function flush() {
     clearTimeout(timer);
     timer = 0;
-    if (sending || leaving || pending.size === 0) return;
-    const fields = [...pending];
+    if (travelling.length || leaving || pending.size === 0) return;
+    travelling = [...pending];
     pending.clear();
     say("saving", form.dataset.saving);
-    sending = fetch(form.dataset.draft, { method: "POST", headers: headers(), body: body(fields), redirect: "error" });
     try {
-      const response = await sending;
+      const response = await fetch(form.dataset.draft, { method: "POST", headers: headers(), body: body(travelling), redirect: "error" });
       if (!response.ok) throw response;
       const { saved_at } = await response.json();
       wait = 1000;
@@ -45,10 +44,10 @@ if (form?.dataset.draft) {
         form.dispatchEvent(new CustomEvent("trialsite:saved", { bubbles: true }));
       }
     } catch (problem) {
-      for (const [name, value] of fields) if (!pending.has(name)) pending.set(name, value);
+      for (const [name, value] of travelling) if (!pending.has(name)) pending.set(name, value);
       refused(problem);
     } finally {
-      sending = null;
+      travelling = [];
       if (pending.size && timer === 0) schedule(wait);
     }
   }
@@ -101,15 +100,19 @@ if (form?.dataset.draft) {
     const { name, value, type, checked } = event.target;
     if (!name || ["version", "page", "base"].includes(name) || name.startsWith("reason_") || name.endsWith(".keep")) return;
     pending.set(name, type === "checkbox" ? (checked ? "true" : "") : value);
+    // What is typed and not yet kept never stands under "saved".
+    if (status.dataset.state === "saved") say("typing", "");
     schedule(500);
   });
   form.addEventListener("change", () => flush());
   document.addEventListener("trialsite:flush", () => flush());
   addEventListener("online", () => flush());
   addEventListener("focus", () => flush());
+  // A page that goes away takes its requests with it: what is on its way is sent once more.
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "hidden" && pending.size) {
-      fetch(form.dataset.draft, { method: "POST", headers: headers(), body: body([...pending]), keepalive: true }).catch(() => {});
+    const fields = new Map([...travelling, ...pending]);
+    if (document.visibilityState === "hidden" && !leaving && fields.size) {
+      fetch(form.dataset.draft, { method: "POST", headers: headers(), body: body(fields), keepalive: true }).catch(() => {});
     }
   });
 
