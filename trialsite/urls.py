@@ -12,6 +12,8 @@ handler500 = "trialsite.access.errors.server_error"
 urlpatterns = [
     path("api/v1/", include("trialsite.api.urls")),
     path("", include("trialsite.dashboard.urls")),
+    path("", include("outcomes.urls")),
+    path("", include("visits.urls")),
     path("", include("screening.urls")),
     path("", include("trialsite.labs.urls")),
     path("", include("trialsite.conduct.urls")),

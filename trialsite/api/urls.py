@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from outcomes.api import routes as outcomes
 from screening.api import routes as screening
 from trialsite.api.schema import Schema
 from trialsite.casebook.api import routes as casebook
@@ -15,6 +16,7 @@ from trialsite.crf.odm import routes as odm
 from trialsite.exports.api import routes as datasets
 from trialsite.labs.api import routes as labs
 from trialsite.review.api import routes as review
+from visits.api import routes as visits
 
 urlpatterns = [
     path("schema/", Schema.as_view()),
@@ -28,4 +30,6 @@ urlpatterns = [
     *labs,
     *conduct,
     *screening,
+    *visits,
+    *outcomes,
 ]

@@ -1,7 +1,4 @@
-"""Forms of the visits.
-
-`Visit` itself, ODM's StudyEventData, is `trialsite.casebook.models.Visit`.
-"""
+"""Vital signs, expected at every visit."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What outcomes keep: adverse events and deaths."""
