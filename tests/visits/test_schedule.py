@@ -42,8 +42,6 @@ from trialsite.protocol import EventRole
 DAY = dt.timedelta(days=1)
 _CODES = ("SCR", "D0", "D1", "D3", "D5", "D7", "D14", "D28", "W8", "W12")
 DATED = tuple(f"SE.{code}" for code in _CODES)
-    f"SE.{code}" for code in ["SCR", "D0", "D1", "D3", "D5", "D7", "D14", "D28", "W8", "W12"]
-)
 
 
 def act(cast, service, **said):
