@@ -5,9 +5,34 @@
 
 from __future__ import annotations
 
+from visits.models.product_use import LotMovement, MovementKind
+from visits.models.products import (
+    LotAct,
+    DonorScreening,
+    LotDecision,
+    LotState,
+    ProductLot,
+    ReleaseTest,
+    CellSource,
+    ResultStage,
+    Assay,
+    Verdict,
+)
 from visits.models.vital_signs import FAHRENHEIT, POUND, OxygenSupport, Position, VitalSigns
 
 __all__ = [
+    "LotAct",
+    "DonorScreening",
+    "LotDecision",
+    "LotMovement",
+    "LotState",
+    "MovementKind",
+    "ProductLot",
+    "ReleaseTest",
+    "CellSource",
+    "ResultStage",
+    "Assay",
+    "Verdict",
     "FAHRENHEIT",
     "POUND",
     "OxygenSupport",
