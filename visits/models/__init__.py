@@ -18,6 +18,10 @@ from visits.models.products import (
     Assay,
     Verdict,
 )
+from visits.models.session_end import SessionEnd
+from visits.models.session_preparation import SessionPreparation
+from visits.models.session_rows import Complication, IntegrityTest, Interruption, SessionReading
+from visits.models.sessions import ChecklistAnswer, TreatmentSession
 from visits.models.vital_signs import FAHRENHEIT, POUND, OxygenSupport, Position, VitalSigns
 
 __all__ = [
@@ -35,7 +39,15 @@ __all__ = [
     "Verdict",
     "FAHRENHEIT",
     "POUND",
+    "ChecklistAnswer",
+    "Complication",
+    "IntegrityTest",
+    "Interruption",
     "OxygenSupport",
     "Position",
+    "SessionEnd",
+    "SessionPreparation",
+    "SessionReading",
+    "TreatmentSession",
     "VitalSigns",
 ]
