@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+from visits.models.loaded_product import LoadedProduct
 from visits.models.product_use import LotMovement, MovementKind
 from visits.models.products import (
-    LotAct,
+    STATE_AFTER,
+    Assay,
+    CellSource,
     DonorScreening,
+    LotAct,
     LotDecision,
     LotState,
     ProductLot,
     ReleaseTest,
-    CellSource,
     ResultStage,
-    Assay,
     Verdict,
 )
 from visits.models.session_end import SessionEnd
@@ -25,29 +27,31 @@ from visits.models.sessions import ChecklistAnswer, TreatmentSession
 from visits.models.vital_signs import FAHRENHEIT, POUND, OxygenSupport, Position, VitalSigns
 
 __all__ = [
-    "LotAct",
+    "FAHRENHEIT",
+    "POUND",
+    "STATE_AFTER",
+    "Assay",
+    "CellSource",
+    "ChecklistAnswer",
+    "Complication",
     "DonorScreening",
+    "IntegrityTest",
+    "Interruption",
+    "LoadedProduct",
+    "LotAct",
     "LotDecision",
     "LotMovement",
     "LotState",
     "MovementKind",
-    "ProductLot",
-    "ReleaseTest",
-    "CellSource",
-    "ResultStage",
-    "Assay",
-    "Verdict",
-    "FAHRENHEIT",
-    "POUND",
-    "ChecklistAnswer",
-    "Complication",
-    "IntegrityTest",
-    "Interruption",
     "OxygenSupport",
     "Position",
+    "ProductLot",
+    "ReleaseTest",
+    "ResultStage",
     "SessionEnd",
     "SessionPreparation",
     "SessionReading",
     "TreatmentSession",
+    "Verdict",
     "VitalSigns",
 ]

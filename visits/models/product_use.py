@@ -84,8 +84,7 @@ class LotMovement(models.Model):
                 violation_error_message=_("At least one unit is moved."),
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=[MovementKind.RECEIVED, MovementKind.LOADED])
-                | ~Q(reason=""),
+                condition=Q(kind__in=[MovementKind.RECEIVED, MovementKind.LOADED]) | ~Q(reason=""),
                 name="lot_movement_has_its_reason",
                 violation_error_message=_("Returning and destroying need a reason."),
             ),

@@ -164,7 +164,7 @@ class ResultStage(models.TextChoices):
 
 
 class Verdict(models.TextChoices):
-    PASS = "pass", _("Meets the limit")  # noqa: S105  (a verdict, no password)
+    PASS = "pass", _("Meets the limit")
     FAIL = "fail", _("Fails the limit")
 
 
@@ -182,7 +182,9 @@ class ReleaseTest(models.Model):
     lot = models.ForeignKey(ProductLot, models.PROTECT, related_name="tests")
     kind = models.CharField(_("Test"), max_length=15, choices=Assay)
     name = models.CharField(_("Which test"), max_length=200, blank=True)
-    stage = models.CharField(_("Stage"), max_length=15, choices=ResultStage, default=ResultStage.FINAL)
+    stage = models.CharField(
+        _("Stage"), max_length=15, choices=ResultStage, default=ResultStage.FINAL
+    )
     result = models.CharField(_("Result"), max_length=200)
     unit = models.CharField(_("Unit"), max_length=40, blank=True)
     limit = models.CharField(_("Limit"), max_length=200, blank=True)
