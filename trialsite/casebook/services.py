@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import Site, User
+from trialsite.casebook.following import follow_void
 from trialsite.casebook.models import (
     ConsentState,
     CrfRecord,
@@ -169,9 +170,10 @@ def void_record(*, record: CrfRecord, reason: str, by: User) -> CrfRecord:
         CrfRecord.objects.filter(pk=record.pk).update(
             voided_at=TrialNow(), void_reason=reason, version=record.version + 1
         )
+        record.refresh_from_db()
+        follow_void(record, by)
     if record.visit_id is not None:
         _expect_again(record)
-    record.refresh_from_db()
     return record
 
 
