@@ -39,3 +39,8 @@ def after_death(died_on: str, day: dt.date) -> str:
     if not died_on or day <= PartialDate.parse(died_on).latest:
         return ""
     return _("The participant died on %(date)s: this is later.") % {"date": died_on}
+
+
+def day_problem(subject: Subject, day: dt.date) -> str:
+    """Why the person cannot have been seen on a day; empty where they can (decisions C10)."""
+    return not_yet(day, subject.site.time_zone) or death_problem(subject, day)
