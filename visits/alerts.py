@@ -16,7 +16,8 @@ from trialsite.conduct.services.proposals import end_causes, propose_holds
 from trialsite.crf.registry import after_save
 from trialsite.notify.outbox import announce
 from trialsite.protocol.proposals import HoldTrigger
-from visits.models import IntegrityTest, TestVerdict
+from visits.models import IntegrityTest
+from visits.models.session_codes import TestVerdict
 
 ALERT = "integrity-failure"
 

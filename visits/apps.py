@@ -8,6 +8,6 @@ class VisitsConfig(AppConfig):
 
     def ready(self) -> None:
         from trialsite.casebook.evidence import register_evidence
-        from visits import alerts, guards, models  # noqa: F401
+        from visits import alerts, guards, models, product_guards  # noqa: F401
 
         register_evidence(models.TreatmentSession, "started_at")

@@ -14,7 +14,8 @@ from trialsite.core.clock import trial_now
 from trialsite.core.exceptions import TransitionError
 from trialsite.crf.entry import Entry, read_values
 from trialsite.crf.services import save_crf
-from visits.models import Complication, ComplicationCode
+from visits.models import Complication
+from visits.models.session_codes import ComplicationCode
 
 
 @transaction.atomic
