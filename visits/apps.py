@@ -7,4 +7,7 @@ class VisitsConfig(AppConfig):
     name = "visits"
 
     def ready(self) -> None:
-        from visits import guards, product_guards  # noqa: F401
+        from trialsite.casebook.evidence import register_evidence
+        from visits import alerts, guards, models, product_guards  # noqa: F401
+
+        register_evidence(models.TreatmentSession, "started_at")
