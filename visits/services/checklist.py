@@ -71,7 +71,7 @@ def answer_checklist(
     rows = [row for row in changed if row is not None]
     if rows and session.started_at is not None and not reason.strip():
         raise ReasonRequiredError(_("The session has started: say why you change the answer."))
-    _store(session, rows, by=by, reason=reason)
+    _store(session, rows, reason=reason)
     return rows
 
 
@@ -124,12 +124,12 @@ def override_answer(
     row.overridden_by, row.overridden_at = by, trial_now()
     row.override_reason = reason.strip()[:500]
     row.version += 1
-    _store(session, [row], by=by, reason=reason)
+    _store(session, [row], reason=reason)
     return row
 
 
 def _store(
-    session: TreatmentSession, rows: list[ChecklistAnswer], *, by: User, reason: str
+    session: TreatmentSession, rows: list[ChecklistAnswer], *, reason: str
 ) -> None:
     """Store answers; the record's content hash follows, its version stays: others go on."""
     if not rows:
