@@ -115,14 +115,17 @@ def store_session(session: TreatmentSession, *, by: User, reason: str = "") -> N
 
 
 def expect_possible(session: TreatmentSession, changed: dict[str, dt.datetime | None]) -> None:
-    """Refuse times that have not come, or after death (decisions C1, C10), by field."""
+    """Refuse times that have not come, and a start after death (decisions C1, C10), by field.
+
+    A circuit is still taken down after the participant has died.
+    """
     errors = {}
     for name, wall in changed.items():
         if wall is None or wall == getattr(session, name):
             continue
-        problem = future_problem(wall, session.time_zone) or death_problem(
-            session.subject, wall.date()
-        )
+        problem = future_problem(wall, session.time_zone)
+        if name in ("started_at", "cells_on_at"):
+            problem = problem or death_problem(session.subject, wall.date())
         if problem:
             errors[name] = [problem]
     if errors:
