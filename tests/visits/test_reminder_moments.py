@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -224,4 +225,4 @@ def test_whatever_the_rules_the_forecast_is_what_a_beat_would_say(
 
     assert [(step.at, step.rule.key) for step in forecast] == said
     assert all(step.at > since for step in forecast)
-    assert all(b.at - a.at >= APART for a, b in zip(forecast, forecast[1:], strict=False))
+    assert all(b.at - a.at >= APART for a, b in itertools.pairwise(forecast))

@@ -93,6 +93,7 @@ class Notice(models.Model):
     class Meta:
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["due_at"], name="notice_open", condition=Q(state__in=OPEN)),
+            models.Index(fields=["object_id"], name="notice_object"),
             models.Index(
                 fields=["state"],
                 name="notice_unsaid",

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField, DateRangeField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.models import Site, SiteScopedQuerySet
@@ -24,6 +24,15 @@ from trialsite.casebook.models.subjects import Subject
 from trialsite.casebook.models.versions import ProtocolVersion
 from trialsite.core.date_ranges import ends_of
 from trialsite.core.guards import guarded
+
+#: Statuses in which a visit is still to come or going on.
+WAITING = (VisitStatus.PLANNED, VisitStatus.OPEN)
+#: The days reminders count from, each found by its own index.
+REMINDED_FROM: dict[str, F | Func] = {
+    "target": F("target_on"),
+    "first": Func(F("window"), function="lower"),
+    "end": Func(F("window"), function="upper"),
+}
 
 
 @guarded(site="site_id", subject="subject_id")
@@ -45,6 +54,8 @@ class Visit(models.Model):
     window = DateRangeField(_("Window"), null=True, blank=True)
     #: Counts up each time its dates move: what was planned for other dates can be told apart.
     anchor_version = models.PositiveIntegerField(default=0)
+    #: When it got these dates, set by the database: no reminder is dated before (C17).
+    dated_at = models.DateTimeField(null=True, blank=True, editable=False)
     opened_at = models.DateTimeField(_("Opened"), null=True, blank=True)
     attended_on = models.DateField(_("Attended on"), null=True, blank=True)
     mode = models.CharField(_("How"), max_length=10, choices=VisitMode, blank=True)
@@ -70,8 +81,14 @@ class Visit(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(
                 fields=["site", "target_on"],
-                condition=Q(status__in=[VisitStatus.PLANNED, VisitStatus.OPEN]),
+                condition=Q(status__in=WAITING),
                 name="visit_waiting",
+            ),
+            *(
+                models.Index(
+                    counted_from, condition=Q(status__in=WAITING), name=f"visit_waiting_{name}"
+                )
+                for name, counted_from in REMINDED_FROM.items()
             ),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
