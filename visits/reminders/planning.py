@@ -24,7 +24,7 @@ from trialsite.casebook.models import (
 )
 from trialsite.casebook.models.visits import WAITING
 from trialsite.casebook.protocols import protocol_of
-from trialsite.notify.models import Notice, State
+from trialsite.notify.models import Notice, Planning, State
 from trialsite.notify.planning import Rows
 from trialsite.protocol.reminders import ReminderMoment, ReminderRule
 from visits.models import TreatmentSession
@@ -33,6 +33,8 @@ from visits.reminders.moments import APART, LATE, OF_VISITS, clock_of, urgency
 VISIT_KIND, SESSION_KIND = "visit", "session-check"
 #: A week without a server loses no reminder; what is older was said, or helps nobody.
 LOOK_BACK = dt.timedelta(days=7)
+#: What an earlier pass has seen is looked at again for so long.
+SECOND_LOOK = 2 * APART
 #: Whoever is named by the protocol here stands for "nobody holds such a role".
 NOBODY = "nobody"
 
@@ -72,18 +74,18 @@ _RULES = """
         at time, roles text[], first_day date, last_day date)
 """
 
-#: For each moment the column of visits that it counts from, as the index holds it.
+#: For each moment the column of visits that it counts from, which an index holds.
 _COUNTED_FROM = {
-    ReminderMoment.WINDOW_OPENS: ('lower(v."window")', ""),
-    ReminderMoment.TARGET_DAY: ("v.target_on", ""),
-    ReminderMoment.LAST_WINDOW_DAY: ('upper(v."window")', " - 1"),
+    ReminderMoment.WINDOW_OPENS: "v.first_day",
+    ReminderMoment.TARGET_DAY: "v.target_on",
+    ReminderMoment.LAST_WINDOW_DAY: "v.last_day",
 }
 
 _NEAR = " UNION ALL ".join(
     f"""
     SELECT v.id AS about, v.site_id, v.subject_id, v.anchor_version, v.dated_at AS since,
            r.key, r.rank, r.version, z.time_zone,
-           ({column}{back} + r.days + r.at) AT TIME ZONE z.time_zone
+           ({column} + r.days + r.at) AT TIME ZONE z.time_zone
                + make_interval(hours => r.hours) AS due
       FROM rule r JOIN {_VISIT} v ON v.protocol_version_id = r.version
            AND {column} BETWEEN r.first_day AND r.last_day
@@ -92,7 +94,7 @@ _NEAR = " UNION ALL ".join(
        AND v.status IN ({_in([each.value for each in WAITING])})
        AND v.lock_state = '{LockState.OPEN.value}'
     """
-    for moment, (column, back) in _COUNTED_FROM.items()
+    for moment, column in _COUNTED_FROM.items()
 )
 
 #: Sessions end on their own clock; what became known later is said then.
@@ -176,17 +178,20 @@ _OF_VISITS, _OF_SESSIONS = _sentence(VISIT_KIND, _NEAR), _sentence(SESSION_KIND,
 
 def plan_visits(now: dt.datetime) -> Rows:
     """For each person the reminder of each visit that is due and was not said."""
-    return _OF_VISITS, _parameters(now, OF_VISITS)
+    return _OF_VISITS, _parameters(VISIT_KIND, OF_VISITS, now)
 
 
 def plan_sessions(now: dt.datetime) -> Rows:
     """The look for adverse events after each session, as the protocol asks."""
-    return _OF_SESSIONS, _parameters(now, (ReminderMoment.SESSION_ENDS,))
+    return _OF_SESSIONS, _parameters(SESSION_KIND, (ReminderMoment.SESSION_ENDS,), now)
 
 
-def _parameters(now: dt.datetime, moments: Collection[ReminderMoment]) -> list[object]:
+def _parameters(
+    kind: str, moments: Collection[ReminderMoment], now: dt.datetime
+) -> list[object]:
+    begin = _begin(kind, now)
     rules = [
-        _row(version, rule, rank, now)
+        _row(version, rule, rank, begin, now)
         for version in ProtocolVersion.objects.values_list("pk", flat=True)
         for rank, rule in enumerate(sorted(protocol_of(version).reminders.rules, key=urgency))
         if rule.moment in moments
@@ -194,7 +199,7 @@ def _parameters(now: dt.datetime, moments: Collection[ReminderMoment]) -> list[o
     late, soon = now - LATE, now + APART
     return [
         *(json.dumps(rules), now),
-        *(now - LOOK_BACK, soon),
+        *(begin, soon),
         *(now, now),
         *(late, now),
         *(late, soon),
@@ -202,15 +207,24 @@ def _parameters(now: dt.datetime, moments: Collection[ReminderMoment]) -> list[o
     ]
 
 
-def _row(version: int, rule: ReminderRule, rank: int, now: dt.datetime) -> dict[str, Any]:
+def _begin(kind: str, now: dt.datetime) -> dt.datetime:
+    """From when on moments are looked at: what came due before was planned by an earlier
+    pass, but for what had to wait or was taken back since."""
+    passes = Planning.objects.filter(kind=kind).values_list("through", flat=True)
+    last = min(passes.first() or now - LOOK_BACK, now)
+    return max(last - SECOND_LOOK, now - LOOK_BACK)
+
+
+def _row(
+    version: int, rule: ReminderRule, rank: int, begin: dt.datetime, now: dt.datetime
+) -> dict[str, Any]:
     """One rule of one version, with the days whose moments by it can lie near now.
 
-    A day more at each end: it is yesterday or tomorrow somewhere, and the end of a window
-    is kept as the day after its last.
+    A day more at each end: it is yesterday or tomorrow somewhere.
     """
     shortest, rest = divmod(rule.hours, 24)
-    first = (now - LOOK_BACK).date() - dt.timedelta(days=rule.days + shortest + bool(rest) + 1)
-    last = (now + APART).date() - dt.timedelta(days=rule.days + shortest - 2)
+    first = begin.date() - dt.timedelta(days=rule.days + shortest + bool(rest) + 1)
+    last = (now + APART).date() - dt.timedelta(days=rule.days + shortest - 1)
     of_visit = rule.moment in OF_VISITS
     return {
         "version": version,

@@ -27,13 +27,6 @@ from trialsite.core.guards import guarded
 
 #: Statuses in which a visit is still to come or going on.
 WAITING = (VisitStatus.PLANNED, VisitStatus.OPEN)
-#: The days reminders count from, each found by its own index.
-REMINDED_FROM: dict[str, F | Func] = {
-    "target": F("target_on"),
-    "first": Func(F("window"), function="lower"),
-    "end": Func(F("window"), function="upper"),
-}
-
 
 @guarded(site="site_id", subject="subject_id")
 class Visit(models.Model):
@@ -52,6 +45,17 @@ class Visit(models.Model):
     )
     target_on = models.DateField(_("Target date"), null=True, blank=True)
     window = DateRangeField(_("Window"), null=True, blank=True)
+    #: The ends of the window, both inside, as an index can hold them.
+    first_day = models.GeneratedField(
+        expression=Func(F("window"), template="lower(%(expressions)s)"),
+        output_field=models.DateField(),
+        db_persist=True,
+    )
+    last_day = models.GeneratedField(
+        expression=Func(F("window"), template="(upper(%(expressions)s) - 1)"),
+        output_field=models.DateField(),
+        db_persist=True,
+    )
     #: Counts up each time its dates move: what was planned for other dates can be told apart.
     anchor_version = models.PositiveIntegerField(default=0)
     #: When it got these dates, set by the database: no reminder is dated before (C17).
@@ -86,9 +90,11 @@ class Visit(models.Model):
             ),
             *(
                 models.Index(
-                    counted_from, condition=Q(status__in=WAITING), name=f"visit_waiting_{name}"
+                    fields=["site", day],
+                    condition=Q(status__in=WAITING),
+                    name=f"visit_waiting_{day}",
                 )
-                for name, counted_from in REMINDED_FROM.items()
+                for day in ("first_day", "last_day")
             ),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
