@@ -39,12 +39,13 @@ _SUBJECTS = f"""
 """
 _VISITS = f"""
     INSERT INTO {_VISIT} (id, site_id, subject_id, event_oid, repeat_key, status, target_on,
-                          "window", anchor_version, dated_at, protocol_version_id, lock_state,
+                          "window", first_day, last_day, anchor_version, dated_at, protocol_version_id, lock_state,
                           attended_on, mode, missed_reason, not_required_cause, version)
     SELECT md5('v' || n)::uuid, %(sites)s[1 + (1 + (n - 1) / {PER_SUBJECT}) %% {SITES}],
            md5('s' || (1 + (n - 1) / {PER_SUBJECT}))::uuid, 'SE.B' || n %% {PER_SUBJECT}, 1,
            CASE WHEN seen THEN 'attended' ELSE 'planned' END, target,
-           daterange(target - n %% 4, target + n %% 4, '[]'), 1, now() - interval '400 days',
+           daterange(target - (n %% 4)::int, target + (n %% 4)::int, '[]'), target - (n %% 4)::int,
+           target + (n %% 4)::int, 1, now() - interval '400 days',
            %(version)s, 'open', CASE WHEN seen THEN target END,
            CASE WHEN seen THEN 'on_site' ELSE '' END, '', '', 1
       FROM generate_series(1, {VISITS}) n,

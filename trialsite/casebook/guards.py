@@ -81,19 +81,21 @@ END
 """,
 )
 
-#: Reminders count from the moment at which a visit got its dates, whoever gave them.
+#: Reminders count from a visit's dates, and from when it got them, whoever gave them.
 DATE_VISIT = Function(
     "date_visit",
     returns="trigger",
     execute=(),
     source="""
 BEGIN
-  IF TG_OP = 'INSERT' OR (NEW.target_on, NEW."window") IS DISTINCT FROM
-                         (OLD.target_on, OLD."window") THEN
-    NEW.dated_at := CASE WHEN NEW.target_on IS NOT NULL THEN trialsite.now() END;
-  ELSE
+  IF TG_OP = 'UPDATE' AND (NEW.target_on, NEW."window") IS NOT DISTINCT FROM
+                          (OLD.target_on, OLD."window") THEN
     NEW.dated_at := OLD.dated_at;
+  ELSE
+    NEW.dated_at := CASE WHEN NEW.target_on IS NOT NULL THEN trialsite.now() END;
   END IF;
+  NEW.first_day := lower(NEW."window");
+  NEW.last_day := upper(NEW."window") - 1;
   RETURN NEW;
 END
 """,

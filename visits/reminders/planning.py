@@ -186,9 +186,7 @@ def plan_sessions(now: dt.datetime) -> Rows:
     return _OF_SESSIONS, _parameters(SESSION_KIND, (ReminderMoment.SESSION_ENDS,), now)
 
 
-def _parameters(
-    kind: str, moments: Collection[ReminderMoment], now: dt.datetime
-) -> list[object]:
+def _parameters(kind: str, moments: Collection[ReminderMoment], now: dt.datetime) -> list[object]:
     begin = _begin(kind, now)
     rules = [
         _row(version, rule, rank, begin, now)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField, DateRangeField
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.models import Site, SiteScopedQuerySet
@@ -28,6 +28,7 @@ from trialsite.core.guards import guarded
 #: Statuses in which a visit is still to come or going on.
 WAITING = (VisitStatus.PLANNED, VisitStatus.OPEN)
 
+
 @guarded(site="site_id", subject="subject_id")
 class Visit(models.Model):
     """One occurrence of a protocol visit for one subject (ODM StudyEventData)."""
@@ -45,20 +46,12 @@ class Visit(models.Model):
     )
     target_on = models.DateField(_("Target date"), null=True, blank=True)
     window = DateRangeField(_("Window"), null=True, blank=True)
-    #: The ends of the window, both inside, as an index can hold them.
-    first_day = models.GeneratedField(
-        expression=Func(F("window"), template="lower(%(expressions)s)"),
-        output_field=models.DateField(),
-        db_persist=True,
-    )
-    last_day = models.GeneratedField(
-        expression=Func(F("window"), template="(upper(%(expressions)s) - 1)"),
-        output_field=models.DateField(),
-        db_persist=True,
-    )
     #: Counts up each time its dates move: what was planned for other dates can be told apart.
     anchor_version = models.PositiveIntegerField(default=0)
-    #: When it got these dates, set by the database: no reminder is dated before (C17).
+    #: Set by the database with its dates: the ends of the window, both inside, as an index
+    #: can hold them, and the moment before which no reminder of them is dated (C17).
+    first_day = models.DateField(null=True, blank=True, editable=False)
+    last_day = models.DateField(null=True, blank=True, editable=False)
     dated_at = models.DateTimeField(null=True, blank=True, editable=False)
     opened_at = models.DateTimeField(_("Opened"), null=True, blank=True)
     attended_on = models.DateField(_("Attended on"), null=True, blank=True)
