@@ -25,6 +25,9 @@ from trialsite.casebook.models.versions import ProtocolVersion
 from trialsite.core.date_ranges import ends_of
 from trialsite.core.guards import guarded
 
+#: Statuses in which a visit is still to come or going on.
+WAITING = (VisitStatus.PLANNED, VisitStatus.OPEN)
+
 
 @guarded(site="site_id", subject="subject_id")
 class Visit(models.Model):
@@ -45,6 +48,11 @@ class Visit(models.Model):
     window = DateRangeField(_("Window"), null=True, blank=True)
     #: Counts up each time its dates move: what was planned for other dates can be told apart.
     anchor_version = models.PositiveIntegerField(default=0)
+    #: Set by the database with its dates: the ends of the window, both inside, as an index
+    #: can hold them, and the moment before which no reminder of them is dated (C17).
+    first_day = models.DateField(null=True, blank=True, editable=False)
+    last_day = models.DateField(null=True, blank=True, editable=False)
+    dated_at = models.DateTimeField(null=True, blank=True, editable=False)
     opened_at = models.DateTimeField(_("Opened"), null=True, blank=True)
     attended_on = models.DateField(_("Attended on"), null=True, blank=True)
     mode = models.CharField(_("How"), max_length=10, choices=VisitMode, blank=True)
@@ -75,6 +83,14 @@ class Visit(models.Model):
                 fields=["site", "target_on"],
                 name="visit_waiting",
                 condition=Q(status__in=["planned", "due", "open"]),
+            ),
+            *(
+                models.Index(
+                    fields=["site", day],
+                    condition=Q(status__in=WAITING),
+                    name=f"visit_waiting_{day}",
+                )
+                for day in ("first_day", "last_day")
             ),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
