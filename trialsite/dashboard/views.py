@@ -33,7 +33,8 @@ from trialsite.dashboard.subjects import (
     record_with_id,
 )
 from trialsite.dashboard.whole_study import whole_study
-from trialsite.dashboard.worklist import drafts_of, lanes_of, queries_of
+from trialsite.dashboard.beside import drafts_of, queries_of
+from trialsite.dashboard.worklist import lanes_of
 
 PAGE = 50
 
