@@ -21,7 +21,15 @@ from screening.services.log import open_entry
 from trialsite.access.capabilities import Role
 from trialsite.access.context import context_of, system_context
 from trialsite.access.models import Membership, Site, Training, User
-from trialsite.casebook.models import CrfRecord, ProtocolVersion, Subject, Visit
+from trialsite.casebook.models import (
+    ClosingCause,
+    CrfRecord,
+    ProtocolVersion,
+    Subject,
+    Visit,
+    VisitMode,
+    VisitStatus,
+)
 from trialsite.casebook.protocols import approve_version, register_version
 from trialsite.core.clock import trial_today
 from trialsite.core.context import Channel, acting
@@ -84,8 +92,20 @@ def make_entry(site: Site, by: User, **fields: Any) -> ScreeningEntry:
     )
 
 
+#: What each state of a visit must say besides.
+_SAID: dict[str, dict[str, Any]] = {
+    VisitStatus.OPEN: {"opened_at": dt.datetime(2026, 3, 1, tzinfo=dt.UTC)},
+    VisitStatus.ATTENDED: {"mode": VisitMode.ON_SITE},
+    VisitStatus.MISSED: {"missed_reason": "No transport"},
+    VisitStatus.NOT_REQUIRED: {"not_required_cause": ClosingCause.DEATH},
+}
+
+
 @given
 def make_visit(subject: Subject, event_oid: str = "SE.D7", **fields: Any) -> Visit:
+    fields = _SAID.get(fields.get("status", ""), {}) | fields
+    if fields.get("window") and "target_on" not in fields:
+        fields["target_on"] = fields["window"].lower
     return Visit.objects.create(
         site_id=subject.site_id,
         subject=subject,

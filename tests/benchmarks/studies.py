@@ -22,6 +22,7 @@ from trialsite.casebook.models import (
     Subject,
     SubjectStatus,
     Visit,
+    VisitMode,
     VisitStatus,
 )
 from trialsite.casebook.protocols import protocol_of
@@ -145,4 +146,5 @@ def _visit(subject: Subject, event_oid: str, serial: int, today: dt.date) -> Vis
         target_on=target,
         window=closed(target - dt.timedelta(days=1), target + dt.timedelta(days=2)),
         attended_on=target if status is VisitStatus.ATTENDED else None,
+        mode=VisitMode.ON_SITE if status is VisitStatus.ATTENDED else "",
     )

@@ -29,12 +29,13 @@ from trialsite.casebook.models import (
     RecordStatus,
     SubjectStatus,
     Visit,
+    VisitMode,
     VisitStatus,
 )
 from trialsite.core.clock import trial_today
 from trialsite.crf.models import Draft
-from trialsite.dashboard.windows import Bar, Lane, Window
 from trialsite.dashboard.beside import queries_of
+from trialsite.dashboard.windows import Bar, Lane, Window
 from trialsite.dashboard.worklist import Row, lanes_of
 from trialsite.review.models import Query, QueryStatus
 
@@ -103,7 +104,7 @@ def test_a_visit_leaves_when_it_took_place_and_its_forms_are_done(cast, visit_wi
     visit = visit_with_forms(cast.site, -1, 3)
     change(_records(visit)[0], status=RecordStatus.COMPLETE)
     assert lane_of(cast.nurse, visit) is Lane.OPEN
-    change(visit, status=VisitStatus.ATTENDED, attended_on=TODAY)
+    change(visit, status=VisitStatus.ATTENDED, attended_on=TODAY, mode=VisitMode.ON_SITE)
     assert lane_of(cast.nurse, visit) is None
 
 

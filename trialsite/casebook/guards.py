@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trialsite.audit.models import Event
-from trialsite.casebook.models import Attachment, CrfRecord, Subject, Visit
+from trialsite.casebook.models import Attachment, CrfRecord, ScheduleClosing, Subject, Visit
 from trialsite.core.catalog import Check, Function, Policy, Protection, Trigger
 from trialsite.core.guards import APP, protect
 
-SUBJECTS, VISITS, RECORDS, ATTACHMENTS, EVENTS = (
-    model._meta.db_table for model in (Subject, Visit, CrfRecord, Attachment, Event)
+SUBJECTS, VISITS, RECORDS, ATTACHMENTS, EVENTS, CLOSINGS = (
+    model._meta.db_table
+    for model in (Subject, Visit, CrfRecord, Attachment, Event, ScheduleClosing)
 )
 
 _REASON = "coalesce(current_setting('trialsite.reason', true), '') = ''"
@@ -129,6 +130,14 @@ def same_site(table: str, *, record: bool = False) -> Check:
 def casebook() -> Iterable[Protection]:
     yield from (GUARD_ENTRY, GUARD_RECORD, GUARD_DOCUMENT)
     yield same_site(VISITS)
+    yield same_site(CLOSINGS)
+    yield Check(
+        VISITS,
+        f"{VISITS}_same_subject",
+        f"FOREIGN KEY (site_id, subject_id, stands_for_id) "
+        f"REFERENCES public.{VISITS} (site_id, subject_id, id) ON UPDATE CASCADE "
+        "DEFERRABLE INITIALLY DEFERRED",
+    )
     yield same_site(RECORDS)
     yield Check(
         RECORDS,

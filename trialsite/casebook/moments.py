@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 
 from trialsite.casebook.models import Subject
-from trialsite.core.clock import trial_now
+from trialsite.core.clock import trial_now, trial_today
 from trialsite.core.partial_dates import PartialDate
 
 
@@ -26,3 +26,10 @@ def death_problem(subject: Subject, day: dt.date) -> str:
     if not subject.died_on or day <= PartialDate.parse(subject.died_on).latest:
         return ""
     return _("The participant died on %(date)s: this is later.") % {"date": subject.died_on}
+
+
+def day_problem(subject: Subject, day: dt.date) -> str:
+    """Why the person cannot have been seen on a day; empty where they can (decisions C10)."""
+    if day > trial_today(subject.site.time_zone):
+        return _("This date lies in the future.")
+    return death_problem(subject, day)

@@ -94,3 +94,8 @@ def because(reason: str, *, using: str = "default") -> Iterator[None]:
         yield
         if not connections[using].needs_rollback:
             _set({"trialsite.reason": before}, using)
+
+
+def reason_given(*, using: str = "default") -> str:
+    """The reason under which changes are being made; empty where nobody has given one."""
+    return _current(using)["trialsite.reason"]

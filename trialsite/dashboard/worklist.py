@@ -14,7 +14,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -87,7 +86,13 @@ class Row:
 
     @property
     def lane(self) -> Lane | None:
-        return self.window.lane(self.today) if self.window else Lane.OPEN
+        """A visit without a window is open from its day on."""
+        if self.window is not None:
+            return self.window.lane(self.today)
+        day = self.visit.target_on
+        if day is None or day <= self.today or self.attended:
+            return Lane.OPEN
+        return Window(day, day).lane(self.today)
 
 
 LANES: dict[Lane, tuple[Promise, Promise]] = {
@@ -139,7 +144,7 @@ def waiting_visits(user: User, *, now: dt.datetime, site_id: int | None = None) 
     parts = (
         _overdue(expected, now.date()),
         _near(expected, now.date()),
-        _undated(expected, now.date()),
+        *_undated(expected, now.date()),
         _owing(visits, user, site_id),
     )
     found = {visit.pk: visit for part in parts for visit in _prepared(part)}
@@ -162,12 +167,14 @@ def _near(visits: SiteScopedQuerySet[Visit], day: dt.date) -> SiteScopedQuerySet
     return close.order_by("target_on")[: 4 * MOST]
 
 
-def _undated(visits: SiteScopedQuerySet[Visit], day: dt.date) -> SiteScopedQuerySet[Visit]:
-    """Visits without a target day: opened ones, and those with a window of their own."""
+def _undated(
+    visits: SiteScopedQuerySet[Visit], day: dt.date
+) -> tuple[SiteScopedQuerySet[Visit], SiteScopedQuerySet[Visit]]:
+    """Visits without a window: those of a day, and opened ones."""
     latest = day + dt.timedelta(days=COMING_DAYS + 1)
-    opened = Q(window=None) & ~Q(status=VisitStatus.PLANNED)
-    undated = visits.filter(opened | Q(window__startswith__lte=latest), target_on=None)
-    return undated.order_by("window")[: 2 * MOST]
+    of_a_day = visits.filter(window=None, target_on__lte=latest)
+    opened = visits.filter(window=None, target_on=None, status=VisitStatus.OPEN)
+    return of_a_day.order_by("-target_on")[: 2 * MOST], opened.order_by("pk")[:MOST]
 
 
 def _owing(

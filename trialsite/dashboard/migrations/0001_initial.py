@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('access', '0002_invitations_and_lockout'),
-        ('casebook', '0003_visit_indexes'),
+        ('casebook', '0003_visit_course'),
     ]
 
     operations = [
