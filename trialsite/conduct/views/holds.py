@@ -43,7 +43,7 @@ PAGE = "conduct:holds"
 
 def _visible(request: StaffRequest) -> QuerySet[Hold]:
     return Hold.objects.visible_to(request.user).select_related(
-        "site", "placed_by", "lifted_by", "lift_signature"
+        "site", "placed_by", "activation__decided_by", "lifted_by", "lift_signature"
     )
 
 
