@@ -7,4 +7,4 @@ class DashboardConfig(AppConfig):
     name = "trialsite.dashboard"
 
     def ready(self) -> None:
-        from trialsite.dashboard import guards  # noqa: F401
+        from trialsite.dashboard import compliance_dataset, guards  # noqa: F401

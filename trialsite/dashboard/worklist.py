@@ -23,7 +23,6 @@ from trialsite.casebook.models import (
     ConsentState,
     CrfRecord,
     LockState,
-    ProtocolVersion,
     RecordStatus,
     SubjectStatus,
     Visit,
@@ -31,7 +30,7 @@ from trialsite.casebook.models import (
 )
 from trialsite.casebook.protocols import in_order_of_visit, protocol_of
 from trialsite.dashboard.models import OwedForm
-from trialsite.dashboard.study import form_title, visit_name
+from trialsite.dashboard.study import form_title, visit_name, window_margins
 from trialsite.dashboard.windows import COMING_DAYS, STANDING, Bar, Lane, Window
 from trialsite.labs.models import LabPanel
 
@@ -157,7 +156,7 @@ def _overdue(visits: SiteScopedQuerySet[Visit], day: dt.date) -> SiteScopedQuery
 
 
 def _near(visits: SiteScopedQuerySet[Visit], day: dt.date) -> SiteScopedQuerySet[Visit]:
-    before, after = _margins()
+    before, after = window_margins()
     latest = day + dt.timedelta(days=COMING_DAYS + 1)
     close = visits.filter(
         target_on__range=(day - after, latest + before),
@@ -189,21 +188,6 @@ def _owing(
         .exclude(subject__status=SubjectStatus.SCREEN_FAILED)
         .order_by("attended_on")[: MOST + 1]
     )
-
-
-def _margins() -> tuple[dt.timedelta, dt.timedelta]:
-    """How far a window reaches before and after its target day, in any version of the study.
-
-    A week is added, so that a target moved by hand inside its window is still found.
-    """
-    before = after = 0
-    for version in ProtocolVersion.objects.values_list("pk", flat=True):
-        for event in protocol_of(version).schedule.events:
-            after = max(after, event.days_allowed or 0)
-            if event.window is not None and event.target_day is not None:
-                before = max(before, event.target_day - event.window.first)
-                after = max(after, event.window.last - event.target_day)
-    return dt.timedelta(days=before + 7), dt.timedelta(days=after + 7)
 
 
 def _prepared(visits: SiteScopedQuerySet[Visit]) -> Iterable[Visit]:
