@@ -73,8 +73,8 @@ class Visit(models.Model):
             models.Index(fields=["site", "target_on"], name="visit_of_a_day"),
             models.Index(
                 fields=["site", "target_on"],
-                condition=Q(status__in=[VisitStatus.PLANNED, VisitStatus.OPEN]),
                 name="visit_waiting",
+                condition=Q(status__in=["planned", "due", "open"]),
             ),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
