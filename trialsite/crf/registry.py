@@ -47,6 +47,8 @@ class Form:
     opened: bool = True
     #: Item OID -> label in the present language, where items are not columns.
     label_of: Callable[[str], str] | None = None
+    #: What a companion's domain model says beside the rows of its groups, for its hash.
+    content_of: Callable[[CrfRecord], object] | None = None
 
     @property
     def slug(self) -> str:
@@ -125,6 +127,7 @@ def register_companion(
     repeating: bool = False,
     opened: bool = True,
     label_of: Callable[[str], str] | None = None,
+    content_of: Callable[[CrfRecord], object] | None = None,
 ) -> Form:
     """Enter the form that heads the companion records of a domain model.
 
@@ -140,6 +143,7 @@ def register_companion(
         again=repeating,
         opened=opened,
         label_of=label_of,
+        content_of=content_of,
     )
     return _forms[oid]
 

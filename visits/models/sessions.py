@@ -98,8 +98,6 @@ class TreatmentSession(models.Model):
     )
     #: How many different people the protocol asked for when it started (decisions C15).
     distinct_people = models.PositiveSmallIntegerField(default=2)
-    #: Counts changes of what stands here; rows count their own.
-    version = models.PositiveIntegerField(default=0)
     planned_at = models.DateTimeField(_("Entered"))
     voided_at = models.DateTimeField(_("Voided"), null=True, blank=True)
     void_reason = models.CharField(_("Reason for voiding"), max_length=500, blank=True)
@@ -202,6 +200,11 @@ class TreatmentSession(models.Model):
         return State.RUNNING if self.ended_at is None else State.ENDED
 
     @property
+    def version(self) -> int:
+        """Counts changes of what stands here; rows and answers count their own."""
+        return self.record.version
+
+    @property
     def modality_text(self) -> str:
         """The modalities in the present language."""
         labels = dict(Modality.choices)
@@ -224,6 +227,7 @@ class ChecklistAnswer(models.Model):
     #: Key of the protocol's checklist.
     key = models.CharField(_("Question"), max_length=40)
     answer = models.BooleanField(_("Answer"))
+    version = models.PositiveIntegerField(default=1)
     #: What was seen, or why not.
     reason = models.CharField(_("Remark"), max_length=500, blank=True)
     answered_by = models.ForeignKey(User, models.PROTECT, related_name="+")
@@ -257,9 +261,57 @@ class ChecklistAnswer(models.Model):
         return f"{self.key} {self.answer}"
 
     @property
+    def said(self) -> str:
+        """All that is said of the question, for the hash of the record's content."""
+        return f"{self.answer} {self.reason} {self.overridden_by_id} {self.override_reason}"
+
+    @property
     def lets_start(self) -> bool:
         """Whether the session may start as far as this question goes."""
         return self.answer or self.overridden_by_id is not None
+
+
+#: Under which item OID queries speak of what stands on the session itself.
+ITEM_OIDS = {
+    "number": "I.TX.SESSNO",
+    "modality": "I.TX.SESMOD",
+    "planned_minutes": "I.TX.SESDUR",
+    "started_at": "I.TX.SESSTDTM",
+    "cells_on_at": "I.TX.CELLON",
+    "cells_off_at": "I.TX.CELLOFF",
+    "ended_at": "I.TX.SESENDTM",
+    "stop_reason": "I.TX.STOPREAS",
+    "operator": "I.TX.OPERATOR",
+    "second_checker": "I.TX.CHECKER",
+    "physician": "I.TX.PHYSICIAN",
+}
+
+_CONTENT = (
+    *ITEM_OIDS,
+    "modality_other",
+    "no_cells_reason",
+    "stop_comment",
+    "voided_at",
+)
+
+
+def item_label(oid: str) -> str:
+    """What a query on the session itself speaks of."""
+    names = {item: name for name, item in ITEM_OIDS.items()}
+    if oid not in names:
+        return oid
+    return str(TreatmentSession._meta.get_field(names[oid]).verbose_name)  # type: ignore[union-attr]
+
+
+def content_of(record: CrfRecord) -> dict[str, str]:
+    """What people say of a session beside its rows: what a signature on it is bound to."""
+    session = TreatmentSession.objects.filter(pk=record.pk).first()
+    if session is None:
+        return {}
+    columns = (TreatmentSession._meta.get_field(name) for name in _CONTENT)
+    said = {each.name: getattr(session, each.attname) for each in columns}  # type: ignore[union-attr]
+    answers = {f"answer {each.key}": each.said for each in session.answers.all()}
+    return {name: str(value) for name, value in (said | answers).items() if value is not None}
 
 
 register_companion(
@@ -268,4 +320,6 @@ register_companion(
     TreatmentSession,
     page="visits:session",
     opened=False,
+    label_of=item_label,
+    content_of=content_of,
 )
