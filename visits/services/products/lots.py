@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import unicodedata
 import uuid
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -36,6 +35,7 @@ from visits.models import (
     ResultStage,
     Verdict,
 )
+from visits.selectors.products import scanned
 
 RELEASED = "product_released"
 #: The kind of the notices about a lot that was stopped (`visits.product_alerts`).
@@ -96,11 +96,6 @@ class TestFacts:
     limit: str = ""
     document: str = ""
     document_sha256: str = ""
-
-
-def scanned(text: str) -> str:
-    """A code as typed or scanned, in the one way it is kept: capitals, no spaces around."""
-    return unicodedata.normalize("NFKC", text).strip().upper()
 
 
 @transaction.atomic
