@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Q
 
 from trialsite.core.clock import trial_now
-from trialsite.notify.models import OPEN, Notice, State
+from trialsite.notify.models import HELD, WAITING, Notice, State
 
 #: A lost broker or worker makes mails late by no more than this.
 LATE = dt.timedelta(minutes=5)
@@ -25,9 +25,12 @@ class Backlog:
 
 
 def backlog(now: dt.datetime | None = None) -> Backlog:
-    """How far delivery is behind; two index scans, whatever has been sent before."""
-    late = Notice.objects.filter(state__in=OPEN, due_at__lt=(now or trial_now()) - LATE)
-    unsaid = Notice.objects.filter(state__in=(State.FAILED, State.NOBODY))
+    """How far delivery is behind; two index scans, whatever has been sent before. What a
+    digest merges counts with the digest, and what waits for the morning is not late."""
+    late = Notice.objects.filter(
+        state__in=(*WAITING, *HELD), send_at__lt=(now or trial_now()) - LATE
+    )
+    unsaid = Notice.objects.filter(state__in=(State.FAILED, State.NOBODY), within=None)
     return Backlog(
         **late.aggregate(overdue=Count("pk"), in_doubt=_in(State.IN_DOUBT)),
         **unsaid.aggregate(failed=_in(State.FAILED), nobody=_in(State.NOBODY)),
