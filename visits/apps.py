@@ -8,3 +8,5 @@ class VisitsConfig(AppConfig):
 
     def ready(self) -> None:
         from visits import guards, product_guards  # noqa: F401
+        from visits import guards  # noqa: F401
+        from visits.reminders import planners  # noqa: F401

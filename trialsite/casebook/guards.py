@@ -81,6 +81,24 @@ END
 """,
 )
 
+#: Reminders count from the moment at which a visit got its dates, whoever gave them.
+DATE_VISIT = Function(
+    "date_visit",
+    returns="trigger",
+    execute=(),
+    source="""
+BEGIN
+  IF TG_OP = 'INSERT' OR (NEW.target_on, NEW."window") IS DISTINCT FROM
+                         (OLD.target_on, OLD."window") THEN
+    NEW.dated_at := CASE WHEN NEW.target_on IS NOT NULL THEN trialsite.now() END;
+  ELSE
+    NEW.dated_at := OLD.dated_at;
+  END IF;
+  RETURN NEW;
+END
+""",
+)
+
 #: A kept document is what it was; it can be voided, and neither comes nor goes under a lock.
 GUARD_DOCUMENT = Function(
     "guard_document",
@@ -128,7 +146,7 @@ def same_site(table: str, *, record: bool = False) -> Check:
 
 @protect
 def casebook() -> Iterable[Protection]:
-    yield from (GUARD_ENTRY, GUARD_RECORD, GUARD_DOCUMENT)
+    yield from (GUARD_ENTRY, GUARD_RECORD, DATE_VISIT, GUARD_DOCUMENT)
     yield same_site(VISITS)
     yield same_site(CLOSINGS)
     yield Check(
@@ -157,6 +175,7 @@ def casebook() -> Iterable[Protection]:
     yield Trigger(
         ATTACHMENTS, "guard_document", "BEFORE INSERT OR UPDATE", "trialsite.guard_document"
     )
+    yield Trigger(VISITS, "date_visit", "BEFORE INSERT OR UPDATE", "trialsite.date_visit")
     yield Trigger(RECORDS, "guard_record", "BEFORE UPDATE", "trialsite.guard_record")
     yield Policy(EVENTS, "trail_of_subjects", "SELECT", (APP,), using=_trail_policy())
 

@@ -164,6 +164,7 @@ class Notice(models.Model):
                 condition=Q(state__in=(State.FAILED, State.NOBODY)),
             ),
             models.Index(fields=["recipient", "-due_at"], name="notice_reader"),
+            models.Index(fields=["object_id"], name="notice_object"),
             models.Index(
                 fields=["recipient", "due_at"],
                 name="notice_unseen",

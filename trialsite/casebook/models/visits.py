@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField, DateRangeField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.models import Site, SiteScopedQuerySet
@@ -25,6 +25,8 @@ from trialsite.casebook.models.versions import ProtocolVersion
 from trialsite.core.date_ranges import ends_of
 from trialsite.core.guards import guarded
 
+#: Statuses in which a visit is still to come or going on.
+WAITING = (VisitStatus.PLANNED, VisitStatus.OPEN)
 
 @guarded(site="site_id", subject="subject_id")
 class Visit(models.Model):
@@ -43,8 +45,21 @@ class Visit(models.Model):
     )
     target_on = models.DateField(_("Target date"), null=True, blank=True)
     window = DateRangeField(_("Window"), null=True, blank=True)
+    #: The ends of the window, both inside, as an index can hold them.
+    first_day = models.GeneratedField(
+        expression=Func(F("window"), template="lower(%(expressions)s)"),
+        output_field=models.DateField(),
+        db_persist=True,
+    )
+    last_day = models.GeneratedField(
+        expression=Func(F("window"), template="(upper(%(expressions)s) - 1)"),
+        output_field=models.DateField(),
+        db_persist=True,
+    )
     #: Counts up each time its dates move: what was planned for other dates can be told apart.
     anchor_version = models.PositiveIntegerField(default=0)
+    #: When it got these dates, set by the database: no reminder is dated before (C17).
+    dated_at = models.DateTimeField(null=True, blank=True, editable=False)
     opened_at = models.DateTimeField(_("Opened"), null=True, blank=True)
     attended_on = models.DateField(_("Attended on"), null=True, blank=True)
     mode = models.CharField(_("How"), max_length=10, choices=VisitMode, blank=True)
@@ -67,14 +82,22 @@ class Visit(models.Model):
 
     class Meta:
         ordering: ClassVar[list[str]] = ["visit_number", "repeat_key"]
-        # Work lists and calendars read by target day: dates compare without leaking, so these
+        # Work lists and calendars read by days: dates compare without leaking, so these
         # conditions reach the index also under row-level security; those on a range do not.
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["site", "target_on"], name="visit_of_a_day"),
             models.Index(
                 fields=["site", "target_on"],
+                condition=Q(status__in=WAITING),
                 name="visit_waiting",
-                condition=Q(status__in=["planned", "due", "open"]),
+            ),
+            *(
+                models.Index(
+                    fields=["site", day],
+                    condition=Q(status__in=WAITING),
+                    name=f"visit_waiting_{day}",
+                )
+                for day in ("first_day", "last_day")
             ),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
