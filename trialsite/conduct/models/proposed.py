@@ -38,6 +38,8 @@ class ProposedHold(models.Model):
     subject = models.ForeignKey(Subject, models.PROTECT, null=True, blank=True, related_name="+")
     #: The key of the protocol's rule; empty where the protocol has none for such an event.
     rule = models.CharField(_("Rule"), max_length=60, blank=True)
+    #: The kind of event; decides who is told.
+    trigger = models.CharField(_("Event"), max_length=30, blank=True)
     #: What it is about: one proposal for each cause that stands.
     key = models.CharField(max_length=200)
     reason = models.CharField(_("Reason"), max_length=1000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -10,9 +12,9 @@ from trialsite.access.models import Site, User
 from trialsite.casebook.models import Subject
 from trialsite.casebook.protocols import protocol_of
 from trialsite.casebook.selectors import current_version
-from trialsite.conduct.models import Hold, ProposalStatus, ProposedHold, RuleKind, Scope
+from trialsite.conduct.models import Hold, ProposalStatus, ProposedHold, RuleActivation, Scope
 from trialsite.conduct.order import decide_under_holds
-from trialsite.conduct.rules import Rule, Standing, rules_of
+from trialsite.conduct.rules import Standing, rules_of
 from trialsite.conduct.services.holds import place_hold
 from trialsite.core.clock import TrialNow, trial_now
 from trialsite.core.context import because
@@ -22,7 +24,13 @@ from trialsite.protocol.proposals import HoldProposal, HoldTrigger
 
 @transaction.atomic
 def propose_hold(
-    *, site: Site, rule: str, reason: str, key: str, subject: Subject | None = None
+    *,
+    site: Site,
+    rule: str,
+    reason: str,
+    key: str,
+    subject: Subject | None = None,
+    trigger: HoldTrigger | None = None,
 ) -> ProposedHold:
     """Put a hold before those who may place one, once for each cause that stands.
 
@@ -35,43 +43,63 @@ def propose_hold(
     found = ProposedHold.objects.filter(site=site, key=key, cause_ended_at=None).first()
     if found is not None:
         return found
+    known = _rule(rule, subject)
     raised = ProposedHold(
-        site=site, subject=subject, rule=rule, key=key, reason=reason, raised_at=trial_now()
+        site=site,
+        subject=subject,
+        rule=rule,
+        trigger=known.proposal.trigger if known else trigger or "",
+        key=key,
+        reason=reason,
+        raised_at=trial_now(),
     )
-    signed = _switched_on(_rule(rule, subject))
-    if signed is not None:
-        raised.hold = _place_by_rule(site, signed, reason)
+    if known is not None and known.standing is not Standing.OFF:
+        raised.hold = _place_by_rule(site, known, reason)
         raised.status, raised.decided_at = ProposalStatus.PLACED, trial_now()
     raised.save(force_insert=True)
     return raised
 
 
 def propose_holds(
-    *, trigger: HoldTrigger, site: Site, reason: str, key: str, subject: Subject | None = None
+    *, trigger: HoldTrigger, site: Site, reason: str, about: str, subject: Subject | None = None
 ) -> list[ProposedHold]:
     """The same for every rule that the protocol ties to such an event.
 
     A failure of the device is put before people also where a protocol has no rule for it.
     """
-    version = subject.protocol_version_id if subject else current_version().pk
-    rules = [each for each in protocol_of(version).proposals.holds if each.trigger is trigger]
     return [
-        propose_hold(site=site, rule=each, reason=reason, key=f"{trigger}:{each}:{key}",
-                     subject=subject)
-        for each in [rule.key for rule in rules] or [""]
-    ]  # fmt: skip
+        propose_hold(
+            site=site,
+            rule=rule.key if rule else "",
+            reason=reason,
+            key=_key(trigger, rule, about),
+            subject=subject,
+            trigger=trigger,
+        )
+        for rule in rules_for(trigger, subject) or [None]
+    ]
+
+
+def rules_for(trigger: HoldTrigger, subject: Subject | None) -> list[HoldProposal]:
+    """The rules that the protocol (of this subject) ties to an event."""
+    version = subject.protocol_version_id if subject else current_version().pk
+    return [rule for rule in protocol_of(version).proposals.holds if rule.trigger is trigger]
+
+
+def _key(trigger: HoldTrigger, rule: HoldProposal | None, about: str) -> str:
+    """What a rule proposes about one thing."""
+    return f"{trigger}:{rule.key if rule else ''}:{about}"
 
 
 @transaction.atomic
-def end_cause(*, site: Site, trigger: HoldTrigger, key: str) -> None:
-    """Note on the proposals that what raised them was corrected or voided.
+def end_causes(*, trigger: HoldTrigger, subject: Subject, about: str) -> None:
+    """Note on the proposals about one thing that what raised them was corrected or voided.
 
     They stay to be decided, and a hold stays placed: a correction never lets the study go
     on by itself. Should it happen again, it is proposed anew.
     """
-    Site.objects.select_for_update(no_key=True).get(pk=site.pk)
-    raised = ProposedHold.objects.filter(
-        site=site, key__startswith=f"{trigger}:", key__endswith=f":{key}", cause_ended_at=None
+    raised = ProposedHold.objects.select_for_update(no_key=True).filter(
+        subject=subject, trigger=trigger, key__endswith=f":{about}", cause_ended_at=None
     )
     for each in raised:
         each.cause_ended_at = trial_now()
@@ -114,30 +142,33 @@ def _undecided(proposal: ProposedHold, by: User) -> ProposedHold:
     return proposal
 
 
-def _rule(key: str, subject: Subject | None) -> Rule | None:
-    if not key:
-        return None
+@dataclass(frozen=True, slots=True)
+class _HoldRule:
+    """A rule for holds with its standing: on also under an amendment with other parameters,
+    for a safety rule never falls away by itself."""
+
+    proposal: HoldProposal
+    standing: Standing
+    decision: RuleActivation | None
+
+
+def _rule(key: str, subject: Subject | None) -> _HoldRule | None:
     version = subject.protocol_version_id if subject else current_version().pk
-    rules = rules_of(protocol_of(version))
-    return next((rule for rule in rules if (rule.kind, rule.key) == (RuleKind.HOLD, key)), None)
+    for rule in rules_of(protocol_of(version)) if key else ():
+        if rule.key == key and isinstance(rule.proposal, HoldProposal):
+            return _HoldRule(rule.proposal, rule.standing, rule.decision)
+    return None
 
 
-def _switched_on(rule: Rule | None) -> Rule | None:
-    """A rule whose last signed decision is to be on: under an amendment with other parameters
-    too, for a safety rule never falls away by itself."""
-    return rule if rule is not None and rule.standing is not Standing.OFF else None
-
-
-def _place_by_rule(site: Site, rule: Rule, reason: str) -> Hold:
+def _place_by_rule(site: Site, rule: _HoldRule, reason: str) -> Hold:
     """The hold that a signed rule places; it rests on that signature."""
-    assert isinstance(rule.proposal, HoldProposal)
     decide_under_holds(changing=True)
     with because(reason):
         hold = Hold.objects.create(
             site=site,
             scope=Scope.BOTH,
             reason=reason,
-            rule=rule.key,
+            rule=rule.proposal.key,
             activation=rule.decision,
             placed_at=TrialNow(),
         )
