@@ -26,6 +26,7 @@ UNAUDITED = {
     "auth.Permission",
     "contenttypes.ContentType",
     "crf.Draft",
+    "dashboard.OwedForm",
     "notify.DeliveryAttempt",
     "notify.Notice",
     "screening.EligibilityDraft",

@@ -29,12 +29,14 @@ from trialsite.casebook.models import (
     RecordStatus,
     SubjectStatus,
     Visit,
+    VisitMode,
     VisitStatus,
 )
 from trialsite.core.clock import trial_today
 from trialsite.crf.models import Draft
+from trialsite.dashboard.beside import queries_of
 from trialsite.dashboard.windows import Bar, Lane, Window
-from trialsite.dashboard.worklist import Row, lanes_of, queries_of
+from trialsite.dashboard.worklist import Row, lanes_of
 from trialsite.review.models import Query, QueryStatus
 
 
@@ -86,13 +88,23 @@ def test_a_window_coming_by_the_sites_date_is_not_cut_off_by_greenwich(visit_wit
     assert lane_of(cast.nurse, far_east, late_in_utc) is Lane.COMING
 
 
-def test_a_visit_leaves_when_its_forms_are_done(cast, visit_with_forms):
+def test_what_is_missing_of_a_visit_is_counted(cast, visit_with_forms):
     visit = visit_with_forms(cast.site, -1, 3, forms=2)
     first, second = _records(visit)
     change(first, status=RecordStatus.COMPLETE)
     (row,) = rows(cast.nurse)[Lane.OPEN]
     assert (row.done, row.expected, row.next_record) == (1, 2, second)
     change(second, status=RecordStatus.NOT_DONE, not_done_reason="Machine out of order")
+    (row,) = rows(cast.nurse)[Lane.OPEN]
+    assert (row.done, row.expected, row.next_record) == (2, 2, None)
+
+
+def test_a_visit_leaves_when_it_took_place_and_its_forms_are_done(cast, visit_with_forms):
+    """Whichever comes last; a visit nobody has stated as attended would later be overdue."""
+    visit = visit_with_forms(cast.site, -1, 3)
+    change(_records(visit)[0], status=RecordStatus.COMPLETE)
+    assert lane_of(cast.nurse, visit) is Lane.OPEN
+    change(visit, status=VisitStatus.ATTENDED, attended_on=TODAY, mode=VisitMode.ON_SITE)
     assert lane_of(cast.nurse, visit) is None
 
 

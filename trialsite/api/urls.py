@@ -13,6 +13,7 @@ from trialsite.crf.api import routes as data
 from trialsite.crf.catalogue import routes as definitions
 from trialsite.crf.codebook import routes as codebook
 from trialsite.crf.odm import routes as odm
+from trialsite.dashboard.compliance_api import routes as compliance
 from trialsite.exports.api import routes as datasets
 from trialsite.labs.api import routes as labs
 from trialsite.review.api import routes as review
@@ -32,4 +33,5 @@ urlpatterns = [
     *screening,
     *visits,
     *outcomes,
+    *compliance,
 ]

@@ -10,7 +10,8 @@ from trialsite.casebook.models import Visit, VisitStatus
 from trialsite.core.date_ranges import ends_of
 
 COMING_DAYS = 7
-STANDING = (VisitStatus.PLANNED, VisitStatus.DUE, VisitStatus.OPEN)
+#: Visits that are still to take place, as they are stored.
+STANDING = (VisitStatus.PLANNED, VisitStatus.OPEN)
 
 
 class Lane(StrEnum):

@@ -42,7 +42,7 @@ class Place:
 
 #: In the order of the rail. A role sees at most seven.
 PLACES = (
-    Place("dashboard:today", _("Today"), "checklist"),
+    Place("dashboard:today", _("Today"), "checklist", None, ("/calendar/", "/compliance/")),
     Place(
         "screening:log",
         _("Screening"),
@@ -78,6 +78,14 @@ STUDY_TABS = (
     Place("labs:laboratories", _("Laboratories"), "flask", Capability.VIEW_CASEBOOK),
     Place("conduct:holds", _("Holds and gates"), "hand-stop", Capability.VIEW_CASEBOOK),
     Place("conduct:deviations", _("Deviations"), "route-off", Capability.VIEW_CASEBOOK),
+)
+
+
+#: The visits in time, as tabs of Today.
+VISIT_TABS = (
+    Place("dashboard:today", _("Today"), "checklist"),
+    Place("dashboard:calendar", _("Month"), "calendar-month", Capability.VIEW_CASEBOOK),
+    Place("dashboard:compliance", _("Window compliance"), "target", Capability.VIEW_CASEBOOK),
 )
 
 
@@ -118,7 +126,7 @@ def _links(places: Iterable[Place], user: User, path: str) -> list[Link]:
         href = _address(place.url_name)
         if href is None or (place.capability and not user.can(place.capability)):
             continue
-        roots = () if href == "/" else (href, *place.under)
+        roots = place.under if href == "/" else (href, *place.under)
         here = path == href or path.startswith(roots)
         found.append(Link(href, str(place.title), place.icon, here))
     return found
@@ -175,6 +183,11 @@ class Shell:
     def study_tabs(self) -> list[Link]:
         user = self._request.user
         return study_tabs(user, self._request.path) if isinstance(user, User) else []
+
+    @cached_property
+    def visit_tabs(self) -> list[Link]:
+        user = self._request.user
+        return _links(VISIT_TABS, user, self._request.path) if isinstance(user, User) else []
 
     @cached_property
     def sites(self) -> list[Site]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
 
-from trialsite.casebook.protocols import visit_name
+from trialsite.casebook.models import ProtocolVersion
+from trialsite.casebook.protocols import protocol_of, visit_name
 from trialsite.crf.items import all_items_of
 from trialsite.crf.registry import forms
 from trialsite.protocol import Protocol, ProtocolError, load
@@ -45,3 +47,18 @@ def item_title(form_oid: str, item_oid: str) -> str:
     if form is not None and form.label_of is not None and item_oid:
         return form.label_of(item_oid)
     return item_oid
+
+
+def window_margins() -> tuple[dt.timedelta, dt.timedelta]:
+    """How far a window reaches before and after its target day, in any version of the study.
+
+    A week is added, so that a target moved by hand inside its window is still found.
+    """
+    before = after = 0
+    for version in ProtocolVersion.objects.values_list("pk", flat=True):
+        for event in protocol_of(version).schedule.events:
+            after = max(after, event.days_allowed or 0)
+            if event.window is not None and event.target_day is not None:
+                before = max(before, event.target_day - event.window.first)
+                after = max(after, event.window.last - event.target_day)
+    return dt.timedelta(days=before + 7), dt.timedelta(days=after + 7)

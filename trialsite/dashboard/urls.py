@@ -2,7 +2,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trialsite.dashboard import choices, confirming, datasets, protocol, views
+from trialsite.dashboard import (
+    choices,
+    compliance_views,
+    confirming,
+    datasets,
+    month_views,
+    protocol,
+    views,
+)
 
 app_name = "dashboard"
 
@@ -11,6 +19,9 @@ urlpatterns = [
     path("search/", views.search, name="search"),
     path("subjects/", views.subjects, name="subjects"),
     path("subjects/<uuid:subject_id>/", views.subject, name="subject"),
+    path("calendar/", month_views.calendar, name="calendar"),
+    path("compliance/", compliance_views.compliance, name="compliance"),
+    path("compliance/visits/", compliance_views.compliance_visits, name="compliance_visits"),
     path("protocol/", protocol.protocol, name="protocol"),
     path("protocol/load/", protocol.load_file, name="load_protocol"),
     path("protocol/approve/", protocol.approve, name="approve_protocol"),

@@ -22,6 +22,7 @@ from trialsite.casebook.models import Subject, SubjectStatus
 from trialsite.core.checks import unsafe_settings
 from trialsite.core.protection import drift
 from trialsite.crf.registry import forms
+from trialsite.dashboard.beside import drafts_of, queries_of
 from trialsite.dashboard.casebook import casebook_of, time_line
 from trialsite.dashboard.shell import shell_of
 from trialsite.dashboard.subjects import (
@@ -33,7 +34,7 @@ from trialsite.dashboard.subjects import (
     record_with_id,
 )
 from trialsite.dashboard.whole_study import whole_study
-from trialsite.dashboard.worklist import drafts_of, lanes_of, queries_of
+from trialsite.dashboard.worklist import lanes_of
 
 PAGE = 50
 

@@ -1,18 +1,24 @@
-"""Today: what waits for a person, most urgent first. The number of queries is constant."""
+"""Today's visits: what waits for a person, most urgent first.
+
+What is read is what is near: visits not yet attended whose target day is close or past, by
+the index on it, and attended visits that still owe a form, by `OwedForm`. The number of
+queries is constant, and the rest of the study is not touched.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import uuid
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, Prefetch, Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.capabilities import Capability
-from trialsite.access.models import User
+from trialsite.access.models import SiteScopedQuerySet, User
 from trialsite.casebook.models import (
     ConsentState,
     CrfRecord,
@@ -22,20 +28,21 @@ from trialsite.casebook.models import (
     Visit,
     VisitStatus,
 )
-from trialsite.casebook.protocols import in_order_of_visit
-from trialsite.crf.models import Draft
-from trialsite.dashboard.study import form_title, item_title, visit_name
+from trialsite.casebook.protocols import in_order_of_visit, protocol_of
+from trialsite.dashboard.models import OwedForm
+from trialsite.dashboard.study import form_title, visit_name, window_margins
 from trialsite.dashboard.windows import COMING_DAYS, STANDING, Bar, Lane, Window
-from trialsite.review.models import Query, QueryStatus
+from trialsite.labs.models import LabPanel
 
 DONE = (RecordStatus.COMPLETE, RecordStatus.NOT_DONE)
 #: Subjects of whom no visit is expected any more.
 FINISHED = (SubjectStatus.SCREEN_FAILED, SubjectStatus.COMPLETED, SubjectStatus.DIED)
-_MOST_VISITS = 500
-_MOST_BESIDE = 8
+#: A work list longer than this is no list for a day: the rest is in the list behind it.
+MOST = 100
+_DAY = dt.timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One visit with work left."""
 
@@ -45,6 +52,8 @@ class Row:
     window: Window | None
     done: int
     expected: int
+    labs_done: int
+    labs_expected: int
     next_record: CrfRecord | None
     may_enter: bool
 
@@ -55,6 +64,11 @@ class Row:
     @property
     def next_title(self) -> str:
         return form_title(self.next_record.form_oid) if self.next_record else ""
+
+    @property
+    def attended(self) -> bool:
+        """The visit took place; what is left are its forms."""
+        return self.visit.status == VisitStatus.ATTENDED
 
     @property
     def days_left(self) -> int | None:
@@ -71,7 +85,13 @@ class Row:
 
     @property
     def lane(self) -> Lane | None:
-        return self.window.lane(self.today) if self.window else Lane.OPEN
+        """A visit without a window is open from its day on."""
+        if self.window is not None:
+            return self.window.lane(self.today)
+        day = self.visit.target_on
+        if day is None or day <= self.today or self.attended:
+            return Lane.OPEN
+        return Window(day, day).lane(self.today)
 
 
 LANES: dict[Lane, tuple[Promise, Promise]] = {
@@ -90,142 +110,143 @@ class LaneOfToday:
     title: Promise
     hint: Promise
     rows: list[Row] = field(default_factory=list)
+    #: There are more than the rows shown here.
+    cut: bool = False
 
 
 def lanes_of(user: User, *, now: dt.datetime, site_id: int | None = None) -> list[LaneOfToday]:
     """The visits with work left at the person's sites, by urgency."""
     lanes = {key: LaneOfToday(key, *words) for key, words in LANES.items()}
-    for row in _rows(user, _visits(user, now, site_id), now):
+    for row in rows_of(user, waiting_visits(user, now=now, site_id=site_id), now=now):
         if row.lane is not None:
             lanes[row.lane].rows.append(row)
     for lane in lanes.values():
         lane.rows.sort(key=lambda row: row.window.last if row.window else dt.date.max)
+        lane.cut = len(lane.rows) > MOST
+        del lane.rows[MOST:]
     return list(lanes.values())
 
 
-def _visits(user: User, now: dt.datetime, site_id: int | None) -> Iterable[Visit]:
-    """Visits with a form missing, and those to which no form is laid out yet."""
-    laid_out = CrfRecord.objects.standing().filter(visit=OuterRef("pk"))
-    latest = now.date() + dt.timedelta(days=COMING_DAYS + 1)
-    visits = (
-        Visit.objects.visible_to(user)
-        .filter(
-            Exists(laid_out.exclude(status__in=DONE)) | Q(~Exists(laid_out), status__in=STANDING),
-            status__in=[*STANDING, VisitStatus.ATTENDED],
-            lock_state=LockState.OPEN,
-            subject__lock_state=LockState.OPEN,
-        )
-        .exclude(subject__status__in=FINISHED)
-        .exclude(subject__consent_state=ConsentState.WITHDRAWN)
-        .exclude(window__startswith__gt=latest)
-        .exclude(window=None, status=VisitStatus.PLANNED)
+def waiting_visits(user: User, *, now: dt.datetime, site_id: int | None = None) -> list[Visit]:
+    """Visits that are overdue, open or near, and attended ones with forms left.
+
+    Each part ends at its own limit, so that many overdue visits never crowd out today's.
+    The dates have a day of margin for the zones of the sites; the lanes are exact.
+    """
+    visits = Visit.objects.visible_to(user).filter(
+        lock_state=LockState.OPEN, subject__lock_state=LockState.OPEN
     )
     if site_id is not None:
         visits = visits.at([site_id])
-    standing = CrfRecord.objects.standing()
+    visits = visits.exclude(subject__consent_state=ConsentState.WITHDRAWN)
+    expected = visits.filter(status__in=STANDING).exclude(subject__status__in=FINISHED)
+    parts = (
+        _overdue(expected, now.date()),
+        _near(expected, now.date()),
+        *_undated(expected, now.date()),
+        _owing(visits, user, site_id),
+    )
+    found = {visit.pk: visit for part in parts for visit in _prepared(part)}
+    return list(found.values())
+
+
+def _overdue(visits: SiteScopedQuerySet[Visit], day: dt.date) -> SiteScopedQuerySet[Visit]:
+    past = visits.filter(target_on__lte=day, window__endswith__lte=day + _DAY)
+    return past.order_by("target_on")[: MOST + 1]
+
+
+def _near(visits: SiteScopedQuerySet[Visit], day: dt.date) -> SiteScopedQuerySet[Visit]:
+    before, after = window_margins()
+    latest = day + dt.timedelta(days=COMING_DAYS + 1)
+    close = visits.filter(
+        target_on__range=(day - after, latest + before),
+        window__endswith__gt=day - _DAY,
+        window__startswith__lte=latest,
+    )
+    return close.order_by("target_on")[: 4 * MOST]
+
+
+def _undated(
+    visits: SiteScopedQuerySet[Visit], day: dt.date
+) -> tuple[SiteScopedQuerySet[Visit], SiteScopedQuerySet[Visit]]:
+    """Visits without a window: those of a day, and opened ones."""
+    latest = day + dt.timedelta(days=COMING_DAYS + 1)
+    of_a_day = visits.filter(window=None, target_on__lte=latest)
+    opened = visits.filter(window=None, target_on=None, status=VisitStatus.OPEN)
+    return of_a_day.order_by("-target_on")[: 2 * MOST], opened.order_by("pk")[:MOST]
+
+
+def _owing(
+    visits: SiteScopedQuerySet[Visit], user: User, site_id: int | None
+) -> SiteScopedQuerySet[Visit]:
+    owed = OwedForm.objects.visible_to(user).filter(owed=True)
+    owed = owed if site_id is None else owed.at([site_id])
+    keys = owed.values("visit_id")
+    # After a death or the end of the study, what took place is still to be entered (C10).
     return (
-        visits.select_related("subject", "site")
-        .prefetch_related(Prefetch("records", standing, to_attr="standing_records"))
-        .order_by("window", "subject__screening_number", "visit_number", "repeat_key")[
-            :_MOST_VISITS
-        ]
+        visits.filter(pk__in=keys, status=VisitStatus.ATTENDED)
+        .exclude(subject__status=SubjectStatus.SCREEN_FAILED)
+        .order_by("attended_on")[: MOST + 1]
     )
 
 
-def _rows(user: User, visits: Iterable[Visit], now: dt.datetime) -> Iterable[Row]:
+def _prepared(visits: SiteScopedQuerySet[Visit]) -> Iterable[Visit]:
+    return visits.select_related("subject", "site")
+
+
+def rows_of(user: User, visits: list[Visit], *, now: dt.datetime) -> Iterable[Row]:
+    """The visits with what is missing of each; those with nothing left are passed over."""
     entering = user.access.sites(Capability.ENTER_DATA)
+    records = _records_of(visits)
+    drawn = _panels_drawn(visits)
     for visit in visits:
-        records = in_order_of_visit(visit.standing_records, visit.event_oid)  # type: ignore[attr-defined]
-        missing = [record for record in records if record.status not in DONE]
+        mine = in_order_of_visit(records[visit.pk], visit.event_oid)
+        missing = [record for record in mine if record.status not in DONE]
+        if not missing and visit.status == VisitStatus.ATTENDED:
+            continue
+        panels = _panels_expected(visit)
         yield Row(
             visit=visit,
             name=visit_name(visit),
             today=now.astimezone(ZoneInfo(visit.site.time_zone)).date(),
             window=Window.of(visit),
-            done=len(records) - len(missing),
-            expected=len(records),
+            done=len(mine) - len(missing),
+            expected=len(mine),
+            labs_done=len(panels & drawn[visit.pk]),
+            labs_expected=len(panels),
             next_record=_next_of(missing),
             may_enter=visit.site_id in entering,
         )
+
+
+def _records_of(visits: list[Visit]) -> dict[uuid.UUID, list[CrfRecord]]:
+    found: dict[uuid.UUID, list[CrfRecord]] = defaultdict(list)
+    for record in CrfRecord.objects.standing().filter(visit__in=[each.pk for each in visits]):
+        assert record.visit_id is not None
+        found[record.visit_id].append(record)
+    return found
+
+
+def _panels_expected(visit: Visit) -> set[str]:
+    event = protocol_of(visit.protocol_version_id).schedule.event(visit.event_oid)
+    return set(event.lab_panels)
+
+
+def _panels_drawn(visits: list[Visit]) -> dict[uuid.UUID, set[str]]:
+    """The laboratory panels that a finished draw of the visit was for."""
+    rows = LabPanel.objects.filter(
+        record__visit__in=[each.pk for each in visits],
+        record__voided_at=None,
+        record__status__in=DONE,
+    )
+    found: dict[uuid.UUID, set[str]] = defaultdict(set)
+    for visit_id, panels in rows.values_list("record__visit_id", "panels"):
+        assert visit_id is not None
+        found[visit_id] |= set(panels)
+    return found
 
 
 def _next_of(missing: list[CrfRecord]) -> CrfRecord | None:
     """The form to open next: one already begun, else the first."""
     begun = [record for record in missing if record.status == RecordStatus.IN_PROGRESS]
     return next(iter([*begun, *missing]), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """A form in which the person has typed something not yet saved."""
-
-    draft: Draft
-    title: str
-    visit: str
-
-
-def drafts_of(user: User) -> list[Left]:
-    """The forms with drafts of the person's own, the latest first; a form may have several."""
-    drafts = (
-        Draft.objects.visible_to(user)
-        .exclude(fields={})
-        .filter(user=user, record__voided_at=None)
-        .select_related("record__subject", "record__visit", "site")
-        .order_by("record_id", "-saved_at")
-        .distinct("record_id")
-    )
-    latest = sorted(drafts, key=lambda draft: draft.saved_at, reverse=True)[:_MOST_BESIDE]
-    return [
-        Left(
-            draft,
-            form_title(draft.record.form_oid),
-            visit_name(draft.record.visit) if draft.record.visit else "",
-        )
-        for draft in latest
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A query that waits for this person, with the field's name."""
-
-    query: Query
-    form: str
-    item: str
-
-
-@dataclass(frozen=True, slots=True)
-class Queries:
-    """How many queries wait for the person, and the oldest of them."""
-
-    count: int
-    oldest: list[Asked]
-    answering: bool
-    #: Whether queries are this person's business at all.
-    concerned: bool
-
-
-def queries_of(user: User, *, site_id: int | None = None) -> Queries:
-    """Open queries where the person answers them; answered ones where the person closes them."""
-    answering = user.can(Capability.ANSWER_QUERY)
-    capability = Capability.ANSWER_QUERY if answering else Capability.CLOSE_QUERY
-    status = QueryStatus.OPEN if answering else QueryStatus.ANSWERED
-    waiting = Query.objects.visible_to(user, capability).filter(
-        status=status, record__voided_at=None
-    )
-    if site_id is not None:
-        waiting = waiting.at([site_id])
-    oldest = waiting.select_related("record__subject").order_by("raised_at")[:_MOST_BESIDE]
-    return Queries(
-        waiting.count(),
-        [
-            Asked(
-                query,
-                form_title(query.record.form_oid),
-                item_title(query.record.form_oid, query.item_oid) if query.item_oid else "",
-            )
-            for query in oldest
-        ],
-        answering,
-        answering or user.can(Capability.CLOSE_QUERY),
-    )

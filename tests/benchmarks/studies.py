@@ -1,0 +1,150 @@
+"""A study of any size in a database of its own: a long past, a far future, and a fixed
+number of visits that are near today."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from django.db import connection
+
+from tests import databases
+from tests.factories import given, make_protocol, make_site, make_user
+from trialsite.access.capabilities import Role
+from trialsite.access.models import Site
+from trialsite.casebook.models import (
+    CrfRecord,
+    ProtocolVersion,
+    RecordStatus,
+    Subject,
+    SubjectStatus,
+    Visit,
+    VisitMode,
+    VisitStatus,
+)
+from trialsite.casebook.protocols import protocol_of
+from trialsite.core.clock import trial_today
+from trialsite.core.date_ranges import closed
+from trialsite.dashboard.models import OwedForm
+
+SITES = 10
+#: Visits around today, whatever the size: overdue, closing, open, coming.
+NEAR = 60
+_TABLES = (Subject, Visit, CrfRecord, OwedForm)
+_numbers = itertools.count(1)
+
+
+@contextmanager
+def study_of(visits: int) -> Iterator[None]:
+    """A database with so many visits, in use."""
+    name = databases.of_this_process("bench") + f"_{next(_numbers)}"
+    databases.clone(name)
+    protocol_of.cache_clear()
+    try:
+        with databases.using(name):
+            _fill(visits)
+            yield
+    finally:
+        protocol_of.cache_clear()
+        databases.drop(name)
+
+
+def _fill(visits: int) -> None:
+    sites = [make_site(f"{100 + n}") for n in range(SITES)]
+    version = make_protocol(*sites)
+    make_user(Role.RESEARCH_NURSE, sites[0], full_name="Nora Nurse")
+    make_user(Role.PRINCIPAL_INVESTIGATOR, full_name="Petra Principal")
+    make_user(Role.DATA_MANAGER, full_name="Dana Data")
+    _triggers("DISABLE TRIGGER USER")
+    _load(sites, version, visits)
+    _triggers("ENABLE ALWAYS TRIGGER")
+
+
+def _triggers(act: str) -> None:
+    """Off while rows are loaded, since a trail of the past is not what is measured."""
+    with psycopg.connect(databases.owner_url(connection.settings_dict["NAME"])) as owner:
+        for model in _TABLES:
+            table = model._meta.db_table
+            names = owner.execute(
+                "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal",
+                [table],
+            ).fetchall()
+            for (name,) in names if "ALWAYS" in act else [("",)]:
+                owner.execute(f"ALTER TABLE {table} {act} {name}")  # type: ignore[arg-type]
+
+
+@given
+def _load(sites: list[Site], version: ProtocolVersion, visits: int) -> None:
+    today = trial_today(sites[0].time_zone)
+    events = [each for each in protocol_of(version.pk).schedule.events if each.target_day]
+    subjects: list[Subject] = []
+    planned: list[Visit] = []
+    records: list[CrfRecord] = []
+    for number in range(-(-visits // len(events))):
+        subject = Subject(
+            site=sites[number % SITES],
+            screening_number=f"S{number:06d}",
+            number=f"N{number:06d}",
+            status=SubjectStatus.ENROLLED,
+            protocol_version=version,
+        )
+        subjects.append(subject)
+        for event in events[: visits - len(planned)]:
+            visit = _visit(subject, event.oid, len(planned), today)
+            planned.append(visit)
+            done = visit.status == VisitStatus.ATTENDED and len(planned) % 997 != 0
+            records += [
+                CrfRecord(
+                    site_id=subject.site_id,
+                    subject=subject,
+                    visit=visit,
+                    form_oid=form,
+                    protocol_version=version,
+                    status=RecordStatus.COMPLETE if done else RecordStatus.NOT_STARTED,
+                )
+                for form in event.forms
+            ]
+    Subject.objects.bulk_create(subjects, batch_size=5000)
+    Visit.objects.bulk_create(planned, batch_size=5000)
+    CrfRecord.objects.bulk_create(records, batch_size=5000)
+    attended = (visit.pk for visit in planned if visit.status == VisitStatus.ATTENDED)
+    _owe(records, set(attended))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def _owe(records: list[CrfRecord], attended: set[object]) -> None:
+    """One form in hundreds was never finished; the triggers would have kept the list."""
+    owed = [each for each in records if each.visit_id in attended]
+    left = [each for each in owed if each.status == RecordStatus.NOT_STARTED][:NEAR]
+    OwedForm.objects.bulk_create(
+        OwedForm(
+            record=each, site_id=each.site_id, subject_id=each.subject_id, visit_id=each.visit_id
+        )
+        for each in left
+    )
+
+
+def _visit(subject: Subject, event_oid: str, serial: int, today: dt.date) -> Visit:
+    """The first visits are near; then two of three are long past, and one is far ahead."""
+    if serial < NEAR:
+        ahead, status = serial % 20 - 8, VisitStatus.PLANNED
+    elif serial % 3:
+        ahead, status = -40 - serial % 2000, VisitStatus.ATTENDED
+    else:
+        ahead, status = 40 + serial % 700, VisitStatus.PLANNED
+    target = today + dt.timedelta(days=ahead)
+    return Visit(
+        site_id=subject.site_id,
+        subject=subject,
+        event_oid=event_oid,
+        protocol_version_id=subject.protocol_version_id,
+        status=status,
+        target_on=target,
+        window=closed(target - dt.timedelta(days=1), target + dt.timedelta(days=2)),
+        attended_on=target if status is VisitStatus.ATTENDED else None,
+        mode=VisitMode.ON_SITE if status is VisitStatus.ATTENDED else "",
+    )
