@@ -8,6 +8,13 @@ class VisitsConfig(AppConfig):
 
     def ready(self) -> None:
         from trialsite.casebook.evidence import register_evidence
-        from visits import alerts, guards, models, product_guards  # noqa: F401
+        from visits import (  # noqa: F401
+            alerts,
+            deficiency_datasets,
+            deficiency_guards,
+            guards,
+            models,
+            product_guards,
+        )
 
         register_evidence(models.TreatmentSession, "started_at")

@@ -2,4 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
+from visits.api.deficiencies import deficiency_routes
+
 routes: list[URLPattern] = []
+routes += deficiency_routes

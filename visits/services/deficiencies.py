@@ -107,9 +107,7 @@ def change_deficiency(
 
 
 @transaction.atomic
-def void_deficiency(
-    *, deficiency: DeviceDeficiency, reason: str, by: User
-) -> DeviceDeficiency:
+def void_deficiency(*, deficiency: DeviceDeficiency, reason: str, by: User) -> DeviceDeficiency:
     """Take out a deficiency that was entered in error; it stays in the trail."""
     deficiency = _lock(deficiency, by)
     reason = _reason(reason)
@@ -179,7 +177,9 @@ def _refusals() -> Iterator[None]:
         refusal = refusal_of(DeviceDeficiency, error)
         name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
         if isinstance(refusal, ImpossibleError) and name in _FIELDS:
-            raise ImpossibleError({_FIELDS[name]: refusal.errors.get("", [str(refusal)])}) from error
+            raise ImpossibleError(
+                {_FIELDS[name]: refusal.errors.get("", [str(refusal)])}
+            ) from error
         if refusal is None:
             raise
         raise refusal from error

@@ -111,9 +111,7 @@ def _reported(
     )
 
 
-def _tried(
-    form: forms.Form, act: Callable[[], DeviceDeficiency]
-) -> DeviceDeficiency | None:
+def _tried(form: forms.Form, act: Callable[[], DeviceDeficiency]) -> DeviceDeficiency | None:
     """Do it, or say in the form why not, beside the field that is meant."""
     try:
         return act()
@@ -143,10 +141,7 @@ def of_record(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 
 def _page(request: StaffRequest, found: DeviceDeficiency, **refused: forms.Form) -> HttpResponse:
     offered: dict[str, forms.Form] = {}
-    if (
-        request.user.can(Capability.ENTER_DATA, site=found.site_id)
-        and not found.is_closed_to_entry
-    ):
+    if request.user.can(Capability.ENTER_DATA, site=found.site_id) and not found.is_closed_to_entry:
         change = ChangeDeficiencyForm(initial=initial_of(found))
         offered = {"change": change, "void": ReasonForm(prefix="void")} | refused
     context = {
@@ -186,8 +181,9 @@ def change(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def void(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """Take a deficiency out, with a reason."""
-    found, form = get_object_or_404(_visible(request), pk=pk), ReasonForm(
-        request.POST, prefix="void"
+    found, form = (
+        get_object_or_404(_visible(request), pk=pk),
+        ReasonForm(request.POST, prefix="void"),
     )
     if form.is_valid() and _tried(
         form,
