@@ -4,6 +4,8 @@ from django.urls import URLPattern, path
 
 from visits.views import visits
 
+from visits.views.deficiencies import deficiency_patterns
+
 app_name = "visits"
 
 urlpatterns: list[URLPattern] = []
@@ -19,3 +21,4 @@ visit_patterns: list[URLPattern] = [
     path("subjects/<uuid:subject_id>/visits/add/", visits.add_to, name="add_visit"),
 ]
 urlpatterns += visit_patterns
+urlpatterns += deficiency_patterns

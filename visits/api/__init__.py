@@ -6,3 +6,7 @@ from visits.api.visits import visit_routes
 
 routes: list[URLPattern] = []
 routes += visit_routes
+from visits.api.deficiencies import deficiency_routes
+
+routes: list[URLPattern] = []
+routes += deficiency_routes

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
+from trialsite.casebook.following import follow_void
 from trialsite.casebook.models import CrfRecord, RecordStatus, Subject, VisitStatus
 from trialsite.casebook.services import add_visit, cancel_visit, open_record
 from trialsite.casebook.services.holding import held
@@ -47,14 +48,14 @@ from visits.selectors.sessions import minutes_of
 from visits.services.checklist import Answer, answer_checklist, override_answer
 from visits.services.products.loading import void_loads
 from visits.services.session_course import (
-    Times,
     cells_off,
     cells_on,
     correct_times,
     end_session,
 )
-from visits.services.session_start import SessionRefusedError, start_session
+from visits.services.session_start import SessionRefusedError, enter_session, start_session
 from visits.services.session_store import (
+    Times,
     follow_times,
     hold_session,
     plan_of,
@@ -75,6 +76,7 @@ __all__ = [
     "complete_session",
     "correct_times",
     "end_session",
+    "enter_session",
     "override_answer",
     "plan_session",
     "start_session",
@@ -288,6 +290,8 @@ def _void_records(session: TreatmentSession, *, reason: str, by: User) -> None:
         CrfRecord.objects.filter(pk=record.pk).update(
             voided_at=TrialNow(), void_reason=reason, version=record.version + 1
         )
+        record.refresh_from_db()
+        follow_void(record, by)
     empty = (RecordStatus.NOT_STARTED, RecordStatus.NOT_DONE)
     if visit is None:
         return
