@@ -46,3 +46,9 @@ def earlier_today(zone: str, *, hour: int, minute: int = 0) -> dt.datetime:
     now = trial_now().astimezone(ZoneInfo(zone)).replace(tzinfo=None)
     wanted = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
     return min(wanted, (now - _MARGIN).replace(second=0, microsecond=0))
+
+
+def just_now(zone: str) -> dt.datetime:
+    """The wall time at a site a moment ago."""
+    now = trial_now().astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    return (now - _MARGIN).replace(second=0, microsecond=0)

@@ -26,7 +26,7 @@ from trialsite.crf.entry import read_texts
 from trialsite.crf.models import CrfRow
 from trialsite.crf.registry import form
 from trialsite.crf.services import save_crf, save_row
-from visits.models import VitalSigns
+from visits.models import SessionEnd, SessionPreparation, VitalSigns
 
 Texts = dict[str, str]
 
@@ -178,6 +178,60 @@ def vital_signs(chance: random.Random, at: dt.datetime, *, recovery: float) -> d
     }
 
 
+def session_preparation(
+    chance: random.Random, at: dt.datetime, _recovery: float, _sex: str
+) -> Texts:
+    day = at.date()
+    return {
+        "prepared_at": _at(at, chance),
+        "machine_model": "DEMO-PX 1 (SYNTHETIC)",
+        "machine_serial": "PX-0007",
+        "separator_model": "DEMO-SEP (SYNTHETIC)",
+        "separator_lot": "S-1201",
+        "separator_expiry": (day + dt.timedelta(days=400)).isoformat(),
+        "separator_area": "0.5",
+        "barrier_model": "DEMO-BAR (SYNTHETIC)",
+        "barrier_lot": "B-0331",
+        "barrier_pore": "0.2",
+        "access_type": "CVC",
+        "access_site": "R-IJ",
+        "access_inserted_on": (day - dt.timedelta(days=1)).isoformat(),
+        "access_size": "12",
+        "weight": str(round(chance.gauss(66, 5), 1)),
+        "haematocrit": str(round(chance.gauss(33, 2), 1)),
+        "blood_flow": "120",
+        "plasma_flow": "22",
+        "reactor_flow": "150",
+        "reactor_temperature": "37",
+        "anticoagulant": "NAFAMOSTAT",
+        "nafamostat_priming": "40",
+        "nafamostat_rate": "30",
+        "comment": "SYNTHETIC",
+    }
+
+
+def session_end(chance: random.Random, at: dt.datetime, _recovery: float, _sex: str) -> Texts:
+    return {
+        "recorded_at": (at - dt.timedelta(minutes=4)).strftime("%Y-%m-%dT%H:%M"),
+        "plasma_exchanged": str(2000 + chance.randrange(0, 150, 10)),
+        "plasma_processed": str(7000 + chance.randrange(0, 500, 50)),
+        "ffp_volume": "2000",
+        "ffp_units": "10",
+        "ffp_group": "A",
+        "own_group": "A",
+        "ffp_numbers": "SYNTHETIC 01-10",
+        "net_balance": str(chance.randrange(-300, 300, 50)),
+        "filter_clotting": str(chance.choice([0, 0, 1])),
+        "chamber_clotting": "0",
+        "blood_returned": "true",
+        "blood_loss": "20",
+        "any_complication": "false",
+        "performance_ok": "true",
+        "disposal": "DESTROYED",
+        "comment": "SYNTHETIC",
+    }
+
+
 #: Form -> its texts for one visit of one invented person.
 TEXTS: dict[str, Callable[[random.Random, dt.datetime, float, str], Texts]] = {
     Demographics.form_oid: demographics,
@@ -186,6 +240,8 @@ TEXTS: dict[str, Callable[[random.Random, dt.datetime, float, str], Texts]] = {
     VitalSigns.form_oid: vital_signs_texts,
     Examination.form_oid: examination,
     PregnancyTest.form_oid: pregnancy,
+    SessionPreparation.form_oid: session_preparation,
+    SessionEnd.form_oid: session_end,
 }
 
 #: Rows that the form's own row stands above.

@@ -6,6 +6,7 @@ anything. Its past is made with the trial's clock shifted by the owner (decision
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,14 +20,13 @@ from screening.services.enrolment import enrol_subject
 from screening.services.log import close_entry, screen_fail
 from trialsite.access.context import context_of, system_context
 from trialsite.access.models import Site, User
-from trialsite.casebook.models import ConsentState, CrfRecord, Subject
+from trialsite.casebook.models import ConsentState, CrfRecord, Subject, VisitMode
 from trialsite.casebook.protocols import approve_version, protocol_of, register_version
-from trialsite.casebook.services import attend_visit, set_day_zero
 from trialsite.core.clock import trial_today
 from trialsite.core.context import Channel, acting
 from trialsite.crf.registry import forms, items_by_oid
 from trialsite.crf.services import save_draft
-from trialsite.demo.clock import on_day
+from trialsite.demo.clock import earlier_today, just_now, on_day
 from trialsite.demo.consent import (
     attempt_procedure,
     consent_of,
@@ -44,8 +44,11 @@ from trialsite.demo.labs import (
 )
 from trialsite.demo.log import CONSIDERED, Considered, consider, enter
 from trialsite.demo.people import make_people
+from trialsite.demo.product import destroy_one, make_lots
+from trialsite.demo.treatment import Bedside, Team, load, prepare, read, run, start
 from trialsite.protocol import EventRole
 from visits.models import VitalSigns
+from visits.services.visits import attend, miss
 
 SEED = 6904755
 
@@ -57,6 +60,8 @@ SITES = {
 
 #: When the study began, and when one site got a second consent document, counted from today.
 BEGAN, SECOND_DOCUMENT = -90, -11
+#: How late a late visit is: beyond every window of a fortnight's visit.
+_LATE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,15 @@ class Person:
     withdrew: bool = False
     #: The ward had exchanged plasma before.
     exchanged: bool = False
+    #: Days, from day zero, of the treatments.
+    treated: tuple[int, ...] = (0, 2, 5)
+    #: Day zero's session stood still twice, with a hypotension.
+    troubled: bool = False
+    #: Days of the schedule nobody was seen on, as was said; of others nothing was said yet.
+    missed: tuple[int, ...] = ()
+    forgotten: tuple[int, ...] = ()
+    #: Days of the schedule seen so many days late.
+    late: tuple[int, ...] = ()
 
 
 #: MELD far above the limit; coagulation beyond its range; a value that asks a query; one
@@ -85,11 +99,11 @@ IRON_IS_HIGH = Illness({"FERRITIN": 24500})
 INR_AWAITED = Illness(unknown=("INR",))
 
 COURSE = (
-    Person("002", "nurse-b", -57),
+    Person("002", "nurse-b", -57, troubled=True, missed=(14,)),
     Person("003", "nurse-c", -37, illness=KIDNEYS_FAIL, source=Source.REFERRAL),
-    Person("001", "nurse", -29, illness=IRON_IS_HIGH, exchanged=True),
+    Person("001", "nurse", -29, illness=IRON_IS_HIGH, exchanged=True, late=(14,)),
     Person("002", "nurse-b", -22, illness=DOES_NOT_CLOT),
-    Person("001", "nurse", -14),
+    Person("001", "nurse", -14, forgotten=(7,), treated=(0, 3)),
     Person("001", "nurse2", -8, decided=False, withdrew=True),
     Person("001", "nurse2", -7, source=Source.OUTPATIENT),
     Person("002", "nurse-b", -5),
@@ -111,6 +125,15 @@ class Study:
         """Who decides on eligibility there."""
         return self.people["subi" if site == "001" else "pi"]
 
+    def team(self, person: Person) -> Team:
+        """Who treats this person."""
+        second = {"nurse": "nurse2", "nurse2": "nurse"}.get(person.nurse, "pi")
+        return Team(
+            nurse=self.people[person.nurse],
+            second=self.people[second],
+            physician=self.investigator(person.site),
+        )
+
 
 def make_study() -> None:
     """Sites, people, the log, and participants with what was entered of them up to today."""
@@ -123,6 +146,7 @@ def make_study() -> None:
     for _day, happen in sorted(history, key=lambda event: event[0]):
         happen()
     _prepare_session(study)
+    destroy_one(study.sites["001"], by=study.people["nurse"], witness=study.people["nurse2"])
 
 
 def _begin() -> Study:
@@ -143,6 +167,8 @@ def _begin() -> Study:
         make_first_documents(sites.values(), by=people["pi"], since=since)
         make_laboratories(sites.values(), by=people["dm"], since=since, version=version.pk)
         confirm(version, by=people["pi"])
+        keepers = {"001": people["nurse"], "002": people["nurse-b"], "003": people["nurse-c"]}
+        make_lots(sites.values(), by=people["pi"], keepers=keepers)
     chance = random.Random(SEED)  # noqa: S311  (a demonstration must be repeatable)
     return Study(sites=sites, people=people, chance=chance)
 
@@ -169,24 +195,66 @@ def _consider(study: Study, told: Considered) -> None:
 
 def _live_through(study: Study, person: Person) -> None:
     """One participant from the screening log to today, entered on the days it happened."""
-    nurse = study.people[person.nurse]
     entry = _screen(study, person)
     assert entry.subject is not None
     if person.withdrew:
         _withdraw(study, person, entry)
-    if not person.decided or not _decide(study, person, entry):
+    subject = _decide(study, person, entry) if person.decided else None
+    if subject is None:
         return
-    zone = entry.site.time_zone
-    schedule = protocol_of(entry.subject.protocol_version_id).schedule
-    for event in schedule.with_role(EventRole.FOLLOW_UP):
-        target = event.target_day
-        if target is None or target > -person.zero:
-            continue
-        with on_day(person.zero + target, zone), acting(context_of(nurse, Channel.COMMAND)):
-            if target == -person.zero:
-                _begin_visit(entry.subject, nurse, event.oid)
-            else:
-                _enter_visit(study, person, entry.subject, event.oid, target)
+    schedule = protocol_of(subject.protocol_version_id).schedule
+    seen = {
+        event.target_day: event.oid
+        for event in schedule.with_role(EventRole.FOLLOW_UP)
+        if event.target_day is not None
+    }
+    for day in sorted({*seen, *person.treated}):
+        if day in seen and day not in person.forgotten and day <= -person.zero:
+            _follow_up(study, person, subject, seen[day], day)
+        if day in person.treated and day <= -person.zero:
+            _treat(study, person, subject, day)
+
+
+def _follow_up(study: Study, person: Person, subject: Subject, event_oid: str, day: int) -> None:
+    """A day of the schedule: seen, seen late, missed, or just begun today."""
+    nurse, zone = study.people[person.nurse], subject.site.time_zone
+    delay = _LATE if day in person.late else 0
+    with (
+        on_day(person.zero + day + delay, zone, hour=8),
+        acting(context_of(nurse, Channel.COMMAND)),
+    ):
+        if day in person.missed:
+            visit = subject.visits.get(event_oid=event_oid)
+            miss(visit=visit, reason="At home, snow on the pass (SYNTHETIC)", by=nurse)
+        elif day == -person.zero:
+            _begin_visit(subject, nurse, event_oid)
+        else:
+            _enter_visit(study, person, subject, event_oid, day)
+
+
+def _treat(study: Study, person: Person, subject: Subject, day: int) -> None:
+    """A treatment of that day: over, running just now, or prepared."""
+    number = person.treated.index(day) + 1
+    serial = f"RX-{subject.number}-{number}"
+    zone = subject.site.time_zone
+    today = earlier_today(zone, hour=10)
+    bedside = Bedside(
+        subject=subject,
+        team=study.team(person),
+        chance=study.chance,
+        began=today + dt.timedelta(days=person.zero + day),
+    )
+    if day < -person.zero:
+        run(bedside, serial, troubled=person.troubled and day == 0)
+    elif day == 0:
+        prepare(bedside)
+    else:
+        # Whenever the demonstration is loaded, this one began an hour and a half ago.
+        bedside.began = just_now(zone) - dt.timedelta(minutes=95)
+        prepare(bedside)
+        load(bedside, serial)
+        start(bedside)
+        read(bedside, until=90)
 
 
 def _screen(study: Study, person: Person) -> ScreeningEntry:
@@ -218,28 +286,28 @@ def _withdraw(study: Study, person: Person, entry: ScreeningEntry) -> None:
         )
 
 
-def _decide(study: Study, person: Person, entry: ScreeningEntry) -> bool:
-    """Sign what the data say; whoever is eligible is enrolled, and the schedule anchored."""
+def _decide(study: Study, person: Person, entry: ScreeningEntry) -> Subject | None:
+    """Sign what the data say; whoever is eligible is enrolled."""
     nurse, subject, zone = study.people[person.nurse], entry.subject, entry.site.time_zone
     assert subject is not None
-    with on_day(person.zero, zone):
+    with on_day(person.zero, zone, hour=8):
         decision = decide(subject, by=study.investigator(person.site))
         with acting(context_of(nurse, Channel.COMMAND)):
             if decision.against:
                 screen_fail(entry=entry, on=trial_today(zone), criteria=decision.against, by=nurse)
-                return False
+                return None
             subject = enrol_subject(subject=subject, by=nurse)
-            set_day_zero(subject=subject, day_zero=trial_today(zone), by=nurse)
             schedule = protocol_of(subject.protocol_version_id).schedule
             _enter_visit(study, person, subject, schedule.with_role(EventRole.DAY_ZERO)[0].oid, 0)
-    return True
+    return subject
 
 
 def _enter_visit(study: Study, person: Person, subject: Subject, event_oid: str, day: int) -> None:
     """A visit attended today, its forms and its draw completed; `day` counts from day zero."""
     nurse = study.people[person.nurse]
     visit = subject.visits.get(event_oid=event_oid)
-    attend_visit(visit=visit, on=trial_today(subject.site.time_zone), by=nurse)
+    today = trial_today(subject.site.time_zone)
+    attend(visit=visit, on=today, mode=VisitMode.WARD, by=nurse)
     fill_visit(visit=visit, by=nurse, chance=study.chance, recovery=max(0, day) / 84)
     draw_at(visit=visit, by=nurse, chance=study.chance, day=day, illness=person.illness)
 
