@@ -35,12 +35,8 @@ from trialsite.dashboard.subjects import (
     record_with_id,
 )
 from trialsite.dashboard.whole_study import whole_study
-<<<<<<< HEAD
 from trialsite.dashboard.worklist import lanes_of
-=======
-from trialsite.dashboard.worklist import drafts_of, lanes_of, queries_of
 from trialsite.notify.selectors import backlog
->>>>>>> a8805f62d41f94a0cd56deebc7dda3c58c58cb9a
 
 PAGE = 50
 
