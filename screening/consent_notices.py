@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from screening.selectors.consent import DueLine, reconsent_due, standings_of
 from trialsite.access.models import Membership, Site, User
@@ -88,15 +89,24 @@ def _recipients(rule: ReminderRule, site: Site, today: dt.date) -> list[int | No
     return list(held.order_by("user").values_list("user", flat=True).distinct()) or [None]
 
 
-def still_due(ids: list[uuid.UUID]) -> set[uuid.UUID]:
-    """The subjects among these who still owe a consent."""
-    subjects = list(Subject.objects.filter(pk__in=ids).select_related("site"))
-    return {key for key, standing in standings_of(subjects).items() if standing.due}
+def still_due(notices: list[Notice]) -> set[uuid.UUID]:
+    """The notices among these whose subject still owes a consent."""
+    subjects = [subject for subject in about(notices).values() if isinstance(subject, Subject)]
+    owing = {key for key, standing in standings_of(subjects).items() if standing.due}
+    return {notice.pk for notice in notices if notice.object_id in owing}
+
+
+def about(notices: list[Notice]) -> dict[uuid.UUID, object]:
+    """The subject of each notice, read at once."""
+    ids = [str(notice.object_id) for notice in notices]
+    known = {each.pk: each for each in Subject.objects.filter(pk__in=ids).select_related("site")}
+    return {notice.pk: known[notice.object_id] for notice in notices if notice.object_id in known}
 
 
 def render(notice: Notice, user: User) -> Mail:
     """The number and where to read on; of the participant nothing else."""
-    subject = Subject.objects.get(pk=str(notice.object_id))
+    subject = notice.about
+    assert isinstance(subject, Subject)
     return Mail(
         subject=_("Re-consent due: %(number)s") % {"number": subject.label},
         body=_(
@@ -108,4 +118,13 @@ def render(notice: Notice, user: User) -> Mail:
     )
 
 
-register_planner(Planner(kind="reconsent", plan=plan, still_due=still_due, render=render))
+register_planner(
+    Planner(
+        kind="reconsent",
+        title=_lazy("Re-consent due"),
+        plan=plan,
+        still_due=still_due,
+        about=about,
+        render=render,
+    )
+)

@@ -5,3 +5,6 @@ from django.apps import AppConfig
 
 class VisitsConfig(AppConfig):
     name = "visits"
+
+    def ready(self) -> None:
+        from visits import guards, product_guards  # noqa: F401

@@ -45,6 +45,12 @@ ONLY = {
     C.ENTER_DATA: {R.RESEARCH_NURSE, R.SUB_INVESTIGATOR, R.PRINCIPAL_INVESTIGATOR},
     C.SIGN_FORM: {R.SUB_INVESTIGATOR, R.PRINCIPAL_INVESTIGATOR},
     C.MANAGE_LABS: {R.DATA_MANAGER},
+    C.MANAGE_PRODUCT: {
+        R.RESEARCH_NURSE,
+        R.SUB_INVESTIGATOR,
+        R.PRINCIPAL_INVESTIGATOR,
+        R.SAMPLE_TECHNICIAN,
+    },
     C.HOLD: {R.PRINCIPAL_INVESTIGATOR, R.SAFETY_OFFICER},
     C.VIEW_IDENTITY: {
         R.RESEARCH_NURSE,
@@ -98,7 +104,12 @@ def test_the_rule_about_training_can_be_switched_off(db, settings):
 
 @pytest.mark.requirement("IA4")
 def test_nobody_oversees_what_they_enter():
-    entering = {R.RESEARCH_NURSE, R.SUB_INVESTIGATOR, R.PRINCIPAL_INVESTIGATOR}
+    entering = {
+        R.RESEARCH_NURSE,
+        R.SUB_INVESTIGATOR,
+        R.PRINCIPAL_INVESTIGATOR,
+        R.SAMPLE_TECHNICIAN,
+    }
     overseeing = {R.DATA_MANAGER, R.MONITOR, R.AUDITOR, R.STUDY_ADMINISTRATOR, R.SPONSOR}
     for one, other in itertools.product(entering, overseeing):
         assert are_incompatible(one, other)

@@ -24,15 +24,25 @@ def _plan(now: dt.datetime) -> Any:
     )
 
 
-def _still_due(ids: list[uuid.UUID]) -> set[uuid.UUID]:
-    return set(Device.objects.filter(pk__in=ids).values_list("pk", flat=True))
+def _still_due(notices: list[Notice]) -> set[uuid.UUID]:
+    ids = [notice.object_id for notice in notices]
+    known = set(Device.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    return {notice.pk for notice in notices if notice.object_id in known}
 
 
 def _render(_notice: Notice, user: User) -> Mail:
     return Mail(subject="A device waits", body=f"{user.full_name}, look after it.", path="/")
 
 
-register_planner(Planner(kind="test-device", plan=_plan, still_due=_still_due, render=_render))
+register_planner(
+    Planner(
+        kind="test-device",
+        title="A device waits",
+        plan=_plan,
+        still_due=_still_due,
+        render=_render,
+    )
+)
 
 
 @register_datasets

@@ -21,17 +21,23 @@ _THINGS = """
 """
 
 
+def still(notices: list[Notice]) -> set[uuid.UUID]:
+    """Everything is still due."""
+    return {notice.pk for notice in notices}
+
+
 def remind(
     reader: User | None,
     *,
     things: int = 1,
     due_at: dt.datetime = NOON,
-    still_due: Callable[[list[uuid.UUID]], set[uuid.UUID]] = set,
+    still_due: Callable[[list[Notice]], set[uuid.UUID]] = still,
     **more: Any,
 ) -> None:
     """Register a planner of the kind `reminder`."""
     planner = Planner(
         kind="reminder",
+        title="A reminder",
         plan=lambda _now: (_THINGS, [None, reader and reader.pk, due_at, things]),
         still_due=still_due,
         render=written,

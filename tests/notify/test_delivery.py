@@ -78,7 +78,7 @@ def test_nothing_is_sent_before_it_is_due(cast, planners, sink):
 
 @pytest.mark.requirement("RM1")
 def test_what_is_no_longer_due_when_claimed_is_cancelled(cast, planners, sink):
-    _plan(cast.nurse, things=3, still_due=lambda ids: set(ids[:1]))
+    _plan(cast.nurse, things=3, still_due=lambda notices: {notices[0].pk})
     deliver_due()
     assert _states() == [State.CANCELLED, State.CANCELLED, State.SENT]
     assert len(sink.arrived) == 1

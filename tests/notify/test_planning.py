@@ -13,7 +13,7 @@ from django.db.models import CharField, F, Value
 from django.db.models.functions import Cast
 
 from tests.factories import make_cast, make_subject, make_visit
-from tests.notify.planned import NOON, remind, written
+from tests.notify.planned import NOON, remind, still, written
 from trialsite.casebook.models import Visit
 from trialsite.celery import app
 from trialsite.notify.models import Notice, State
@@ -56,10 +56,11 @@ def test_a_planner_may_speak_in_querysets_and_sees_every_site(cast, planners):
     register_planner(
         Planner(
             kind="visit-open",
+            title="A visit is open",
             plan=lambda now: Visit.objects.annotate(
                 key=Cast(F("id"), CharField()), reader=Value(cast.nurse.pk), due=Value(now)
             ).values_list("id", "site_id", "reader", "due", "key"),
-            still_due=set,
+            still_due=still,
             render=written,
         )
     )
@@ -83,6 +84,18 @@ def test_a_kind_is_registered_once_and_is_fit_for_a_message_id(kind, cast, plann
     remind(cast.nurse)
     with pytest.raises(ValueError, match="malformed or taken"):
         remind(cast.nurse, kind=kind)
+
+
+def test_what_is_urgent_waits_for_no_digest(cast, planners):
+    with pytest.raises(ValueError, match="waits for no digest"):
+        remind(cast.nurse, urgent=True, bundled=True)
+
+
+def test_one_kind_is_planned_alone(cast, planners):
+    remind(cast.nurse)
+    remind(cast.nurse, kind="alarm", urgent=True)
+    assert plan_notices(NOON, kind="alarm") == 1
+    assert Notice.objects.get().kind == "alarm"
 
 
 @pytest.mark.requirement("RM2")

@@ -14,7 +14,7 @@ from tests.screening.consenting import consented, make_document, sign, wall, wit
 from trialsite.casebook.models import Subject, SubjectStatus
 from trialsite.core.clock import trial_now
 from trialsite.notify.models import Notice
-from trialsite.notify.planning import plan_notices, planner_of
+from trialsite.notify.planning import plan_notices, render
 from trialsite.protocol.reminders import ReminderPlan
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -47,7 +47,7 @@ def test_the_text_names_the_number_and_the_page_and_nothing_else(cast, due):
     subject, _document = due
     notice = planned()[0]
     with as_person(cast.nurse):
-        mail = planner_of("reconsent").render(notice, cast.nurse)
+        mail = render(notice, cast.nurse)
     assert subject.label in mail.subject
     assert str(subject.pk) in mail.path
     assert "2.0" not in mail.body
@@ -57,7 +57,8 @@ def test_the_text_names_the_number_and_the_page_and_nothing_else(cast, due):
 @pytest.mark.parametrize("ended", ["signed", "withdrawn", "died", "voided by the committee"])
 def test_what_is_no_longer_due_is_not_sent(cast, due, ended):
     subject, document = due
-    assert planned()
+    notices = planned()
+    assert notices
     if ended == "signed":
         sign(cast, subject, document, kind=ConsentKind.RECONSENT)
     elif ended == "withdrawn":
@@ -76,7 +77,7 @@ def test_what_is_no_longer_due_is_not_sent(cast, due, ended):
                 reason="EC letter 12",
                 by=cast.investigator,
             )
-    assert given(lambda: still_due([subject.pk]))() == set()
+    assert given(lambda: still_due(notices))() == set()
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ class Capability(models.TextChoices):
     UNLOCK = "unlock", _("Unlock data")
     EXPORT = "export", _("Export datasets")
     MANAGE_LABS = "manage_labs", _("Keep laboratories and ranges")
+    MANAGE_PRODUCT = "manage_product", _("Keep the cell product")
     HOLD = "hold", _("Hold enrolment and treatment")
     CONFIGURE_STUDY = "configure_study", _("Confirm study configuration")
     MANAGE_PEOPLE = "manage_people", _("Manage people and sites")
@@ -53,6 +54,7 @@ _SITE_STAFF = _RECRUITING | {
     _C.ADD_SUBJECT,
     _C.VIEW_TRAIL,
     _C.ANSWER_QUERY,
+    _C.MANAGE_PRODUCT,
 }
 
 GRANTS: dict[Role, frozenset[Capability]] = {
@@ -95,7 +97,7 @@ GRANTS: dict[Role, frozenset[Capability]] = {
         }
     ),
     Role.SAFETY_OFFICER: frozenset({_C.VIEW_CASEBOOK, _C.VIEW_TRAIL, _C.RAISE_QUERY, _C.HOLD}),
-    Role.SAMPLE_TECHNICIAN: frozenset({_C.VIEW_CASEBOOK}),
+    Role.SAMPLE_TECHNICIAN: frozenset({_C.VIEW_CASEBOOK, _C.MANAGE_PRODUCT}),
     Role.AUDITOR: frozenset(
         {_C.VIEW_CASEBOOK, _C.VIEW_SCREENING, _C.VIEW_TRAIL, _C.VIEW_ACCESS_REPORT}
     ),
@@ -115,6 +117,9 @@ _OVERSIGHT = frozenset(
     {Role.DATA_MANAGER, Role.MONITOR, Role.AUDITOR, Role.STUDY_ADMINISTRATOR, Role.SPONSOR}
 )
 
+#: Who enters what is looked over: participants' data, the accounts of the cell product.
+_ENTERING = {Capability.ENTER_DATA, Capability.MANAGE_PRODUCT}
+
 
 def are_incompatible(one: Role, other: Role) -> bool:
     """Segregation of duties (EMA 2023 annex 3): nobody oversees what they enter, and who
@@ -123,6 +128,6 @@ def are_incompatible(one: Role, other: Role) -> bool:
 
 
 def _conflict(one: Role, other: Role) -> bool:
-    if one in _OVERSIGHT and Capability.ENTER_DATA in GRANTS[other]:
+    if one in _OVERSIGHT and GRANTS[other] & _ENTERING:
         return True
     return one is Role.STUDY_ADMINISTRATOR and Capability.VIEW_CASEBOOK in GRANTS[other]

@@ -26,7 +26,7 @@ def content_hash(row: ItemData) -> str:
 
 
 def record_hash(record: CrfRecord, row: ItemData | None = None) -> str:
-    """SHA-256 over all of a record: its own row, and the standing rows of its groups.
+    """SHA-256 over all of a record: its own row or domain row, and its groups' standing rows.
 
     `row` is the record's own row where the caller holds it. A form without groups has the
     digest of its one row.
@@ -35,6 +35,8 @@ def record_hash(record: CrfRecord, row: ItemData | None = None) -> str:
     if row is None and definition.data is not None:
         row = next(rows_of(record, [definition.data]), None)
     own = content_hash(row) if row is not None else ""
+    if definition.content_of is not None:
+        own = _digest(definition.content_of(record))
     if not definition.groups:
         return own
     rows = [

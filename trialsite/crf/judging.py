@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from trialsite.casebook.models import CrfRecord
 from trialsite.crf.items import all_items_of, items_of
-from trialsite.crf.limits import limits_of, text_of
+from trialsite.crf.limits import limits_of, required_by, text_of
 from trialsite.crf.models import CrfRow, EditCheck, ItemData, stored
 from trialsite.review.models import Query, QueryStatus
 from trialsite.review.services import Finding
@@ -134,12 +134,18 @@ def is_confirmed(row: ItemData, check: EditCheck, version_id: int) -> bool:
     )
 
 
-def incomplete(row: ItemData) -> list[str]:
-    """Required items with neither a value nor a reason why there is none."""
+def incomplete(row: ItemData, version_id: int) -> list[str]:
+    """Required items with neither a value nor a reason why there is none.
+
+    The protocol may require further items, once the device's manual is known (decisions C15).
+    """
+    further = required_by(version_id)
     return [
         name
         for name, item in items_of(type(row)).items()
-        if item.required and getattr(row, name) is None and name not in row.missing
+        if (item.required or item.oid in further)
+        and getattr(row, name) is None
+        and name not in row.missing
     ]
 
 

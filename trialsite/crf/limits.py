@@ -34,6 +34,12 @@ def limits_of(item: Item, version_id: int) -> Limits:
     return _table(version_id).get(item.limits, NO_LIMITS) if item.limits else NO_LIMITS
 
 
+def required_by(version_id: int) -> frozenset[str]:
+    """Item OIDs that a protocol version requires beyond what the forms do."""
+    plan = protocol_of(version_id).sessions
+    return frozenset(plan.required_items) if plan is not None else frozenset()
+
+
 def text_of(interval: Interval) -> str:
     """The interval as a person reads it: `90–160`, `≥ 5`."""
     low = "" if interval.low is None else f"{interval.low.normalize():f}"

@@ -9,6 +9,7 @@ from typing import TypeVar
 from django.db import models
 from django.utils.functional import Promise
 
+from trialsite.casebook.models import CrfRecord
 from trialsite.core.guards import guard
 from trialsite.core.slots import declare
 from trialsite.crf.items import Item, all_items_of, items_of
@@ -42,6 +43,8 @@ class Form:
     opened: bool = True
     #: Item OID -> label in the present language, where items are not columns.
     label_of: Callable[[str], str] | None = None
+    #: What a companion's domain model says beside the rows of its groups, for its hash.
+    content_of: Callable[[CrfRecord], object] | None = None
 
     @property
     def slug(self) -> str:
@@ -117,6 +120,7 @@ def register_companion(
     repeating: bool = False,
     opened: bool = True,
     label_of: Callable[[str], str] | None = None,
+    content_of: Callable[[CrfRecord], object] | None = None,
 ) -> Form:
     """Enter the form that heads the companion records of a domain model.
 
@@ -132,6 +136,7 @@ def register_companion(
         again=repeating,
         opened=opened,
         label_of=label_of,
+        content_of=content_of,
     )
     return _forms[oid]
 

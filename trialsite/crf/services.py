@@ -88,7 +88,7 @@ def save_crf(
     completed = record.status in {RecordStatus.COMPLETE, RecordStatus.NOT_DONE}
     completing = complete or record.status == RecordStatus.COMPLETE
     if completing:
-        _expect_complete(record, row)
+        expect_complete(record, row)
     if not changed and not made and record.status == writing.status_of(complete=completing):
         return Saved(record, row)
     if completed and not reason.strip():
@@ -185,8 +185,9 @@ def _drop_outdated_confirmations(row: ItemData, entry: Entry) -> None:
             del entry.confirmed[name]
 
 
-def _expect_complete(record: CrfRecord, row: ItemData) -> None:
-    problems = _problems_of(record, row)
+def expect_complete(record: CrfRecord, row: ItemData | None) -> None:
+    """Raise IncompleteError unless the record's row and rows are whole; a companion has none."""
+    problems = _problems_of(record, row) if row is not None else {}
     for group in form(record.form_oid).groups:
         labels = {name: item.label for name, item in items_of(group).items()}
         for each in rows_of(record, [group]):
@@ -203,7 +204,9 @@ def _expect_complete(record: CrfRecord, row: ItemData) -> None:
 
 
 def _problems_of(record: CrfRecord, row: ItemData) -> dict[str, str]:
-    problems = dict.fromkeys(incomplete(row), _("Enter a value, or why there is none."))
+    problems = dict.fromkeys(
+        incomplete(row, record.protocol_version_id), _("Enter a value, or why there is none.")
+    )
     for name in unconfirmed(row, record.protocol_version_id):
         problems[name] = _("This value is outside the plausible range. Confirm it with a comment.")
     return problems

@@ -134,16 +134,16 @@ def _still_due(kind: str, notices: list[Notice]) -> list[Notice]:
         return notices
     try:
         with transaction.atomic():
-            due = planner_of(kind).still_due([each.object_id for each in notices if each.object_id])
+            due = planner_of(kind).still_due(notices)
     except Exception as error:  # one broken planner holds up its own kind only
         log.exception("whether %s is still due cannot be told", kind)
         for notice in notices:
             settle(notice, Outcome.DEFERRED, repr(error))
         return []
     for notice in notices:
-        if notice.object_id not in due:
+        if notice.pk not in due:
             settle(notice, Outcome.CANCELLED)
-    return [notice for notice in notices if notice.object_id in due]
+    return [notice for notice in notices if notice.pk in due]
 
 
 def _deliver(context: Context, post: Post, notice: Notice) -> None:

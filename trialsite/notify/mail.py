@@ -15,7 +15,7 @@ from django.utils.translation import override
 from trialsite.access.adapters import address_of
 from trialsite.notify.models import Notice, Outcome
 from trialsite.notify.outbox import Sealed, queue_mail
-from trialsite.notify.planning import planner_of
+from trialsite.notify.planning import render
 
 
 class OutboxEmailBackend(BaseEmailBackend):
@@ -96,7 +96,7 @@ def compose(notice: Notice) -> EmailMessage:
             sealed = Sealed.open(notice.sealed)
             return _message(notice, sealed.to, sealed.subject, sealed.body)
         assert user is not None
-        mail = planner_of(notice.kind).render(notice, user)
+        mail = render(notice, user)
         link = f"\n{address_of(mail.path)}\n" if mail.path else ""
         return _message(notice, user.email, mail.subject, f"{mail.body.strip()}\n{link}")
 

@@ -87,6 +87,8 @@ class Notice(models.Model):
     sealed = models.TextField(db_default="", blank=True)
     sent_at = models.DateTimeField(_("Sent"), null=True)
     last_error = models.CharField(_("Last error"), max_length=500, db_default="", blank=True)
+    #: What its planner found that it is about, while it is being rendered; no column.
+    about: object = None
 
     class Meta:
         indexes: ClassVar[list[models.Index]] = [

@@ -60,14 +60,23 @@ def ring() -> None:
     Nobody waits at the door: a broker that is down is asked for seconds before it is given
     up. Then the beat, which comes by every minute, finds what is due.
     """
-    transaction.on_commit(lambda: threading.Thread(target=_ring, daemon=True).start())
+    _after_commit("trialsite.notify.tasks.deliver")
 
 
-def _ring() -> None:
+def announce(kind: str) -> None:
+    """Once this transaction stands, have notices of this kind planned and sent at once."""
+    _after_commit("trialsite.notify.tasks.announce", kind)
+
+
+def _after_commit(task: str, *arguments: str) -> None:
+    transaction.on_commit(
+        lambda: threading.Thread(target=_ring, args=(task, arguments), daemon=True).start()
+    )
+
+
+def _ring(task: str, arguments: tuple[str, ...]) -> None:
     try:
         with current_app.connection_for_write(transport_options=_PATIENCE) as broker:
-            current_app.send_task(
-                "trialsite.notify.tasks.deliver", connection=broker, retry=False, expires=60
-            )
+            current_app.send_task(task, arguments, connection=broker, retry=False, expires=60)
     except Exception as error:
         log.warning("no worker could be told of new notices: %s", error)

@@ -1,4 +1,4 @@
-"""The worker's two errands. What they do stands in PostgreSQL; losing a task loses nothing."""
+"""The worker's errands. What they do stands in PostgreSQL; losing a task loses nothing."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ def deliver() -> None:
     """Every minute and at every ring: send one batch, and ring for the next."""
     if deliver_due():
         ring()
+
+
+@shared_task(name="trialsite.notify.tasks.announce", time_limit=110)  # type: ignore[untyped-decorator]
+def announce(kind: str) -> None:
+    """At an alarm's ring: plan one kind and send, without waiting for the beat."""
+    plan_notices(trial_now(), kind=kind)
+    deliver()

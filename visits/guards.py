@@ -1,0 +1,18 @@
+"""What the database enforces on visits' own tables beyond the forms' rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from trialsite.casebook.guards import same_site
+from trialsite.core.catalog import Protection, Trigger
+from trialsite.core.guards import protect
+from visits.models import ChecklistAnswer, TreatmentSession
+
+
+@protect
+def sessions() -> Iterable[Protection]:
+    for model in (TreatmentSession, ChecklistAnswer):
+        table = model._meta.db_table
+        yield Trigger(table, "guard_entry", "BEFORE INSERT OR UPDATE", "trialsite.guard_entry")
+        yield same_site(table, record=True)
