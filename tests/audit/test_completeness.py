@@ -173,6 +173,11 @@ _KNOWN: dict[str, dict[str, object]] = {
         "status": "proposed",
         **dict.fromkeys(("importance", "dismiss_reason"), ""),
     },
+    "visits_treatmentsession": {
+        "modality": '["PE"]',
+        **dict.fromkeys(("stop_reason", "stop_comment"), ""),
+    },
+    "visits_checklistanswer": {"override_reason": ""},
     "labs_purificationinterval": {"kind": "PE", "source": "earlier"},
 }
 
