@@ -151,6 +151,11 @@ _KNOWN: dict[str, dict[str, object]] = {
     },
     "screening_criterionanswer": {"state": "met", "answer": "met"},
     "screening_screeningentry": {"outcome": "open", "source": "ward", "comment": ""},
+    "casebook_visit": {
+        "status": "planned",
+        **dict.fromkeys(("mode", "missed_reason", "not_required_cause"), ""),
+    },
+    "casebook_scheduleclosing": {"cause": "withdrawal", "status_before": ""},
     "screening_consent": {"kind": "initial", "signer": "participant", "relation": ""},
     "screening_capacityassessment": {"outcome": "present", "he_grade": "II"},
     "screening_withdrawal": {
