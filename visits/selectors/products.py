@@ -132,8 +132,7 @@ def accounts(user: User, lot: ProductLot | None = None) -> list[Account]:
 def load_problems(loaded: LoadedProduct) -> list[str]:
     """What about loaded cells is not kept without a word: it is confirmed, or corrected."""
     limits = {
-        each.item: each.hard
-        for each in protocol_of(loaded.subject.protocol_version_id).item_limits
+        each.item: each.hard for each in protocol_of(loaded.subject.protocol_version_id).item_limits
     }
     problems = [
         _("%(what)s %(value)s %% lies outside %(limits)s %%.")

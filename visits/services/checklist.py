@@ -128,9 +128,7 @@ def override_answer(
     return row
 
 
-def _store(
-    session: TreatmentSession, rows: list[ChecklistAnswer], *, reason: str
-) -> None:
+def _store(session: TreatmentSession, rows: list[ChecklistAnswer], *, reason: str) -> None:
     """Store answers; the record's content hash follows, its version stays: others go on."""
     if not rows:
         return
