@@ -61,7 +61,8 @@ def test_the_page_speaks_chinese(cast, visit):
     client = sign_in(cast.nurse, headers={"Accept-Language": "zh-hans"})
     shown = text_of(client.get(page(visit)))
     assert "第7天" in shown
-    assert "生命体征" in shown
+    assert "生化与凝血" in shown
+    assert '<html lang="zh-hans"' in shown
 
 
 def test_another_sites_visit_does_not_exist(cast, visit):

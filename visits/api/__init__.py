@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
+from visits.api.products import product_routes
+from visits.api.sessions import session_routes
 from visits.api.visits import visit_routes
 
 routes: list[URLPattern] = []
@@ -10,3 +12,5 @@ from visits.api.deficiencies import deficiency_routes
 
 routes: list[URLPattern] = []
 routes += deficiency_routes
+routes += session_routes
+routes += product_routes
