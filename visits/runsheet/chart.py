@@ -73,6 +73,11 @@ class Chart:
     times: tuple[Tick, ...]
     readings: int
 
+    @property
+    def foot(self) -> int:
+        """Where the words of the time axis stand."""
+        return self.height - FOOT // 3
+
 
 @dataclass(frozen=True, slots=True)
 class Happening:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from django.utils.functional import Promise
 from django.utils.safestring import SafeString, mark_safe
 
 from trialsite.access.models import User
@@ -17,15 +18,16 @@ from trialsite.casebook.protocols import protocol_of
 from trialsite.crf.entry import text_of, texts_of
 from trialsite.crf.items import MissingReason
 from trialsite.crf.models import Draft
-from trialsite.protocol.sessions import SessionPlan
+from trialsite.protocol.sessions import ReadingSchedule
 from trialsite.review.models import Query, QueryStatus
 from visits.models import SessionReading, TreatmentSession
 from visits.runsheet.cells import Cell
-from visits.runsheet.columns import PLANNED, TIME, Column, columns_of
+from visits.runsheet.columns import BANDS, PLANNED, TIME, Column, columns_of
 from visits.runsheet.due import (
     MINUTE,
     Due,
     due_readings,
+    duration_of,
     free_slot,
     id_of,
     paired,
@@ -50,10 +52,6 @@ class Typed:
     theirs: dict[str, str] = field(default_factory=dict)
     errors: dict[str, list[str]] = field(default_factory=dict)
     draft: bool = False
-
-    @property
-    def seen(self) -> dict[str, str]:
-        return self.base
 
 
 @dataclass(slots=True)
@@ -146,7 +144,8 @@ class Grid:
         record = session.record
         self.session, self.user, self.editable = session, user, editable
         self.version_id = record.protocol_version_id
-        self.plan: SessionPlan = protocol_of(self.version_id).sessions
+        plan = protocol_of(self.version_id).sessions
+        self.schedule: ReadingSchedule | None = plan.readings if plan else None
         self.zone = ZoneInfo(session.time_zone)
         self.now = now.astimezone(self.zone).replace(tzinfo=None)
         self.columns: list[Column] = columns_of(self.version_id)
@@ -157,6 +156,11 @@ class Grid:
         self._entered = self._entries()
         self._drafts = self._typed_before() if editable else {}
         self.lines = self._lines()
+
+    @property
+    def bands(self) -> tuple[tuple[str | Promise, str, int], ...]:
+        """The headings over several columns."""
+        return BANDS
 
     @property
     def day(self) -> dt.date:
@@ -178,15 +182,23 @@ class Grid:
         return sum(line.state == "overdue" for line in self.lines)
 
     @property
+    def grace(self) -> dt.timedelta:
+        """How far from its minute a reading still answers it: half the way to the next."""
+        return (self.schedule.every if self.schedule else 30) * MINUTE / 2
+
+    @property
     def fewest(self) -> int:
-        from_start = self.session.started_at is not None
-        duration = self.session.planned_minutes
-        if from_start and self.session.ended_at is not None:
-            duration = int((self.session.ended_at - self.session.started_at) // MINUTE)
-        return self.plan.readings.fewest(duration)
+        """How many readings the protocol asks for at least."""
+        return self.schedule.fewest(duration_of(self.session)) if self.schedule else 0
 
     def line(self, row_id: uuid.UUID) -> Line | None:
         return next((line for line in self.lines if line.id == row_id), None)
+
+    def add(self, row_id: uuid.UUID, slot: str) -> None:
+        """One more empty line, for a reading that this sheet did not offer by itself."""
+        line = Line(row_id, slot, "spare")
+        self.lines.append(line)
+        self._fill(line)
 
     def texts(self, row: SessionReading | None) -> dict[str, str]:
         """A stored reading as the fields of its line."""
@@ -231,8 +243,8 @@ class Grid:
         return {draft.part: draft for draft in found if draft.fields}
 
     def _lines(self) -> list[Line]:
-        due = due_readings(self.session, self.plan.readings)
-        answers, extra = paired(due, self.standing, self.plan.readings.every // 2)
+        due = due_readings(self.session, self.schedule) if self.schedule else []
+        answers, extra = paired(due, self.standing, self.grace // MINUTE)
         taken = {row.pk for row in self.rows}
         lines = [self._expected(each, answers.get(each.slot), taken) for each in due]
         lines += [Line(row.pk, "", "extra", row=row) for row in extra]
@@ -255,10 +267,9 @@ class Grid:
     def _when(self, due: Due) -> str:
         if due.at is None:
             return "coming"
-        grace = self.plan.readings.every // 2 * MINUTE
-        if self.now > due.at + grace:
+        if self.now > due.at + self.grace:
             return "overdue"
-        return "due" if self.now >= due.at - grace / 3 else "coming"
+        return "due" if self.now >= due.at - self.grace / 3 else "coming"
 
     def _position(self, line: Line) -> tuple[dt.datetime, int]:
         """By the planned minute where there is one, else by the time of reading."""
