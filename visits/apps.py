@@ -7,4 +7,4 @@ class VisitsConfig(AppConfig):
     name = "visits"
 
     def ready(self) -> None:
-        from visits import guards, product_guards  # noqa: F401
+        from visits import guards, product_alerts, product_guards  # noqa: F401
