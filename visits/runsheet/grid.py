@@ -33,7 +33,7 @@ from visits.runsheet.due import (
     paired,
     spare_slots,
 )
-from visits.runsheet.times import shown
+from visits.runsheet.times import clock, shown
 
 #: Entered so much later than read, a reading says so (clinical 6.2).
 LATE = 30 * MINUTE
@@ -65,6 +65,8 @@ class Line:
     row: SessionReading | None = None
     typed: Typed | None = None
     time: str = ""
+    #: The day of the reading or of its minute, where it is another than the sheet's.
+    day: str = ""
     cells: SafeString = SafeString("")
     base: dict[str, str] = field(default_factory=dict)
     entered_at: str = ""
@@ -173,8 +175,8 @@ class Grid:
 
     @property
     def next_due(self) -> Line | None:
-        """The first expected reading that nobody has entered and that is not long past."""
-        waiting = [line for line in self.lines if line.state in {"due", "overdue", "coming"}]
+        """The expected reading that comes next; those overdue are counted beside it."""
+        waiting = [line for line in self.lines if line.state in {"due", "coming"}]
         return next((line for line in waiting if line.due and line.due.at), None)
 
     @property
@@ -205,7 +207,7 @@ class Grid:
         if row is None:
             return {}
         texts = {n: t for n, t in texts_of(row).items() if n != PLANNED}
-        return texts | {TIME: shown(row.observed_at, self.day)}
+        return texts | {TIME: clock(row.observed_at)}
 
     def near(self, line: Line | None) -> dt.datetime:
         """The moment near which a clock without a day is meant."""
@@ -300,9 +302,15 @@ class Grid:
 
     def _shown(self, iso: str) -> str:
         try:
-            return shown(dt.datetime.fromisoformat(iso), self.day)
+            return clock(dt.datetime.fromisoformat(iso))
         except ValueError:
             return iso
+
+    def _after(self, moment: dt.datetime | None) -> str:
+        """The day of a time, where it is not the day of the sheet."""
+        if moment is None or moment.date() == self.day:
+            return ""
+        return moment.strftime("%m-%d")
 
     def _fill(self, line: Line) -> None:
         """Everything of the line that follows from its row and from what was typed."""
@@ -310,6 +318,7 @@ class Grid:
         line.base = (line.typed.theirs or line.typed.base) if line.typed else stored
         texts = line.typed.texts if line.typed else stored
         line.time = texts.get(TIME, "")
+        line.day = self._after(line.row.observed_at if line.row else line.due and line.due.at)
         entered = self._entered.get(str(line.row.pk)) if line.row else None
         if entered is not None and line.row is not None:
             at = entered.astimezone(self.zone).replace(tzinfo=None)

@@ -217,7 +217,7 @@ class Line {
       const [mine, other] = [this.hidden(name), fresh.querySelector(`[name="r.${this.id}.${name}"]`)];
       if (mine && other) mine.value = other.value;
     }
-    for (const part of ["[data-due]", "[data-state-cell]"]) {
+    for (const part of ["[data-due]", "[data-state-cell]", "[data-beside]", "[data-tools]"]) {
       const [mine, other] = [this.row.querySelector(part), fresh.querySelector(part)];
       if (mine && other) mine.replaceChildren(...other.childNodes);
     }
