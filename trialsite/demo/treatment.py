@@ -189,10 +189,10 @@ def run(bedside: Bedside, serial: str, *, troubled: bool = False) -> TreatmentSe
         )
     with bedside.at(last + 25):
         bedside.row(IntegrityTest, _tested(bedside.began, last + 20, "AFTER", "POST_USE"))
-        visit = Visit.objects.get(records=bedside.here().record)
+        session = bedside.here()
+        visit = Visit.objects.get(records=session.record)
         fill_visit(visit=visit, by=bedside.team.nurse, chance=bedside.chance, recovery=0)
-        complete_session(session=bedside.here(), by=bedside.team.nurse)
-    return bedside.here()
+        return complete_session(session=session, by=bedside.team.nurse)
 
 
 def _trouble(bedside: Bedside) -> None:
