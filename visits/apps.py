@@ -7,6 +7,8 @@ class VisitsConfig(AppConfig):
     name = "visits"
 
     def ready(self) -> None:
-        from visits import guards  # noqa: F401
+        from visits import (
+            guards,  # noqa: F401
+            product_guards,  # noqa: F401
+        )
         from visits.reminders import planners  # noqa: F401
-        from visits import guards, product_guards  # noqa: F401

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from trialsite.access.models import User
 from trialsite.casebook.models import Subject, Visit
-from trialsite.casebook.protocols import protocol_of
+from trialsite.casebook.protocols import visit_name
 from trialsite.core.clock import trial_now
 from trialsite.notify.models import Notice
 from trialsite.notify.planning import Mail
@@ -70,13 +70,6 @@ def of_sessions(notices: list[Notice]) -> Mapping[uuid.UUID, object]:
 def _days(subject: Subject, notice: Notice, now: dt.datetime) -> tuple[dt.date, dt.date]:
     planned_for = dt.date.fromisoformat(notice.dedupe_key.rsplit(":", 1)[1])
     return planned_for, now.astimezone(ZoneInfo(subject.site.time_zone)).date()
-
-
-def visit_name(visit: Visit) -> str:
-    """The visit's name in the present language, numbered where there can be several."""
-    event = protocol_of(visit.protocol_version_id).schedule.event(visit.event_oid)
-    name = event.name.in_language(get_language() or "")
-    return f"{name} {visit.repeat_key}" if event.repeating else name
 
 
 def days_of(visit: Visit) -> str:

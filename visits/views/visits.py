@@ -20,6 +20,7 @@ from trialsite.casebook.protocols import event_of, visit_name
 from trialsite.core.clock import trial_now, trial_today
 from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
 from visits.forms import AddVisitForm, AttendForm, ReasonForm, VisitForm
+from visits.selectors.reminders import reminders_of
 from visits.selectors.visits import VisitSheet, visit_sheet
 from visits.services.visits import (
     VisitError,
@@ -57,6 +58,7 @@ def _page(request: StaffRequest, found: Visit, **refused: forms.Form) -> HttpRes
         "subject": found.subject,
         "may_act": may_act,
         "locked": not open_to_entry,
+        "reminders": reminders_of(found),
         "acts": _acts(sheet) | refused if may_act else {},
         "refused": sorted(refused),
         "stands_for_name": visit_name(found.stands_for) if found.stands_for else "",
