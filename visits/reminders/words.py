@@ -125,7 +125,7 @@ def session_reminder(notice: Notice, user: User) -> Mail:
             "session": session.number,
             "ended": ended,
         },
-        path=reverse("visits:session", args=[session.pk]),
+        path=reverse("visits:visit", args=[session.record.visit_id]),
         line=f"{number} · {what} · {ended}",
     )
 
