@@ -31,3 +31,8 @@ class VisitsConfig(AppConfig):
             product_guards,
             session_datasets,
         )
+        from visits import (
+            guards,  # noqa: F401
+            product_guards,  # noqa: F401
+        )
+        from visits.reminders import planners  # noqa: F401

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.notify.conftest import broker, mail_worker, sink
 from tests.visits.clock import Clock
+
+__all__ = ["broker", "mail_worker", "sink"]
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
@@ -23,7 +22,7 @@ from trialsite.core.clock import trial_now
 from trialsite.notify.models import Notice
 from trialsite.protocol.reminders import ReminderMoment, ReminderRule
 from visits.models import TreatmentSession
-from visits.reminders.moments import Dates, Step, said_now, steps_of
+from visits.reminders.moments import Dates, Step, said_now, steps_of, wall_clock
 from visits.reminders.planning import LEFT
 
 #: What ends the reminders of a subject; a withdrawal of treatment alone does not.
@@ -47,13 +46,6 @@ class Key:
         return cls(uuid.UUID(about), rule, int(version))
 
 
-class Spoken(Protocol):
-    """A visit or a session."""
-
-    @property
-    def subject(self) -> Subject: ...
-
-
 def rules_of(visit: Visit) -> tuple[ReminderRule, ...]:
     """The reminder rules under which a visit was laid out."""
     return protocol_of(visit.protocol_version_id).reminders.rules
@@ -67,6 +59,22 @@ def steps_of_visit(visit: Visit) -> list[Step]:
     dates = Dates(first=first, target=visit.target_on, last=last)
     zone = ZoneInfo(visit.subject.site.time_zone)
     return steps_of(rules_of(visit), dates, zone=zone, since=visit.dated_at)
+
+
+def steps_of_session(session: TreatmentSession) -> list[Step]:
+    """The looks after one session that the protocol asks for."""
+    if session.ended_at is None or session.voided_at is not None:
+        return []
+    rules = protocol_of(session.record.protocol_version_id).reminders.rules
+    steps = []
+    for rule in rules:
+        if rule.moment is ReminderMoment.SESSION_ENDS:
+            ended = session.ended_at + dt.timedelta(days=rule.days)
+            wall = ended if rule.at is None else dt.datetime.combine(ended, rule.at)
+            due = wall_clock(wall.date(), wall.time(), ZoneInfo(session.time_zone))
+            due += dt.timedelta(hours=rule.hours)
+            steps.append(Step(due, due, rule))
+    return sorted(steps, key=lambda step: step.order)
 
 
 def followed(subjects: Collection[Subject], *, now: dt.datetime) -> set[uuid.UUID]:
@@ -138,10 +146,8 @@ def sessions_still_due(notices: list[Notice]) -> set[uuid.UUID]:
         if session is None or session.subject_id not in waiting:
             continue
         rule = session_rule(session, Key.of(notice).rule)
-        heard = notice.recipient_id is None or bool(
-            rule and roles[notice.recipient_id, session.site_id].intersection(rule.roles)
-        )
-        if rule is not None and heard:
+        held = roles[notice.recipient_id, session.site_id]
+        if rule and (notice.recipient_id is None or held.intersection(rule.roles)):
             due.add(notice.pk)
     return due
 
@@ -154,7 +160,7 @@ def session_rule(session: TreatmentSession, key: str) -> ReminderRule | None:
     return None
 
 
-def followed_of(spoken: Iterable[Spoken], *, now: dt.datetime) -> set[uuid.UUID]:
+def followed_of(spoken: Iterable[Visit | TreatmentSession], *, now: dt.datetime) -> set[uuid.UUID]:
     """The subjects of these visits or sessions that are still waited for."""
     return followed({each.subject.pk: each.subject for each in spoken}.values(), now=now)
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from trialsite.access.models import User
 from trialsite.casebook.models import Subject, Visit
-from trialsite.casebook.protocols import protocol_of
+from trialsite.casebook.protocols import visit_name
 from trialsite.core.clock import trial_now
 from trialsite.notify.models import Notice
 from trialsite.notify.planning import Mail
@@ -72,13 +72,6 @@ def _days(subject: Subject, notice: Notice, now: dt.datetime) -> tuple[dt.date, 
     return planned_for, now.astimezone(ZoneInfo(subject.site.time_zone)).date()
 
 
-def visit_name(visit: Visit) -> str:
-    """The visit's name in the present language, numbered where there can be several."""
-    event = protocol_of(visit.protocol_version_id).schedule.event(visit.event_oid)
-    name = event.name.in_language(get_language() or "")
-    return f"{name} {visit.repeat_key}" if event.repeating else name
-
-
 def days_of(visit: Visit) -> str:
     """The days a visit may take place, as dates: they stay true when a mail is read late."""
     ends = visit.window_ends
@@ -132,7 +125,7 @@ def session_reminder(notice: Notice, user: User) -> Mail:
             "session": session.number,
             "ended": ended,
         },
-        path=reverse("visits:session", args=[session.pk]),
+        path=reverse("visits:visit", args=[session.record.visit_id]),
         line=f"{number} · {what} · {ended}",
     )
 
