@@ -19,13 +19,9 @@ from trialsite.casebook.models import LockState, Subject, SubjectStatus, Visit, 
 from trialsite.casebook.protocols import event_of, visit_name
 from trialsite.core.clock import trial_now, trial_today
 from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
-<<<<<<< HEAD
 from trialsite.protocol import EventRole
 from visits.selectors.readiness import readiness
-=======
-from visits.forms import AddVisitForm, AttendForm, ReasonForm, VisitForm
 from visits.selectors.reminders import reminders_of
->>>>>>> fe25966e14d26f3c9b3464429288572b81b99209
 from visits.selectors.visits import VisitSheet, visit_sheet
 from visits.services.visits import (
     VisitError,
