@@ -26,8 +26,6 @@ from trialsite.casebook.protocols import protocol_of
 from trialsite.casebook.selectors import current_version
 from trialsite.protocol import Schedule
 
-_DAY = dt.timedelta(days=1)
-
 
 class Kept(models.TextChoices):
     """Where a dated visit stands against its window on a day."""
@@ -181,8 +179,8 @@ def dated(visits: QuerySet[Visit], *, now: dt.datetime, sites: Iterable[Site]) -
         output_field=models.DateField(),
     )
     attended = Q(status=VisitStatus.ATTENDED)
-    early = attended & Q(window__startswith__gt=F("attended_on"))
-    late = attended & Q(window__endswith__lte=F("attended_on"))
+    early = attended & Q(first_day__gt=F("attended_on"))
+    late = attended & Q(last_day__lt=F("attended_on"))
     return visits.filter(window__isnull=False).annotate(
         at_site=today,
         kept=Case(
@@ -190,13 +188,13 @@ def dated(visits: QuerySet[Visit], *, now: dt.datetime, sites: Iterable[Site]) -
             When(status=VisitStatus.MISSED, then=Value(Kept.MISSED.value)),
             When(early | late, then=Value(Kept.OUT_OF_WINDOW.value)),
             When(attended, then=Value(Kept.IN_WINDOW.value)),
-            When(window__endswith__lte=F("at_site"), then=Value(Kept.OVERDUE.value)),
+            When(last_day__lt=F("at_site"), then=Value(Kept.OVERDUE.value)),
             default=Value(Kept.NOT_YET_DUE.value),
             output_field=models.CharField(),
         ),
         outside=Case(
-            When(early, then=F("attended_on") - F("window__startswith")),
-            When(late, then=F("attended_on") - F("window__endswith") + Value(_DAY)),
+            When(early, then=F("attended_on") - F("first_day")),
+            When(late, then=F("attended_on") - F("last_day")),
             default=Value(dt.timedelta()),
             output_field=DurationField(),
         ),

@@ -9,13 +9,16 @@ from trialsite.dashboard import (
     datasets,
     month_views,
     protocol,
+    today_views,
     views,
 )
 
 app_name = "dashboard"
 
 urlpatterns = [
-    path("", views.today, name="today"),
+    path("", today_views.today, name="today"),
+    path("compliance/forms/", today_views.owed, name="owed_forms"),
+    path("queries/waiting/", today_views.queries, name="queries"),
     path("search/", views.search, name="search"),
     path("subjects/", views.subjects, name="subjects"),
     path("subjects/<uuid:subject_id>/", views.subject, name="subject"),

@@ -1,4 +1,4 @@
-"""Worklists, the subject list and casebook, and the product's own pulse."""
+"""The subject list and casebook, the search, and the product's own pulse."""
 
 from __future__ import annotations
 
@@ -15,15 +15,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from screening.models import ScreeningEntry
-from screening.selectors.log import waiting_of
 from screening.views.consent import panel as consent_panel
 from trialsite.access.capabilities import Capability
-from trialsite.access.http import StaffRequest, open_to_anyone, open_to_staff, requires
+from trialsite.access.http import StaffRequest, open_to_anyone, requires
 from trialsite.casebook.models import Subject, SubjectStatus
 from trialsite.core.checks import unsafe_settings
 from trialsite.core.protection import drift
 from trialsite.crf.registry import forms
-from trialsite.dashboard.beside import drafts_of, queries_of
 from trialsite.dashboard.casebook import casebook_of, time_line
 from trialsite.dashboard.shell import shell_of
 from trialsite.dashboard.subjects import (
@@ -35,35 +33,9 @@ from trialsite.dashboard.subjects import (
     record_with_id,
 )
 from trialsite.dashboard.whole_study import whole_study
-from trialsite.dashboard.worklist import lanes_of
 from trialsite.notify.selectors import backlog
 
 PAGE = 50
-
-
-@open_to_staff
-@require_safe
-def today(request: StaffRequest) -> HttpResponse:
-    """The person's worklist."""
-    frame = shell_of(request)
-    site_id = frame.site.pk if frame.site else None
-    screening = waiting_of(request.user, now=frame.now, site_id=site_id)
-    if not request.user.can(Capability.VIEW_CASEBOOK):
-        context = {
-            "screening": screening,
-            "may_add": request.user.can(Capability.SCREEN),
-        }
-        return render(request, "dashboard/welcome.html", context)
-    lanes = lanes_of(request.user, now=frame.now, site_id=site_id)
-    context = {
-        "lanes": [lane for lane in lanes if lane.rows],
-        "drafts": drafts_of(request.user),
-        "queries": queries_of(request.user, site_id=site_id),
-        "screening": screening,
-        "any_subject": Subject.objects.visible_to(request.user).exists(),
-        "may_add": request.user.can(Capability.SCREEN),
-    }
-    return render(request, "dashboard/today.html", context)
 
 
 @requires(Capability.VIEW_CASEBOOK)

@@ -54,7 +54,7 @@ class Row:
     expected: int
     labs_done: int
     labs_expected: int
-    next_record: CrfRecord | None
+    missing: tuple[CrfRecord, ...]
     may_enter: bool
 
     @property
@@ -62,8 +62,19 @@ class Row:
         return Bar.of(self.window, self.today) if self.window else None
 
     @property
+    def next_record(self) -> CrfRecord | None:
+        """The form to open next: one already begun, else the first."""
+        begun = (each for each in self.missing if each.status == RecordStatus.IN_PROGRESS)
+        return next(iter([*begun, *self.missing]), None)
+
+    @property
     def next_title(self) -> str:
         return form_title(self.next_record.form_oid) if self.next_record else ""
+
+    @property
+    def missing_titles(self) -> list[str]:
+        """What is still to be entered, for the list on paper."""
+        return [form_title(record.form_oid) for record in self.missing]
 
     @property
     def attended(self) -> bool:
@@ -151,8 +162,8 @@ def waiting_visits(user: User, *, now: dt.datetime, site_id: int | None = None) 
 
 
 def _overdue(visits: SiteScopedQuerySet[Visit], day: dt.date) -> SiteScopedQuerySet[Visit]:
-    past = visits.filter(target_on__lte=day, window__endswith__lte=day + _DAY)
-    return past.order_by("target_on")[: MOST + 1]
+    past = visits.filter(last_day__lte=day)
+    return past.order_by("last_day")[: MOST + 1]
 
 
 def _near(visits: SiteScopedQuerySet[Visit], day: dt.date) -> SiteScopedQuerySet[Visit]:
@@ -160,8 +171,8 @@ def _near(visits: SiteScopedQuerySet[Visit], day: dt.date) -> SiteScopedQuerySet
     latest = day + dt.timedelta(days=COMING_DAYS + 1)
     close = visits.filter(
         target_on__range=(day - after, latest + before),
-        window__endswith__gt=day - _DAY,
-        window__startswith__lte=latest,
+        last_day__gte=day - _DAY,
+        first_day__lte=latest,
     )
     return close.order_by("target_on")[: 4 * MOST]
 
@@ -214,7 +225,7 @@ def rows_of(user: User, visits: list[Visit], *, now: dt.datetime) -> Iterable[Ro
             expected=len(mine),
             labs_done=len(panels & drawn[visit.pk]),
             labs_expected=len(panels),
-            next_record=_next_of(missing),
+            missing=tuple(missing),
             may_enter=visit.site_id in entering,
         )
 
@@ -244,9 +255,3 @@ def _panels_drawn(visits: list[Visit]) -> dict[uuid.UUID, set[str]]:
         assert visit_id is not None
         found[visit_id] |= set(panels)
     return found
-
-
-def _next_of(missing: list[CrfRecord]) -> CrfRecord | None:
-    """The form to open next: one already begun, else the first."""
-    begun = [record for record in missing if record.status == RecordStatus.IN_PROGRESS]
-    return next(iter([*begun, *missing]), None)

@@ -1,0 +1,50 @@
+"""Forms left after visits that took place, and visits whose window went by: read by what is
+owed, not by what the study holds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from django.db.models import Count, QuerySet
+
+from trialsite.access.models import Site, User
+from trialsite.casebook.models import ConsentState, LockState, SubjectStatus, Visit
+from trialsite.dashboard.compliance import Kept, dated
+from trialsite.dashboard.models import OwedForm
+from trialsite.dashboard.windows import STANDING
+from trialsite.dashboard.worklist import DONE
+
+
+def owed_forms(user: User, sites: Iterable[Site]) -> QuerySet[OwedForm]:
+    """The forms of attended visits at these sites that are still to be entered, oldest visit
+    first; what is locked or withdrawn is not asked for."""
+    owed = OwedForm.objects.visible_to(user).at([site.pk for site in sites]).filter(owed=True)
+    return (
+        owed.filter(
+            record__voided_at=None,
+            record__lock_state=LockState.OPEN,
+            visit__lock_state=LockState.OPEN,
+            subject__lock_state=LockState.OPEN,
+        )
+        .exclude(record__status__in=DONE)
+        .exclude(subject__consent_state=ConsentState.WITHDRAWN)
+        .exclude(subject__status=SubjectStatus.SCREEN_FAILED)
+        .order_by("visit__attended_on", "subject__screening_number", "record__form_oid", "pk")
+    )
+
+
+def overdue_visits(user: User, sites: list[Site], *, now: dt.datetime) -> QuerySet[Visit]:
+    """Visits whose window has passed, neither attended nor stated as missed.
+
+    The same as in the table of window compliance, found by the index on the last day.
+    """
+    visits = Visit.objects.visible_to(user).at([site.pk for site in sites])
+    past = visits.filter(status__in=STANDING, last_day__lte=now.astimezone(dt.UTC).date())
+    return dated(past, now=now, sites=sites).filter(kept=Kept.OVERDUE)
+
+
+def by_site(rows: QuerySet[Visit] | QuerySet[OwedForm]) -> dict[int, int]:
+    """How many rows each site has."""
+    counted = rows.order_by().values_list("site_id").annotate(n=Count("pk"))
+    return dict(counted.values_list("site_id", "n"))
