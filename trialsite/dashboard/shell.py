@@ -78,6 +78,9 @@ STUDY_TABS = (
     Place("labs:laboratories", _("Laboratories"), "flask", Capability.VIEW_CASEBOOK),
     Place("conduct:holds", _("Holds and gates"), "hand-stop", Capability.VIEW_CASEBOOK),
     Place("conduct:deviations", _("Deviations"), "route-off", Capability.VIEW_CASEBOOK),
+    Place(
+        "visits:deficiencies", _("Device deficiencies"), "alert-circle", Capability.VIEW_CASEBOOK
+    ),
 )
 
 
