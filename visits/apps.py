@@ -18,3 +18,4 @@ class VisitsConfig(AppConfig):
         )
 
         register_evidence(models.TreatmentSession, "started_at")
+        from visits import guards, product_guards, session_datasets  # noqa: F401
