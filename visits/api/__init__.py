@@ -6,11 +6,11 @@ from visits.api.deficiencies import deficiency_routes
 
 routes: list[URLPattern] = []
 routes += deficiency_routes
+from visits.api.products import product_routes
+from visits.api.sessions import session_routes
 from visits.api.visits import visit_routes
 
 routes: list[URLPattern] = []
 routes += visit_routes
-from visits.api.sessions import session_routes
-
-routes: list[URLPattern] = []
 routes += session_routes
+routes += product_routes
