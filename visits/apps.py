@@ -24,6 +24,7 @@ class VisitsConfig(AppConfig):
         from visits import guards  # noqa: F401
         from visits.reminders import planners  # noqa: F401
         from visits import guards, product_guards  # noqa: F401
+        from visits import guards, product_guards, session_datasets  # noqa: F401
         from visits import (  # noqa: F401
             guards,
             product_alerts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -112,7 +113,7 @@ def complicated(session: TreatmentSession, by: User, **texts: str) -> Complicati
     return saved.row
 
 
-def save_event(record: CrfRecord, by: User, version: int = 0, **texts: str) -> Saved:
+def save_event(record: CrfRecord, by: User, version: int = 0, **texts: Any) -> Saved:
     """An adverse event, saved as its page saves it."""
     complete, reason = texts.pop("complete", "yes") == "yes", texts.pop("reason", "")
     entry = read_texts(AdverseEvent, EVENT | texts)
@@ -124,7 +125,7 @@ def save_event(record: CrfRecord, by: User, version: int = 0, **texts: str) -> S
         )  # fmt: skip
 
 
-def save_death(subject: Subject, by: User, version: int = 0, **texts: str) -> Saved:
+def save_death(subject: Subject, by: User, version: int = 0, **texts: Any) -> Saved:
     """The death of a subject, saved as its page saves it."""
     complete, reason = texts.pop("complete", "yes") == "yes", texts.pop("reason", "")
     entry = read_texts(Death, DEATH | texts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -18,7 +19,12 @@ from trialsite.core.partial_dates import PartialDate
 from trialsite.crf.violations import ImpossibleError
 from trialsite.review.models import Query
 
-DEATH_TEXTS = {"grade": "5", "outcome": "FATAL", "serious": "true", "results_in_death": "true"}
+DEATH_TEXTS: dict[str, Any] = {
+    "grade": "5",
+    "outcome": "FATAL",
+    "serious": "true",
+    "results_in_death": "true",
+}
 
 
 @pytest.fixture
@@ -133,7 +139,8 @@ FIRST = dt.datetime.fromisoformat("2026-03-05T10:00")
     ],
 )
 def test_an_event_is_under_treatment_as_far_as_its_dates_tell(on, time, emergent):
-    event = AdverseEvent(started_on=PartialDate.parse(on), started_time=time)
+    event = AdverseEvent(started_time=time)
+    event.started_on = PartialDate.parse(on)
     assert treatment_emergent(event, FIRST) is emergent
     assert treatment_emergent(event, None) is None
 
