@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -85,7 +85,12 @@ def sweep() -> None:
 def template() -> str:
     """The name of the migrated template; made once for each state of the schema's code."""
     name = f"trialsite_template_{_fingerprint()}"
-    lock = Path(tempfile.gettempdir()) / f"trialsite-template-{os.getuid()}.lock"
+    return kept(name, _migrate)
+
+
+def kept(name: str, make: Callable[[str], None]) -> str:
+    """A database that is made once and then only cloned; other processes wait for it."""
+    lock = Path(tempfile.gettempdir()) / f"{name.rpartition('_')[0]}-{os.getuid()}.lock"
     with lock.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         with psycopg.connect(owner_url("postgres"), autocommit=True) as connection:
@@ -93,13 +98,18 @@ def template() -> str:
                 "SELECT 1 FROM pg_database WHERE datname = %s", [name]
             ).fetchone()
         if not exists:
-            _make_template(name)
+            making = f"{name}_making"
+            drop(making)
+            make(making)
+            _administer(
+                sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+                    sql.Identifier(making), sql.Identifier(name)
+                )
+            )
     return name
 
 
-def _make_template(name: str) -> None:
-    making = f"{name}_making"
-    drop(making)
+def _migrate(making: str) -> None:
     _administer(
         sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(
             sql.Identifier(making)
@@ -117,19 +127,14 @@ def _make_template(name: str) -> None:
     finally:
         owner.close()
         owner.settings_dict["NAME"] = before
-    _administer(
-        sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
-            sql.Identifier(making), sql.Identifier(name)
-        )
-    )
 
 
-def clone(name: str) -> None:
-    """A fresh database from the template."""
+def clone(name: str, source: str = "") -> None:
+    """A fresh database from the migrated template, or from another one that nobody uses."""
     drop(name)
     _administer(
         sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
-            sql.Identifier(name), sql.Identifier(template())
+            sql.Identifier(name), sql.Identifier(source or template())
         ),
         sql.SQL(close_database(name)),
     )

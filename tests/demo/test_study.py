@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import connections
 
+from outcomes.models import AdverseEvent, AdverseEventOrigin
 from screening.models import ConsentDocument, Enrolment, ScreeningEntry
 from screening.models.log import Outcome
 from screening.selectors.consent import reconsent_due
@@ -20,8 +21,19 @@ from trialsite.access.models import Site, User
 from trialsite.casebook.models import RecordStatus, Subject, SubjectStatus
 from trialsite.conduct.models import Deviation
 from trialsite.core.context import Channel, acting
+from trialsite.demo.product import IN_USE
 from trialsite.labs.models import LabPanel, LabResult, PurificationInterval
 from trialsite.review.assumptions import confirmed_protocol
+from visits.models import (
+    Complication,
+    LoadedProduct,
+    LotMovement,
+    ProductLot,
+    TreatmentSession,
+)
+from visits.models.session_codes import State
+from visits.selectors.products import units_left
+from visits.selectors.sessions import minutes_of
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +90,7 @@ def test_consent_draws_and_deviations_have_their_cases(demo):
     sites = list(Site.objects.values_list("pk", flat=True))
     assert len(reconsent_due(sites)) == 1
     assert ConsentDocument.objects.filter(reconsent_required=True).exists()
-    assert Deviation.objects.get().status == "proposed"
+    assert Counter(Deviation.objects.values_list("status", flat=True)) == {"proposed": 3}
     assert PurificationInterval.objects.exists()
     assert not LabPanel.objects.exclude(record__status=RecordStatus.COMPLETE).exists()
     assert set(LabResult.objects.filter(analyte="BILI").values_list("unit", flat=True)) == {
@@ -92,3 +104,32 @@ def test_everybody_in_the_log_is_somebody_in_the_vault(demo):
     mine = ScreeningEntry.objects.filter(site__code="001").values_list("pk", flat=True)
     with acting(context_of(nurse, Channel.COMMAND)):
         assert set(masked_identities(mine, by=nurse)) == set(mine)
+
+
+def test_sessions_are_over_running_and_prepared(demo):
+    sessions = list(TreatmentSession.objects.all())
+    assert {each.state for each in sessions} == {State.ENDED, State.RUNNING, State.PREPARED}
+    first = {each.subject_id: each for each in sessions if each.number == 1 and each.started_at}
+    for subject in Subject.objects.filter(day_zero__isnull=False):
+        assert first[subject.pk].started_at.date() == subject.day_zero
+
+
+def test_the_hypotension_of_a_session_is_an_adverse_event(demo):
+    complication = Complication.objects.get()
+    event = AdverseEvent.objects.get()
+    origin = AdverseEventOrigin.objects.get(record=event.record)
+    assert origin.complication_id == complication.pk
+    session = TreatmentSession.objects.get(pk=complication.record_id)
+    assert (session.ended_at - session.started_at).total_seconds() == 6 * 3600
+    assert minutes_of(session).effective == 360 - 25 - 10
+
+
+def test_the_cells_are_accounted_for(demo):
+    for site in Site.objects.all():
+        moved = LotMovement.objects.filter(site=site).standing()
+        received = sum(each.units for each in moved if each.kind == "received")
+        used = LoadedProduct.objects.filter(site=site, voided_at=None).count()
+        gone = sum(each.units for each in moved if each.kind == "destroyed")
+        assert received == 12
+        lot = ProductLot.objects.get(code=IN_USE)
+        assert units_left(lot, site.pk) == received - used - gone

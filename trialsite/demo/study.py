@@ -81,7 +81,7 @@ class Person:
     #: The ward had exchanged plasma before.
     exchanged: bool = False
     #: Days, from day zero, of the treatments.
-    treated: tuple[int, ...] = (0, 2, 5)
+    treated: tuple[int, ...] = (0, 2)
     #: Day zero's session stood still twice, with a hypotension.
     troubled: bool = False
     #: Days of the schedule nobody was seen on, as was said; of others nothing was said yet.
@@ -99,14 +99,14 @@ IRON_IS_HIGH = Illness({"FERRITIN": 24500})
 INR_AWAITED = Illness(unknown=("INR",))
 
 COURSE = (
-    Person("002", "nurse-b", -57, troubled=True, missed=(14,)),
+    Person("002", "nurse-b", -57, troubled=True, missed=(14,), treated=(0, 2, 5)),
     Person("003", "nurse-c", -37, illness=KIDNEYS_FAIL, source=Source.REFERRAL),
     Person("001", "nurse", -29, illness=IRON_IS_HIGH, exchanged=True, late=(14,)),
     Person("002", "nurse-b", -22, illness=DOES_NOT_CLOT),
     Person("001", "nurse", -14, forgotten=(7,), treated=(0, 3)),
     Person("001", "nurse2", -8, decided=False, withdrew=True),
     Person("001", "nurse2", -7, source=Source.OUTPATIENT),
-    Person("002", "nurse-b", -5),
+    Person("002", "nurse-b", -5, treated=(0, 2, 5)),
     Person("003", "nurse-c", -3, source=Source.REFERRAL),
     Person("001", "nurse", 0),
     Person("001", "nurse", 0, decided=False, illness=INR_AWAITED, exchanged=True),

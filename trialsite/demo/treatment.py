@@ -42,7 +42,6 @@ from visits.services.sessions import (
 )
 
 HOURS = 6
-_STEP = dt.timedelta(minutes=30)
 _WALL = "%Y-%m-%dT%H:%M"
 
 
@@ -160,8 +159,8 @@ def start(bedside: Bedside) -> None:
 
 
 def read(bedside: Bedside, *, until: int, low_at: int | None = None) -> None:
-    """A reading every half hour; at one of them the pressure is low."""
-    for minute in range(0, until + 1, 30):
+    """A reading every hour, as due; at one of them the pressure is low."""
+    for minute in range(0, until + 1, 60):
         with bedside.at(minute) as wall:
             texts = reading(bedside.chance, low=minute == low_at)
             bedside.row(
