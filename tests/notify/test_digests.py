@@ -14,7 +14,7 @@ from hypothesis import given as examples
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tests.factories import given, make_cast, make_site, make_user
+from tests.factories import as_person, given, make_cast, make_site, make_user
 from tests.notify.planned import Agenda
 from tests.notify.sink import ACCEPTED, hang_up
 from trialsite.access.capabilities import Role
@@ -36,6 +36,7 @@ from trialsite.notify.models import (
 )
 from trialsite.notify.planning import plan_notices, planner_of
 from trialsite.notify.selectors import backlog
+from trialsite.notify.services import send_again
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MINUTE, HOUR, DAY = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
@@ -215,6 +216,18 @@ def test_a_digest_that_did_not_leave_on_its_day_is_the_next_days(doubtful, cast,
         [message] = sink.arrived
         assert message["Subject"] == "2 reminders"
         assert [each.state for each in digests()] == [State.CANCELLED, State.SENT]
+    assert states() == [State.SENT] * 2
+
+
+def test_a_digest_sent_again_by_hand_takes_no_days_digest_away(cast, agenda, sink, run):
+    agenda.add(cast.nurse, at("08:00"), site=cast.site)
+    run(at("08:00"))
+    with as_person(cast.data_manager):
+        send_again(notice=digests()[0], reason="lost", by=cast.data_manager)
+    run(at("07:00", day=6))
+    agenda.add(cast.nurse, at("08:00", day=6), site=cast.site)
+    run(at("08:00", day=6))
+    assert len(set(sink.ids())) == 3
     assert states() == [State.SENT] * 2
 
 

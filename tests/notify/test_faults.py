@@ -13,11 +13,15 @@ import pytest
 from django.core.mail import send_mail
 from django.db import connection
 
+from tests.engine.models import Device
+from tests.factories import as_person, make_record, make_site, make_subject, make_user
 from tests.notify.sink import ACCEPTED, Sink
 from tests.waiting import until
+from trialsite.access.capabilities import Role
 from trialsite.core.clock import trial_now
 from trialsite.notify.delivery import LEASE, deliver_due
 from trialsite.notify.models import Notice, Outcome, State
+from trialsite.notify.outbox import announce
 from trialsite.notify.tasks import deliver
 
 MAILS = 12
@@ -65,6 +69,18 @@ def test_a_worker_killed_between_250_and_its_mark_costs_one_repeat(fatal, mail_w
     assert [key for key, times in counted.items() if times > 1] == [doubtful.message_id]
     assert counted[doubtful.message_id] == 2
     assert list(doubtful.log.values_list("outcome", flat=True)) == [Outcome.IN_DOUBT, Outcome.SENT]
+
+
+def test_an_announced_alarm_is_planned_and_sent_without_waiting_for_the_beat(mail_worker, sink):
+    nurse = make_user(Role.RESEARCH_NURSE, site := make_site("001", time_zone="UTC"))
+    mail_worker.start()
+    with as_person(nurse):
+        subject = make_subject(site)
+        record = make_record(subject, form_oid="F.TDEV")
+        Device.objects.create(site=site, subject=subject, record=record, serial="R-1")
+        announce("test-device")
+    until(lambda: sink.arrived, what=f"the alarm; see {mail_worker.log}")
+    assert sink.arrived[0]["To"] == nurse.email
 
 
 @pytest.mark.requirement("RM2")

@@ -388,6 +388,12 @@ def test_a_digest_that_failed_is_sent_again_as_a_whole(cast, planners, sink, clo
         again = send_again(notice=member, reason="the address is right now", by=cast.data_manager)
     assert again.kind == DIGEST
     deliver()
+    page = sign_in(cast.data_manager).get(f"/notices/log/{again.pk}/").content.decode()
+    assert page.count("001-T001 visit 2026-11-22") == 2
+    assert "550 no such person" in page
+    page = sign_in(cast.data_manager).get(f"/notices/log/{member.pk}/").content.decode()
+    assert "The attempts stand with the digest." in page
+    assert f"/notices/log/{again.pk}/" in page
     [message] = sink.arrived
     assert message["Subject"] == "2 reminders"
     assert set(Notice.objects.values_list("state", flat=True)) == {State.SENT}

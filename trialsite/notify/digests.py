@@ -89,10 +89,11 @@ def _alone_with(person: int | None, channel: By) -> bool:
 
 def _digests_of(reader: Reader, channel: By, now: dt.datetime) -> list[Notice]:
     """The person's digests that bear on today's. One of an earlier day that has certainly
-    not left is dissolved: what it says belongs into today's."""
+    not left is dissolved: what it says belongs into today's. One that a person has sent again
+    by hand takes no day."""
     today = reader.today(now)
     known = Notice.objects.filter(
-        Q(state__in=OPEN) | Q(day=today) | Q(sent_at__gt=now - 2 * _A_DAY),
+        Q(repeats=0, state__in=OPEN) | Q(day=today) | Q(repeats=0, sent_at__gt=now - 2 * _A_DAY),
         kind=DIGEST,
         recipient=reader.user,
         channel=channel,
