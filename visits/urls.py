@@ -4,9 +4,12 @@ from django.urls import URLPattern, path
 
 from visits.views import product_use, products, session_product, visits
 
+from visits.views.deficiencies import deficiency_patterns
+
 app_name = "visits"
 
 urlpatterns: list[URLPattern] = []
+urlpatterns += deficiency_patterns
 
 visit_patterns: list[URLPattern] = [
     path("visits/<uuid:visit_id>/", visits.visit, name="visit"),
