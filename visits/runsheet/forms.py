@@ -89,19 +89,17 @@ class PlanForm(ActForm):
         return said
 
 
-class PersonField(forms.TypedChoiceField):
+class PersonField(forms.ChoiceField):
     """Somebody of the site's team; the value is the person."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=[_CHOOSE], coerce=self._person, **kwargs)
-        self.people: dict[str, User] = {}
+    people: dict[str, User]
 
     def offer(self, people: list[User]) -> None:
         self.people = {str(person.pk): person for person in people}
         self.choices = [_CHOOSE, *((key, who.full_name) for key, who in self.people.items())]
 
-    def _person(self, key: str) -> User:
-        return self.people[key]
+    def clean(self, value: Any) -> User | None:
+        return self.people.get(super().clean(value))
 
 
 class StartForm(ActForm):

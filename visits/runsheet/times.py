@@ -33,7 +33,10 @@ def moment_of(text: str, near: dt.datetime) -> dt.datetime | None:
     with_day = _WITH_DAY.fullmatch(text)
     if with_day is not None:
         return _on_day(int(with_day[1]), int(with_day[2]), _clock(with_day[3]), near)
-    moment: dt.datetime | None = WallTimeField().to_python(text)
+    try:
+        moment: dt.datetime | None = WallTimeField().to_python(text)
+    except ValidationError as error:
+        raise _no_time() from error
     return moment
 
 
