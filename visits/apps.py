@@ -7,4 +7,10 @@ class VisitsConfig(AppConfig):
     name = "visits"
 
     def ready(self) -> None:
-        from visits import guards, product_alerts, product_guards  # noqa: F401
+        from visits import (  # noqa: F401
+            guards,
+            product_alerts,
+            product_datasets,
+            product_guards,
+            session_datasets,
+        )
