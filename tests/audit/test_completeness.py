@@ -168,6 +168,7 @@ _KNOWN: dict[str, dict[str, object]] = {
         "status": "proposed",
         **dict.fromkeys(("importance", "dismiss_reason"), ""),
     },
+    "visits_loadedproduct": {"viable_cells": 1, "checked_by_id": 2, "reactor_serial": "R"},
     "labs_purificationinterval": {"kind": "PE", "source": "earlier"},
 }
 

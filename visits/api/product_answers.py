@@ -32,7 +32,7 @@ _WALL = "The clock on the wall at the site, such as 2026-03-05T14:30"
 _PERSON = "E-mail address of a person who works at the site"
 
 
-class DecisionAnswer(serializers.Serializer[Any]):
+class LotDecisionAnswer(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     act = serializers.ChoiceField(choices=LotAct.choices)
     reason = serializers.CharField()
@@ -61,7 +61,7 @@ class LotAnswer(serializers.Serializer[Any]):
     storage = serializers.CharField()
     certificate = serializers.CharField()
     certificate_sha256 = serializers.CharField()
-    decisions = DecisionAnswer(many=True)
+    decisions = LotDecisionAnswer(many=True)
 
 
 class LotFactsBody(Body):
@@ -256,7 +256,7 @@ class NewLoad(Body):
     )
 
 
-class ConfirmBody(Body):
+class ConfirmLoadedBody(Body):
     comment = serializers.CharField(max_length=500)
 
 
