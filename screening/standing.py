@@ -191,15 +191,22 @@ class Standing:
     def scopes(self) -> frozenset[Scope]:
         """What is withdrawn now. All data includes the others; a later consent takes back what
         it names and nothing else."""
-        gone: set[Scope] = set()
+        return frozenset(self.withdrawn_since)
+
+    @property
+    def withdrawn_since(self) -> dict[Scope, dt.date]:
+        """Since which day at the site each scope is withdrawn without a break."""
+        gone: dict[Scope, dt.date] = {}
         acts: list[ConsentPart] = [*self.withdrawals, *self.consents]
         for act in sorted(acts, key=in_order):
             if isinstance(act, Withdrawal):
                 named = {Scope(each) for each in act.scopes}
-                gone |= ALL if Scope.ALL_DATA in named else named
+                for scope in ALL if Scope.ALL_DATA in named else named:
+                    gone.setdefault(scope, act.wall.date())
             elif isinstance(act, Consent):
-                gone -= {Scope(each) for each in act.resumes}
-        return frozenset(gone)
+                for each in act.resumes:
+                    gone.pop(Scope(each), None)
+        return gone
 
     @property
     def due(self) -> list[Due]:

@@ -12,4 +12,5 @@ class VisitsConfig(AppConfig):
             product_alerts,
             product_datasets,
             product_guards,
+            session_datasets,
         )

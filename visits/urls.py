@@ -2,12 +2,23 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from visits.views import product_use, products, session_product
+from visits.views import product_use, products, session_product, visits
 
 app_name = "visits"
 
 urlpatterns: list[URLPattern] = []
 
+visit_patterns: list[URLPattern] = [
+    path("visits/<uuid:visit_id>/", visits.visit, name="visit"),
+    path("visits/<uuid:visit_id>/start/", visits.start, name="start_visit"),
+    path("visits/<uuid:visit_id>/attended/", visits.attended, name="attend_visit"),
+    path("visits/<uuid:visit_id>/missed/", visits.missed, name="miss_visit"),
+    path("visits/<uuid:visit_id>/take-back/", visits.taken_back, name="take_back_visit"),
+    path("visits/<uuid:visit_id>/cancel/", visits.cancelled, name="cancel_visit"),
+    path("visits/<uuid:visit_id>/forms/", visits.open_form, name="open_visit_form"),
+    path("subjects/<uuid:subject_id>/visits/add/", visits.add_to, name="add_visit"),
+]
+urlpatterns += visit_patterns
 product_patterns: list[URLPattern] = [
     path("products/", products.products, name="products"),
     path("products/new/", products.new_lot, name="new_lot"),

@@ -21,6 +21,7 @@ from screening.models.consent import (
 from screening.selectors.consent import standing_of
 from screening.services.consent_records import (
     FieldsError,
+    follow_withdrawals,
     headed,
     hold_subject,
     moment_problem,
@@ -96,7 +97,7 @@ def withdraw_consent(
     reason: str = "",
     comment: str = "",
 ) -> Withdrawal:
-    """Record what a participant takes back. Its effects are read off it, nothing is pushed.
+    """Record what a participant takes back, and end the schedule as far as it reaches.
 
     Treatment alone leaves survival contact and the follow-up of serious events running;
     all data stops every entry from this moment (trust PR6). What was collected stays.
@@ -126,6 +127,7 @@ def withdraw_consent(
     )
     headed(withdrawal, form_oid=WITHDRAWAL_FORM, by=by, complete=True)
     sync_subjects([subject])
+    follow_withdrawals(subject, by=by)
     return withdrawal
 
 

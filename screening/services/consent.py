@@ -28,6 +28,7 @@ from screening.selectors.consent import standing_of
 from screening.services.consent_records import (
     FieldsError,
     advance,
+    follow_withdrawals,
     headed,
     hold_subject,
     moment_problem,
@@ -118,6 +119,8 @@ def add_consent(
     if scan is not None:
         add_scan(consent=consent, file=scan, by=by)
     sync_subjects([subject])
+    if act.resumes:
+        follow_withdrawals(subject, by=by)
     return consent
 
 

@@ -11,15 +11,23 @@ from typing import TypeVar
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from screening.models.consent import ConsentPart
+from screening.models.consent import ConsentPart, Scope
 from screening.selectors.consent import PRESENT, investigators_of, standings_of
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import Site, User
-from trialsite.casebook.models import CrfRecord, LockState, RecordStatus, Subject
+from trialsite.casebook.models import ClosingCause, CrfRecord, LockState, RecordStatus, Subject
 from trialsite.casebook.moments import death_problem, future_problem
-from trialsite.casebook.services import open_record, set_consent_state, void_record
+from trialsite.casebook.services import (
+    close_schedule,
+    open_record,
+    reopen_schedule,
+    set_consent_state,
+    void_record,
+)
 from trialsite.core.clock import trial_now
+from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, TransitionError
+from trialsite.protocol import EventRole
 
 P = TypeVar("P", bound=ConsentPart)
 
@@ -102,7 +110,36 @@ def void_part(*, part: ConsentPart, reason: str, by: User) -> CrfRecord:
     subject = hold_subject(part.subject, by=by)
     record = void_record(record=part.record, reason=reason.strip()[:500], by=by)
     sync_subjects([subject])
+    with because(reason.strip()[:500]):
+        follow_withdrawals(subject, by=by)
     return record
+
+
+#: Which visits go on without a scope: without treatment all but sessions, without contact none.
+_GOES_ON = {
+    Scope.TREATMENT: frozenset(EventRole) - {EventRole.TREATMENT},
+    Scope.CONTACT: frozenset[EventRole](),
+}
+
+
+def follow_withdrawals(subject: Subject, *, by: User) -> None:
+    """Let the schedule end where participation has, and go on where it has been taken up again.
+
+    Samples concern no visit; all data includes the others (decisions C5).
+    """
+    since = standings_of([subject])[subject.pk].withdrawn_since
+    for scope, kept in _GOES_ON.items():
+        if scope in since:
+            close_schedule(
+                subject=subject,
+                after=since[scope],
+                cause=ClosingCause.WITHDRAWAL,
+                scope=scope,
+                keep=kept,
+                by=by,
+            )
+        else:
+            reopen_schedule(subject=subject, cause=ClosingCause.WITHDRAWAL, scope=scope, by=by)
 
 
 def sync_subjects(subjects: Collection[Subject]) -> int:

@@ -30,6 +30,7 @@ from tests.screening.consenting import sign as sign_consent
 from tests.screening.deciding import confirm_all, decide, make_candidate
 from tests.signing import proof_of
 from tests.visits.products import load, make_session, received, registered, released
+from tests.visits.treating import planned, treatable
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.audit.models import Event
@@ -136,6 +137,7 @@ MADE = {
     "signature": lambda cast, record: signature_under(record, cast.sub_investigator).pk,
     "deviation": lambda cast, record: deviation_of(record.subject, cast.nurse),
     "evaluation": evaluation_of,
+    "session": lambda cast, _record: planned(cast, treatable(cast)).pk,
     "movement": movement_at,
     "loaded": loaded_at,
 }

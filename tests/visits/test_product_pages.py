@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.api.conftest import api
 from tests.exports.test_datasets import content, read
-from tests.factories import as_person, make_user, sign_in
+from tests.factories import as_person, sign_in
 from tests.signing import factors_of
 from tests.visits.products import (
     examined,
@@ -21,7 +21,6 @@ from tests.visits.products import (
     registered,
     released,
 )
-from trialsite.access.capabilities import Role
 from visits.models import LoadedProduct, LotMovement, LotState, ProductLot
 from visits.selectors.products import units_left
 from visits.services.products import quarantine_lot, record_test

@@ -30,6 +30,11 @@ def moment(value: str) -> dt.datetime:
     return read
 
 
+def day(value: str) -> dt.date:
+    """An ISO 8601 date."""
+    return dt.date.fromisoformat(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """One query parameter of a list: the lookup is ours, only the value is the asker's."""
@@ -47,7 +52,8 @@ class Filter:
     @property
     def kind(self) -> type:
         """The Python type of the value, for the schema."""
-        return {uuid.UUID: uuid.UUID, moment: dt.datetime}.get(self.read, str)
+        read: dict[Any, type] = {uuid.UUID: uuid.UUID, moment: dt.datetime, day: dt.date}
+        return read.get(self.read, str)
 
 
 class Pages(PageNumberPagination):

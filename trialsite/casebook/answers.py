@@ -1,8 +1,7 @@
-"""What the API says of sites, subjects, visits and records: the shapes of its schema."""
+"""What the API says of sites, subjects and records: the shapes of its schema."""
 
 from __future__ import annotations
 
-import datetime as dt
 from decimal import Decimal
 from typing import Any
 
@@ -17,8 +16,6 @@ from trialsite.casebook.models import (
     RecordStatus,
     Subject,
     SubjectStatus,
-    Visit,
-    VisitStatus,
 )
 
 
@@ -42,23 +39,6 @@ class SubjectAnswer(serializers.Serializer[Any]):
     day_zero = serializers.DateField(allow_null=True)
     died_on = serializers.CharField(help_text="Partial ISO date, empty while alive")
     created_at = serializers.DateTimeField()
-
-
-class VisitAnswer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    SITEID = serializers.CharField()
-    SCRNID = serializers.CharField()
-    SUBJID = serializers.CharField(allow_null=True)
-    subject = serializers.UUIDField()
-    STUDYEVENT = serializers.CharField(help_text="StudyEventOID")
-    REPEATKEY = serializers.IntegerField()
-    VISITNUM = serializers.CharField(allow_null=True)
-    status = serializers.ChoiceField(choices=VisitStatus.choices)
-    target_on = serializers.DateField(allow_null=True)
-    window_first = serializers.DateField(allow_null=True)
-    window_last = serializers.DateField(allow_null=True)
-    attended_on = serializers.DateField(allow_null=True)
-    lock = serializers.ChoiceField(choices=LockState.choices)
 
 
 class RecordAnswer(serializers.Serializer[Any]):
@@ -141,11 +121,6 @@ def said_number(number: Decimal | None) -> str | None:
     return None if number is None else f"{number.normalize():f}"
 
 
-def last_day(window: Any) -> dt.date | None:
-    """The last day inside a stored range."""
-    return None if window.upper is None else window.upper - dt.timedelta(days=1)
-
-
 def said_subject(subject: Subject) -> dict[str, Any]:
     return {
         "id": subject.pk,
@@ -157,24 +132,6 @@ def said_subject(subject: Subject) -> dict[str, Any]:
         "day_zero": subject.day_zero,
         "died_on": subject.died_on,
         "created_at": subject.created_at,
-    }
-
-
-def said_visit(visit: Visit) -> dict[str, Any]:
-    return {
-        "id": visit.pk,
-        **keys_of(visit.subject),
-        "subject": visit.subject_id,
-        "STUDYEVENT": visit.event_oid,
-        "REPEATKEY": visit.repeat_key,
-        "VISITNUM": said_number(visit.visit_number),
-        "status": visit.status,
-        "target_on": visit.target_on,
-        "window_first": visit.window.lower if visit.window else None,
-        # PostgreSQL keeps [first, last + 1); people count the last day in (decisions D10).
-        "window_last": last_day(visit.window) if visit.window else None,
-        "attended_on": visit.attended_on,
-        "lock": visit.lock_state,
     }
 
 

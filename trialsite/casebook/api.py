@@ -1,4 +1,4 @@
-"""Sites, subjects, visits, the headers of records, and the protocol in brief."""
+"""Sites, subjects, the headers of records, and the protocol in brief."""
 
 from __future__ import annotations
 
@@ -22,12 +22,10 @@ from trialsite.casebook.answers import (
     RecordAnswer,
     SiteAnswer,
     SubjectAnswer,
-    VisitAnswer,
     VoidBody,
     said_record,
     said_site,
     said_subject,
-    said_visit,
 )
 from trialsite.casebook.models import (
     CrfRecord,
@@ -36,8 +34,6 @@ from trialsite.casebook.models import (
     RecordStatus,
     Subject,
     SubjectStatus,
-    Visit,
-    VisitStatus,
 )
 from trialsite.casebook.protocols import protocol_of
 from trialsite.casebook.selectors import approvals_of, current_version, records_of, sites_of
@@ -82,30 +78,6 @@ class Subjects(Endpoint):
 
     def retrieve(self, request: Request, subject: uuid.UUID) -> Response:
         return Response(said_subject(self.found(self.rows(), pk=subject)))
-
-
-class Visits(Endpoint):
-    policy = {"GET": SEES}
-    serializer_class = VisitAnswer
-    filters = {
-        "site": Filter("site__code"),
-        "subject": Filter("subject_id", uuid.UUID),
-        "event": Filter("event_oid"),
-        "status": Filter("status", choices=tuple(VisitStatus.values)),
-    }
-
-    def rows(self) -> Any:
-        return (
-            Visit.objects.visible_to(self.request.user)
-            .select_related("subject__site")
-            .order_by("subject__screening_number", "visit_number", "repeat_key", "pk")
-        )
-
-    def list(self, request: Request) -> Response:
-        return self.page(self.rows(), said_visit)
-
-    def retrieve(self, request: Request, visit: uuid.UUID) -> Response:
-        return Response(said_visit(self.found(self.rows(), pk=visit)))
 
 
 class Records(Endpoint):
@@ -222,8 +194,6 @@ routes: list[URLPattern] = [
     path("sites/<str:code>/", Sites.as_view(DETAIL)),
     path("subjects/", Subjects.as_view(LIST)),
     path("subjects/<uuid:subject>/", Subjects.as_view(DETAIL)),
-    path("visits/", Visits.as_view(LIST)),
-    path("visits/<uuid:visit>/", Visits.as_view(DETAIL)),
     path("records/", Records.as_view(LIST)),
     path("records/<uuid:record>/", Records.as_view(DETAIL)),
     path("records/<uuid:record>/not-done/", NotDone.as_view(ACT)),

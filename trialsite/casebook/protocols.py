@@ -8,15 +8,16 @@ from functools import lru_cache
 from pathlib import Path
 
 from django.db import transaction
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import Site, User
-from trialsite.casebook.models import CrfRecord, ProtocolVersion, SiteProtocolApproval
+from trialsite.casebook.models import CrfRecord, ProtocolVersion, SiteProtocolApproval, Visit
 from trialsite.core.clock import trial_today
 from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError
-from trialsite.protocol import Protocol, load, load_text
+from trialsite.protocol import Protocol, StudyEventDef, load, load_text
 
 
 @lru_cache(maxsize=16)
@@ -29,6 +30,18 @@ def protocol_of(version_id: int) -> Protocol:
     """The protocol data of a version; a version's content never changes."""
     version = ProtocolVersion.objects.get(pk=version_id)
     return _parsed(version.content)
+
+
+def event_of(visit: Visit) -> StudyEventDef:
+    """What the protocol says of a visit, in the version under which it was laid out."""
+    return protocol_of(visit.protocol_version_id).schedule.event(visit.event_oid)
+
+
+def visit_name(visit: Visit) -> str:
+    """A visit in the words of its own protocol version; only what recurs is counted."""
+    event = event_of(visit)
+    name = event.name.in_language(get_language() or "en")
+    return f"{name} {visit.repeat_key}" if event.repeating else name
 
 
 def in_order_of_visit(records: Iterable[CrfRecord], event_oid: str) -> list[CrfRecord]:

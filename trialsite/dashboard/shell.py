@@ -55,7 +55,7 @@ PLACES = (
         _("Subjects"),
         "users",
         Capability.VIEW_CASEBOOK,
-        ("/records/", "/queries/"),
+        ("/records/", "/queries/", "/visits/"),
     ),
     Place("dashboard:protocol", _("Protocol"), "file-certificate", Capability.VIEW_CASEBOOK),
     Place("dashboard:datasets", _("Datasets"), "table-export", Capability.EXPORT),

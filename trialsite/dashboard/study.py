@@ -6,13 +6,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
-from django.utils.translation import get_language
 
-from trialsite.casebook.models import Visit
-from trialsite.casebook.protocols import protocol_of
+from trialsite.casebook.protocols import visit_name
 from trialsite.crf.items import all_items_of
 from trialsite.crf.registry import forms
 from trialsite.protocol import Protocol, ProtocolError, load
+
+__all__ = ["form_title", "item_title", "study", "visit_name"]
 
 
 @lru_cache(maxsize=2)
@@ -27,13 +27,6 @@ def study() -> Protocol | None:
         return _loaded(str(settings.PROTOCOL_FILE))
     except (OSError, ProtocolError):
         return None
-
-
-def visit_name(visit: Visit) -> str:
-    """A visit in the words of its own protocol version; only what recurs is counted."""
-    event = protocol_of(visit.protocol_version_id).schedule.event(visit.event_oid)
-    name = event.name.in_language(get_language() or "en")
-    return f"{name} {visit.repeat_key}" if event.repeating else name
 
 
 def form_title(form_oid: str) -> str:

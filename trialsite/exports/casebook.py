@@ -10,6 +10,7 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.models import Site
 from trialsite.audit.models import Event, Operation
 from trialsite.casebook.models import (
+    ClosingCause,
     ConsentState,
     CrfRecord,
     LockState,
@@ -17,6 +18,7 @@ from trialsite.casebook.models import (
     Subject,
     SubjectStatus,
     Visit,
+    VisitMode,
     VisitStatus,
 )
 from trialsite.core.context import Channel
@@ -148,14 +150,36 @@ def subjects() -> Dataset:
     )
 
 
+#: Day zero is the first treatment, SDTM's reference start: day 1, the day before it -1.
+_DAY = "(v.attended_on - s.day_zero)"
+_DUE = (
+    "v.status = 'planned' AND coalesce(lower(v.window), v.target_on) "
+    "<= (trialsite.now() AT TIME ZONE t.time_zone)::date"
+)
+
+
 def visits() -> Dataset:
-    dates = (
-        ("TARGET", "v.target_on", _("Target date")),
-        ("WINDOWFIRST", "lower(v.window)", _("First day of the window")),
+    """Each visit as planned and as it took place (SDTM SV)."""
+    planned = (
+        ("TARGET", "v.target_on", _("Target date"), ""),
+        ("WINDOWFIRST", "lower(v.window)", _("First day of the window"), ""),
         # PostgreSQL keeps [first, last + 1); people count the last day in (decisions D10).
-        ("WINDOWLAST", "(upper(v.window) - 1)", _("Last day of the window")),
-        ("ATTENDED", "v.attended_on", _("Attended on")),
+        ("WINDOWLAST", "(upper(v.window) - 1)", _("Last day of the window"), ""),
+        ("ATTENDED", "v.attended_on", _("Attended on"), "SV.SVSTDTC"),
     )
+    days = (
+        ("SVSTDY", f"{_DAY} + ({_DAY} >= 0)::int", _("Study day (SDTM)"), "SV.SVSTDY"),
+        ("PROTDAY", _DAY, _("Study day (protocol, from 0)"), ""),
+        (
+            "OUTDAYS",
+            "CASE WHEN v.attended_on < lower(v.window) THEN v.attended_on - lower(v.window) "
+            "WHEN v.attended_on >= upper(v.window) THEN v.attended_on - upper(v.window) + 1 "
+            "WHEN v.attended_on IS NOT NULL AND v.window IS NOT NULL THEN 0 END",
+            _("Days outside the window"),
+            "",
+        ),
+    )
+    states = dict(VisitStatus.choices)
     return Dataset(
         name="visits",
         title=_("Visits"),
@@ -163,18 +187,56 @@ def visits() -> Dataset:
             *KEYS,
             *EVENT_KEYS,
             Column(name="REPEATKEY", sql="v.repeat_key", label=_("Repeat"), kind=Kind.INTEGER),
+            Column(name="VISIT", sql="v.id", label=_("Visit"), kind=Kind.ID),
+            Column(name="STATUS", sql="v.status", label=_("Status"), codes=states),
             Column(
-                name="STATUS", sql="v.status", label=_("Status"), codes=dict(VisitStatus.choices)
+                name="STATE",
+                sql=f"CASE WHEN {_DUE} THEN 'due' ELSE v.status END",
+                label=_("State on the day of the export"),
+                codes=states,
             ),
             *(
-                Column(name=name, sql=sql, label=label, kind=Kind.DATE)
-                for name, sql, label in dates
+                Column(name=name, sql=sql, label=label, kind=Kind.DATE, sdtm=sdtm)
+                for name, sql, label, sdtm in planned
             ),
+            *(
+                Column(name=name, sql=sql, label=label, kind=Kind.INTEGER, sdtm=sdtm)
+                for name, sql, label, sdtm in days
+            ),
+            *_course(),
             Column(name="LOCK", sql="v.lock_state", label=_("Lock"), codes=_LOCK),
         ),
         source=f"{VISITS} v {_SUBJECT.format('v')}",
         site="v.site_id",
         order=f"{_ORDER}, v.visit_number, v.event_oid, v.repeat_key",
+    )
+
+
+def _course() -> Iterator[Column]:
+    """How a visit took place, or why it did not."""
+    yield Column(
+        name="MODE",
+        sql="nullif(v.mode, '')",
+        label=_("How the person was seen"),
+        codes=dict(VisitMode.choices),
+        sdtm="SV.SVCNTMOD",
+    )
+    yield Column(name="OPENED", sql="v.opened_at", label=_("Opened"), kind=Kind.MOMENT)
+    yield Column(
+        name="MISSREASON",
+        sql="nullif(v.missed_reason, '')",
+        label=_("Missed, because"),
+        sdtm="SV.SVREASOC",
+    )
+    yield Column(
+        name="NOTREQUIRED",
+        sql="nullif(v.not_required_cause, '')",
+        label=_("Not required, because"),
+        codes=dict(ClosingCause.choices),
+    )
+    yield Column(name="STANDSFOR", sql="v.stands_for_id", label=_("Stands for"), kind=Kind.ID)
+    yield Column(
+        name="ANCHOR", sql="v.anchor_version", label=_("Times its dates moved"), kind=Kind.INTEGER
     )
 
 

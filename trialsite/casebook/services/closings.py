@@ -19,7 +19,7 @@ from trialsite.casebook.models import (
     Visit,
     VisitStatus,
 )
-from trialsite.casebook.protocols import protocol_of
+from trialsite.casebook.protocols import event_of
 from trialsite.casebook.services.holding import held, keep_visit
 from trialsite.core.clock import TrialNow, trial_today
 from trialsite.core.context import because, reason_given
@@ -146,7 +146,7 @@ def settle(subject: Subject) -> list[Visit]:
 
 
 def _ends(closing: ScheduleClosing, visit: Visit) -> bool:
-    event = protocol_of(visit.protocol_version_id).schedule.event(visit.event_oid)
+    event = event_of(visit)
     ends = visit.window_ends
     last = ends[1] if ends else visit.target_on
     return event.role not in closing.kept and (last is None or last >= closing.after)
@@ -173,8 +173,9 @@ def _close(
         status_before=status_before,
         closed_at=TrialNow(),
     )
-    closing.after, closing.kept = after, sorted(keep)
-    closing.save()
+    if (closing.after, closing.kept) != (after, sorted(keep)) or closing._state.adding:
+        closing.after, closing.kept = after, sorted(keep)
+        closing.save()
 
 
 def _revoke(closing: ScheduleClosing) -> None:

@@ -11,7 +11,7 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import ClosingCause, Subject, Visit, VisitStatus
 from trialsite.casebook.moments import death_problem
-from trialsite.casebook.protocols import protocol_of
+from trialsite.casebook.protocols import event_of, protocol_of
 from trialsite.casebook.services.closings import close_schedule, closed_problem, settle
 from trialsite.casebook.services.holding import held, keep_visit
 from trialsite.casebook.services.records import expect_records
@@ -95,7 +95,7 @@ def place(visit: Visit, day_zero: dt.date | None) -> bool:
 
     A visit without a target day has the dates it was given when it was added.
     """
-    event = protocol_of(visit.protocol_version_id).schedule.event(visit.event_oid)
+    event = event_of(visit)
     if event.target_day is None:
         return False
     plan = event.planned_from(day_zero) if day_zero is not None else None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
@@ -19,7 +21,7 @@ from trialsite.casebook.models import (
     VisitStatus,
 )
 from trialsite.casebook.moments import day_problem
-from trialsite.casebook.protocols import protocol_of
+from trialsite.casebook.protocols import event_of
 from trialsite.casebook.services.closings import reopen_schedule, settle
 from trialsite.casebook.services.holding import held_visit, keep_visit
 from trialsite.casebook.services.schedule import place
@@ -28,7 +30,15 @@ from trialsite.core.context import because, reason_given
 from trialsite.core.exceptions import DomainError, TransitionError
 from trialsite.protocol import EventRole
 
-_COURSE = ("status", "opened_at", "attended_on", "mode", "missed_reason", "not_required_cause")
+_COURSE = (
+    "status",
+    "opened_at",
+    "attended_on",
+    "mode",
+    "missed_reason",
+    "not_required_cause",
+    "visit_number",
+)
 
 
 @transaction.atomic
@@ -75,6 +85,8 @@ def attend_visit(
         raise DomainError(problem)
     _clear(visit)
     visit.status, visit.attended_on, visit.mode = VisitStatus.ATTENDED, on, mode
+    if event_of(visit).visitnum is None:
+        visit.visit_number = _number_after(visit, on)
     with because(reason.strip() or reason_given()):
         keep_visit(visit, *_COURSE)
     return visit
@@ -126,7 +138,7 @@ def cancel_visit(*, visit: Visit, reason: str, by: User, base_version: int | Non
     """
     by.require(Capability.ENTER_DATA, site=visit.site_id)
     visit = held_visit(visit, base_version=base_version)
-    event = protocol_of(visit.protocol_version_id).schedule.event(visit.event_oid)
+    event = event_of(visit)
     if event.target_day is not None:
         raise TransitionError(_("This visit is laid out by the protocol: say why it was missed."))
     if visit.status == VisitStatus.NOT_REQUIRED:
@@ -147,6 +159,17 @@ def cancel_visit(*, visit: Visit, reason: str, by: User, base_version: int | Non
 def _clear(visit: Visit) -> None:
     visit.attended_on, visit.mode = None, ""
     visit.missed_reason = visit.not_required_cause = ""
+    if event_of(visit).visitnum is None:
+        visit.visit_number = None
+
+
+def _number_after(visit: Visit, on: dt.date) -> Decimal:
+    """The next free hundredth after the visit before it, as SDTM numbers unplanned visits."""
+    others = visit.subject.visits.exclude(pk=visit.pk).exclude(visit_number=None)
+    before = others.filter(attended_on__lte=on).aggregate(last=Max("visit_number"))["last"]
+    whole = Decimal(int(before or 0))
+    taken = others.filter(visit_number__gte=whole, visit_number__lt=whole + 1)
+    return Decimal(taken.aggregate(last=Max("visit_number"))["last"] or whole) + Decimal("0.01")
 
 
 def _stated(reason: str) -> str:
