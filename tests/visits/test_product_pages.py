@@ -38,7 +38,8 @@ def lot(cast):
 def page_of(client, path: str) -> str:
     answer = client.get(path)
     assert answer.status_code == 200, path
-    return answer.content.decode()
+    text: str = answer.content.decode()
+    return text
 
 
 LOT = {
@@ -235,7 +236,9 @@ def test_everybody_at_work_reads_the_register_in_their_language(cast, lot, who):
 def test_the_api_registers_tests_receives_and_loads(cast, api):
     nurse, chief = api("nurse"), api("investigator")
     session = make_treated(cast.site)
-    body = {name: value for name, value in LOT.items() if name != "expires_at"} | {
+    body: dict[str, object] = {
+        name: value for name, value in LOT.items() if name != "expires_at"
+    } | {
         "expires_at": "2036-01-05T12:00:00+08:00",
         "passage": 4,
         "units_made": 20,

@@ -48,7 +48,7 @@ class LotAnswer(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=LotState.choices)
     expired = serializers.BooleanField()
     product = serializers.CharField()
-    source = serializers.ChoiceField(choices=CellSource.choices)
+    source = serializers.ChoiceField(choices=CellSource.choices)  # type: ignore[assignment]
     donor_code = serializers.CharField()
     donor_screening = serializers.ChoiceField(choices=DonorScreening.choices)
     passage = serializers.IntegerField(allow_null=True)
@@ -66,7 +66,7 @@ class LotAnswer(serializers.Serializer[Any]):
 
 class LotFactsBody(Body):
     product = serializers.CharField(max_length=200)
-    source = serializers.ChoiceField(choices=CellSource.choices)
+    source = serializers.ChoiceField(choices=CellSource.choices)  # type: ignore[assignment]
     donor_code = serializers.CharField(max_length=40)
     donor_screening = serializers.ChoiceField(choices=DonorScreening.choices)
     passage = serializers.IntegerField(
