@@ -25,6 +25,7 @@ from tests.visits.treating import (
 )
 from trialsite.access.capabilities import Role
 from trialsite.casebook.models import CrfRecord, RecordStatus, Visit, VisitStatus
+from trialsite.casebook.services import void_record
 from trialsite.conduct.models import Deviation
 from trialsite.core.exceptions import NotPermittedError, StaleError, TransitionError
 from trialsite.core.guards import APP
@@ -346,6 +347,12 @@ class TestVoiding:
         assert visit.status == VisitStatus.NOT_REQUIRED
         left = CrfRecord.objects.standing().filter(visit=visit)
         assert given(lambda: [each.form_oid for each in left])() == ["F.VS"]
+
+    def test_its_record_is_not_voided_without_it(self, cast, subject):
+        session = ended(cast, subject)
+        with as_person(cast.nurse), pytest.raises(TransitionError):
+            void_record(record=session.record, reason="Wrong form", by=cast.nurse)
+        assert stored(session).record.voided_at is None
 
     def test_it_needs_a_reason(self, cast, subject):
         session = prepared(cast, subject)
