@@ -2,9 +2,15 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from visits.views import session_acts, session_readings, sessions
-from visits.views import product_use, products, session_product
-from visits.views import product_use, products, session_product, visits
+from visits.views import (
+    product_use,
+    products,
+    session_acts,
+    session_product,
+    session_readings,
+    sessions,
+    visits,
+)
 
 app_name = "visits"
 
