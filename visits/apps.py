@@ -7,6 +7,18 @@ class VisitsConfig(AppConfig):
     name = "visits"
 
     def ready(self) -> None:
+        from trialsite.casebook.evidence import register_evidence
+        from visits import (  # noqa: F401
+            alerts,
+            deficiency_datasets,
+            deficiency_guards,
+            guards,
+            models,
+            product_guards,
+        )
+
+        register_evidence(models.TreatmentSession, "started_at")
+        from visits import guards, product_guards, session_datasets  # noqa: F401
         from visits import (  # noqa: F401
             guards,
             product_alerts,

@@ -12,9 +12,12 @@ from visits.views import (
     visits,
 )
 
+from visits.views.deficiencies import deficiency_patterns
+
 app_name = "visits"
 
 urlpatterns: list[URLPattern] = []
+urlpatterns += deficiency_patterns
 
 _SHEET = "sessions/<uuid:pk>/"
 session_patterns: list[URLPattern] = [

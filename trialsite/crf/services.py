@@ -35,7 +35,8 @@ from trialsite.crf.judging import (
 )
 from trialsite.crf.loading import locked_row
 from trialsite.crf.models import CrfData, CrfRow, Draft, ItemData
-from trialsite.crf.registry import Form, form
+from trialsite.crf.moments import expect_possible
+from trialsite.crf.registry import Form, follow, form
 from trialsite.crf.violations import refusal_of
 from trialsite.review.services import reconcile
 
@@ -93,6 +94,7 @@ def save_crf(
         return Saved(record, row)
     if completed and not reason.strip():
         raise ReasonRequiredError(_("Say why you change completed data."))
+    expect_possible(row, changed)
     with because(reason) if reason else nullcontext(), refusals(crf):
         judgement = _write(row, changed, record.protocol_version_id, made=made)
         writing.advance(
@@ -102,6 +104,7 @@ def save_crf(
             content_hash=record_hash(record, row),
             form_version=form(record.form_oid).version,
         )
+        follow(row, by)
     return Saved(record, row, changed, _ask(record, row, judgement, complete=completing))
 
 
@@ -174,7 +177,8 @@ def _assign(row: ItemData, entry: Entry, record: CrfRecord) -> frozenset[str]:
             changed.add(name)
     if not row.time_zone:
         row.time_zone = record.site.time_zone
-    return frozenset(changed)
+    row.changed = frozenset(changed)
+    return row.changed
 
 
 def _drop_outdated_confirmations(row: ItemData, entry: Entry) -> None:
@@ -260,11 +264,13 @@ def save_row(
     completed = record.status in {RecordStatus.COMPLETE, RecordStatus.NOT_DONE}
     if completed and not reason.strip():
         raise ReasonRequiredError(_("Say why you change completed data."))
+    expect_possible(row, changed)
     row.version += 1
     with because(reason) if reason else nullcontext(), refusals(group):
         judgement = _write(row, changed | {"version"}, record.protocol_version_id, made=made)
         _touch(record)
         _follow_rows(record)
+        follow(row, by)
     return Saved(record, row, changed, _ask(record, row, judgement, complete=completed))
 
 
@@ -326,6 +332,8 @@ def void_row(
     with because(reason), refusals(group):
         row.save(update_fields=["voided_at", "void_reason"])
         _follow_rows(record)
+        row.record = record
+        follow(row, by)
     reconcile(record=record, findings={}, row_id=row.pk)
     return row
 

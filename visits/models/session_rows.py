@@ -57,7 +57,7 @@ class SessionReading(CrfRow):
     group_oid = "G.TXR"
     title = _("Readings")
 
-    observed_at = item(WallTimeField(_("Read at")), oid="I.TXR.AT", sdtm="VS.VSDTC")
+    observed_at = item(WallTimeField(_("Read at")), oid="I.TXR.AT", sdtm="VS.VSDTC", observed=True)
     planned_minute = item(
         models.SmallIntegerField(_("Planned minute")), oid="I.TXR.MIN", unit="min", required=False
     )
@@ -259,8 +259,8 @@ class Interruption(CrfRow):
     group_oid = "G.TXI"
     title = _("Interruptions")
 
-    off_at = item(WallTimeField(_("Off at")), oid="I.TXI.OFF")
-    on_at = item(WallTimeField(_("On again at")), oid="I.TXI.ON", required=False)
+    off_at = item(WallTimeField(_("Off at")), oid="I.TXI.OFF", observed=True)
+    on_at = item(WallTimeField(_("On again at")), oid="I.TXI.ON", required=False, observed=True)
     reason = item(
         models.CharField(_("Reason"), max_length=12, choices=InterruptionReason),
         oid="I.TXI.REASON",
@@ -292,7 +292,7 @@ class Complication(CrfRow):
         oid="I.TXC.CODE",
         sdtm="CE.CETERM",
     )
-    onset_at = item(WallTimeField(_("Onset")), oid="I.TXC.ONSET", sdtm="CE.CESTDTC")
+    onset_at = item(WallTimeField(_("Onset")), oid="I.TXC.ONSET", sdtm="CE.CESTDTC", observed=True)
     severity = item(
         models.CharField(_("Severity"), max_length=10, choices=ComplicationSeverity),
         oid="I.TXC.SEV",
@@ -322,7 +322,7 @@ class IntegrityTest(CrfRow):
     method = item(
         models.CharField(_("Method"), max_length=15, choices=TestMethod), oid="I.TXT.METHOD"
     )
-    tested_at = item(WallTimeField(_("Tested at")), oid="I.TXT.AT")
+    tested_at = item(WallTimeField(_("Tested at")), oid="I.TXT.AT", past=True)
     result = item(
         models.CharField(_("Result"), max_length=5, choices=TestVerdict), oid="I.TXT.RESULT"
     )
