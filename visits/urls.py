@@ -11,6 +11,7 @@ from visits.views import (
     sessions,
     visits,
 )
+
 from visits.views.deficiencies import deficiency_patterns
 
 app_name = "visits"

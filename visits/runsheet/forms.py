@@ -119,9 +119,7 @@ class StartForm(ActForm):
         help_text=gettext_lazy("Only for a session that took place and is entered later."),
     )
 
-    def __init__(
-        self, *args: Any, team: list[User], physicians: list[User], **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, team: list[User], physicians: list[User], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, people in (
             ("operator", team),
@@ -137,9 +135,7 @@ class CellsForm(ActForm):
     """The reactor with the cells goes into the circuit, or out of it."""
 
     act = "cells"
-    at = SheetTime(
-        label=gettext_lazy("At"), required=False, help_text=gettext_lazy("Empty: now")
-    )
+    at = SheetTime(label=gettext_lazy("At"), required=False, help_text=gettext_lazy("Empty: now"))
 
 
 class CellsOnForm(CellsForm):
@@ -196,9 +192,7 @@ class OverrideForm(ActForm):
 
     act = "override"
     key = forms.CharField(max_length=40, widget=forms.HiddenInput)
-    reason = forms.CharField(
-        label=gettext_lazy("Reason to start all the same"), max_length=500
-    )
+    reason = forms.CharField(label=gettext_lazy("Reason to start all the same"), max_length=500)
 
 
 class RowForm(ActForm):
