@@ -37,3 +37,6 @@ class VisitsConfig(AppConfig):
             product_guards,  # noqa: F401
         )
         from visits.reminders import planners  # noqa: F401
+        from visits.services import sessions  # noqa: F401
+
+        register_evidence(models.TreatmentSession, "started_at")

@@ -3,6 +3,15 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from visits.views import product_use, products, session_product, visits
+from visits.views import (
+    product_use,
+    products,
+    session_acts,
+    session_product,
+    session_readings,
+    sessions,
+    visits,
+)
 
 from visits.views.deficiencies import deficiency_patterns
 from visits.views import session_acts, session_readings, sessions

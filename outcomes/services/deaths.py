@@ -38,9 +38,19 @@ def follow_death(death: Death, by: User) -> None:
     died_on = str(death.died_on) if death.stands and death.died_on else ""
     if died_on and died_on != subject.died_on:
         subject = record_death(subject=subject, died_on=died_on, by=by)
-    elif not died_on and subject.died_on:
+    elif subject.died_on and _takes_back(death, subject):
         subject = revoke_death(subject=subject, by=by)
     _follow_rules(death if died_on else None, subject)
+
+
+def _takes_back(death: Death, subject: Subject) -> bool:
+    """Whether the form said the casebook's date and now is voided, or its date was emptied.
+
+    A form that has not yet got its date takes nothing back that came another way.
+    """
+    if not death.stands:
+        return str(death.died_on or "") == subject.died_on
+    return death.died_on is None and "died_on" in death.changed
 
 
 def _follow_rules(death: Death | None, subject: Subject) -> None:

@@ -136,7 +136,7 @@ def test_two_nurses_on_one_sheet_do_not_overwrite_each_other(visit, cast, subjec
     expect(conflict).to_contain_text("90")
     assert readings(cast, session)[0].heart_rate == 84
     assert_accessible(second)
-    conflict.get_by_label("90").check()
+    conflict.get_by_label("90").click()
     all_saved(second)
     assert readings(cast, session)[0].heart_rate == 90
 

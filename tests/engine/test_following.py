@@ -56,6 +56,7 @@ def test_each_save_is_told_with_the_row_as_it_stands(cast, episode):
         [("Episode", True)] * 2,
     )
     assert FOLLOWED[1][0].term == "chills"
+    assert FOLLOWED[1][0].changed == {"term"}
 
 
 def test_a_save_that_changes_nothing_is_not_told(cast, episode):

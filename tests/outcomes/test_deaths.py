@@ -13,7 +13,7 @@ from tests.factories import as_person, given, make_record, make_subject, make_vi
 from tests.outcomes.conftest import DEATH, save_death, save_event, treated
 from trialsite.audit.models import Event
 from trialsite.casebook.models import CrfRecord, Subject, SubjectStatus, Visit, VisitStatus
-from trialsite.casebook.services import set_day_zero, void_record
+from trialsite.casebook.services import record_death, set_day_zero, void_record
 from trialsite.conduct.models import ProposalStatus, ProposedHold
 from trialsite.crf.entry import read_texts
 from trialsite.crf.registry import form
@@ -102,6 +102,14 @@ def test_a_death_taken_back_plans_the_schedule_again(cast, subject, how):
     assert vital_signs(subject, cast.nurse, "2026-03-20T10:00")
 
 
+def test_a_form_without_its_date_takes_no_death_back_that_came_another_way(cast, subject):
+    with as_person(cast.nurse):
+        record_death(subject=subject, died_on="2026-03-08", by=cast.nurse)
+    save_death(subject, cast.nurse, died_on="", complete="no")
+    save_death(subject, cast.nurse, 1, died_on="", source="FAMILY", complete="no")
+    assert state(subject) == (SubjectStatus.DIED, "2026-03-08")
+
+
 def test_after_a_voided_record_the_death_is_recorded_anew(cast, subject):
     first = save_death(subject, cast.nurse).record
     with as_person(cast.nurse):
@@ -136,7 +144,6 @@ def test_a_date_that_cannot_be_is_refused_beside_its_item(cast, subject, texts, 
     assert state(subject) == (SubjectStatus.ENROLLED, "")
 
 
-@pytest.mark.requirement("PR6")
 def test_after_death_nothing_is_observed_but_late_results_and_follow_up_go_on(
     cast, subject, session
 ):

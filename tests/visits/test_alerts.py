@@ -7,7 +7,9 @@ import pytest
 from tests.factories import as_person, given, make_subject, make_user, sign_in
 from tests.notify.conftest import sink
 from tests.outcomes.conftest import treated
+from tests.screening.consenting import wall
 from tests.signing import proof_of
+from tests.visits.treating import ended, prepared, start, treatable
 from tests.waiting import until
 from trialsite.access.capabilities import Role
 from trialsite.casebook.models import CrfRecord
@@ -24,6 +26,7 @@ from trialsite.notify.delivery import deliver_due
 from trialsite.notify.models import Notice, State
 from trialsite.notify.planning import plan_notices
 from visits.models import IntegrityTest
+from visits.services.sessions import SessionRefusedError, void_session
 
 __all__ = ["sink"]
 
@@ -276,3 +279,24 @@ def test_the_pages_of_a_proposal(cast, session):
     late = client.post(f"{page}dismiss/", {"dismiss-reason": "the probe was wet"})
     assert late.status_code == 422
     assert "decided already" in late.content.decode()
+
+
+def test_no_session_starts_under_the_hold_and_its_refusal_says_why(cast):
+    subject = treatable(cast)
+    switch_on(cast, subject)
+    done = ended(cast, subject)
+    following = prepared(cast, subject)
+    a_test(done, cast.nurse)
+    with pytest.raises(SessionRefusedError) as refused:
+        start(cast, following, wall(cast.site, hours=-0.1))
+    assert any(
+        "An integrity test of the cell barrier failed." in each for each in refused.value.reasons
+    )
+
+
+def test_a_voided_session_takes_its_failed_test_back(cast):
+    session = ended(cast, treatable(cast))
+    a_test(session, cast.nurse)
+    with as_person(cast.investigator):
+        void_session(session=session, reason="another participant", by=cast.investigator)
+    assert [each.cause_ended_at is not None for each in proposals()] == [True]

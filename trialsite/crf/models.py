@@ -53,6 +53,9 @@ class ItemData(models.Model):
     #: Item name -> the comment with which an implausible value was confirmed.
     confirmed = models.JSONField(default=dict)
 
+    #: What the save that is under way changes; the followers of a row read it.
+    changed: frozenset[str] = frozenset()
+
     #: The subclass says whether a record has one of these or many.
     record: models.ForeignKey[Any, Any]
 

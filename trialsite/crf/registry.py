@@ -152,8 +152,9 @@ def after_save(table: type[T], follower: Callable[[T, User], None]) -> None:
     """Let an app above follow what happens to a table's rows: each save, and each voiding.
 
     The follower is called with the row and the person inside the transaction of the act:
-    what it refuses takes the act back. `row.stands` tells a row from a voided one. Imports
-    stay downward: a follower is named in `AppConfig.ready` of the app that owns it.
+    what it refuses takes the act back. `row.stands` tells a row from a voided one,
+    `row.changed` names the items that a save changes. Imports stay downward: a follower is
+    named in `AppConfig.ready` of the app that owns it.
     """
     _followers.setdefault(table, []).append(follower)
 

@@ -177,7 +177,8 @@ def _assign(row: ItemData, entry: Entry, record: CrfRecord) -> frozenset[str]:
             changed.add(name)
     if not row.time_zone:
         row.time_zone = record.site.time_zone
-    return frozenset(changed)
+    row.changed = frozenset(changed)
+    return row.changed
 
 
 def _drop_outdated_confirmations(row: ItemData, entry: Entry) -> None:

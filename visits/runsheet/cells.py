@@ -105,7 +105,9 @@ class Cell:
                 format_html('<span class="tx-confirmed" title="{}">✓</span>', self.confirmed)
             )
         if self.queried:
-            parts.append(format_html('<a class="tx-query" href="#queries-title">{}</a>', _("Query")))
+            parts.append(
+                format_html('<a class="tx-query" href="#queries-title">{}</a>', _("Query"))
+            )
         for error in self.errors:
             parts.append(format_html('<span class="tx-error">{}</span>', error))
         if self.theirs is not None:
@@ -162,8 +164,5 @@ def _options(item: Item, chosen: str) -> SafeString:
     return format_html_join(
         "",
         '<option value="{}"{}>{}</option>',
-        (
-            (code, mark_safe(" selected") if code == chosen else "", word)
-            for code, word in choices
-        ),
+        ((code, mark_safe(" selected") if code == chosen else "", word) for code, word in choices),
     )

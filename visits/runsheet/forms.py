@@ -89,19 +89,17 @@ class PlanForm(ActForm):
         return said
 
 
-class PersonField(forms.TypedChoiceField):
+class PersonField(forms.ChoiceField):
     """Somebody of the site's team; the value is the person."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=[_CHOOSE], coerce=self._person, **kwargs)
-        self.people: dict[str, User] = {}
+    people: dict[str, User]
 
     def offer(self, people: list[User]) -> None:
         self.people = {str(person.pk): person for person in people}
         self.choices = [_CHOOSE, *((key, who.full_name) for key, who in self.people.items())]
 
-    def _person(self, key: str) -> User:
-        return self.people[key]
+    def clean(self, value: Any) -> User | None:
+        return self.people.get(super().clean(value))
 
 
 class StartForm(ActForm):
@@ -121,9 +119,7 @@ class StartForm(ActForm):
         help_text=gettext_lazy("Only for a session that took place and is entered later."),
     )
 
-    def __init__(
-        self, *args: Any, team: list[User], physicians: list[User], **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, team: list[User], physicians: list[User], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, people in (
             ("operator", team),
@@ -139,9 +135,7 @@ class CellsForm(ActForm):
     """The reactor with the cells goes into the circuit, or out of it."""
 
     act = "cells"
-    at = SheetTime(
-        label=gettext_lazy("At"), required=False, help_text=gettext_lazy("Empty: now")
-    )
+    at = SheetTime(label=gettext_lazy("At"), required=False, help_text=gettext_lazy("Empty: now"))
 
 
 class CellsOnForm(CellsForm):
@@ -198,9 +192,7 @@ class OverrideForm(ActForm):
 
     act = "override"
     key = forms.CharField(max_length=40, widget=forms.HiddenInput)
-    reason = forms.CharField(
-        label=gettext_lazy("Reason to start all the same"), max_length=500
-    )
+    reason = forms.CharField(label=gettext_lazy("Reason to start all the same"), max_length=500)
 
 
 class RowForm(ActForm):

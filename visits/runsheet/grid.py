@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -51,7 +51,8 @@ class Typed:
     #: What stands now, where somebody else saved meanwhile.
     theirs: dict[str, str] = field(default_factory=dict)
     errors: dict[str, list[str]] = field(default_factory=dict)
-    draft: bool = False
+    #: A draft does not say what its author was shown: whatever differs is for them to decide.
+    blind: bool = False
 
 
 @dataclass(slots=True)
@@ -67,11 +68,17 @@ class Line:
     time: str = ""
     #: The day of the reading or of its minute, where it is another than the sheet's.
     day: str = ""
-    cells: SafeString = SafeString("")
+    #: The cells as HTML, made when the page asks for them: most requests are for one line.
+    draw: Callable[[Line], SafeString] | None = None
     base: dict[str, str] = field(default_factory=dict)
     entered_at: str = ""
     late: bool = False
     token: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def cells(self) -> SafeString:
+        """The line's cells as the page shows them."""
+        return self.draw(self) if self.draw else SafeString("")
 
     @property
     def part(self) -> str:
@@ -127,8 +134,9 @@ def conflict_of(name: str, typed: Typed | None) -> str | None:
     if typed is None or not typed.theirs:
         return None
     mine, theirs = typed.texts.get(name, ""), typed.theirs.get(name, "")
-    touched = mine != typed.base.get(name, "")
-    return theirs if touched and mine != theirs else None
+    seen = typed.base.get(name, "")
+    both = typed.blind or (mine != seen and theirs != seen)
+    return theirs if both and mine != theirs else None
 
 
 class Grid:
@@ -297,7 +305,7 @@ class Grid:
             base=stored,
             version=line.version,
             theirs=stored if stale else {},
-            draft=True,
+            blind=True,
         )
 
     def _shown(self, iso: str) -> str:
@@ -325,9 +333,16 @@ class Grid:
             line.entered_at = shown(at, self.day)
             observed = line.row.observed_at
             line.late = observed is not None and abs(at - observed) > LATE
+        line.draw = self._drawn
+
+    def _drawn(self, line: Line) -> SafeString:
         editable = self.editable and not line.voided
-        cells = (self._cell(c, line, texts).html(str(line.id), editable=editable) for c in self.columns)
-        line.cells = mark_safe("".join(cells))  # noqa: S308  (each cell is safe)
+        texts = line.typed.texts if line.typed else self.texts(line.row)
+        cells = (
+            self._cell(column, line, texts).html(str(line.id), editable=editable)
+            for column in self.columns
+        )
+        return mark_safe("".join(cells))  # noqa: S308  (each cell is safe)
 
     def _cell(self, column: Column, line: Line, texts: Mapping[str, str]) -> Cell:
         name, row = column.name, line.row

@@ -137,9 +137,7 @@ class RunSheet:
         self.may_enter = (
             user.can(Capability.ENTER_DATA, site=session.site_id) and not self.record.is_closed
         )
-        self.may_override = self.may_enter and user.can(
-            Capability.SIGN_FORM, site=session.site_id
-        )
+        self.may_override = self.may_enter and user.can(Capability.SIGN_FORM, site=session.site_id)
 
     # ---- where it stands
 

@@ -55,13 +55,13 @@ class Paper:
             empty = tuple("" for _column in self.columns)
             due = [line for line in self.sheet.grid.lines if line.due is not None]
             found = [PaperLine(_due(line), "", empty) for line in due]
-            return [*found, *(PaperLine("", "", empty) for _n in range(_EMPTY))]
+            return [*found, *(PaperLine("+", "", empty) for _n in range(_EMPTY))]
         shown = [line for line in self.sheet.grid.lines if line.row and not line.voided]
         return [self._line(line) for line in shown]
 
     def _line(self, line: Line) -> PaperLine:
         texts = tuple(_text(line.row, column) for column in self.columns)
-        due = line.due.word if line.due else ""
+        due = line.due.word if line.due else "+"
         return PaperLine(due, line.time, texts, line.entered_at, line.late)
 
     @property

@@ -185,9 +185,7 @@ def _time(grid: Grid, posted: Posted, typed: Typed) -> str:
     return moment.isoformat(timespec="minutes") if moment else ""
 
 
-def _met(
-    grid: Grid, posted: Posted, typed: Typed, error: StaleError, *, by: User
-) -> Outcome:
+def _met(grid: Grid, posted: Posted, typed: Typed, error: StaleError, *, by: User) -> Outcome:
     """Somebody saved first. Where both wrote the same, or this very save had arrived and only
     its answer was lost, there is nothing to decide."""
     theirs = {name: str(text) for name, text in error.current.items() if name in _NAMES}
@@ -209,9 +207,7 @@ def _same_time(grid: Grid, posted: Posted, theirs: str) -> bool:
 
 
 def _close(grid: Grid, posted: Posted, *, by: User) -> None:
-    close_draft(
-        record=grid.session.record, by=by, part=part_of(posted.row_id), page=posted.page
-    )
+    close_draft(record=grid.session.record, by=by, part=part_of(posted.row_id), page=posted.page)
 
 
 def _refused(typed: Typed, error: DomainError) -> Outcome:

@@ -33,7 +33,10 @@ def moment_of(text: str, near: dt.datetime) -> dt.datetime | None:
     with_day = _WITH_DAY.fullmatch(text)
     if with_day is not None:
         return _on_day(int(with_day[1]), int(with_day[2]), _clock(with_day[3]), near)
-    moment: dt.datetime | None = WallTimeField().to_python(text)
+    try:
+        moment: dt.datetime | None = WallTimeField().to_python(text)
+    except ValidationError as error:
+        raise _no_time() from error
     return moment
 
 
@@ -54,7 +57,7 @@ def _clock(text: str) -> dt.time | None:
     if found is None:
         return None
     hour, minute = int(found[1] or found[3]), int(found[2] or found[4])
-    if hour > 23 or minute > 59:  # noqa: PLR2004  (a clock)
+    if hour > 23 or minute > 59:
         raise _no_time()
     return dt.time(hour, minute)
 

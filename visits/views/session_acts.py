@@ -162,9 +162,7 @@ def start(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """The circuit starts, if nothing stands in the way."""
     found = session_of(request, pk)
     sheet = RunSheet(found, request.user)
-    form = StartForm(
-        request.POST, near=sheet.near, team=sheet.team, physicians=sheet.physicians
-    )
+    form = StartForm(request.POST, near=sheet.near, team=sheet.team, physicians=sheet.physicians)
 
     def act(said: dict[str, Any]) -> None:
         start_session(

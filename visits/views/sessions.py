@@ -87,9 +87,7 @@ def plan(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
         else:
             return redirect("visits:session", session.pk)
     context = {"subject": subject, "form": found, "readiness": readiness(subject)}
-    return render(
-        request, "visits/session_plan.html", context, status=422 if found.errors else 200
-    )
+    return render(request, "visits/session_plan.html", context, status=422 if found.errors else 200)
 
 
 @requires(Capability.VIEW_CASEBOOK)

@@ -151,9 +151,10 @@ class Line {
       return;
     }
     if (this.choosing.some((each) => !each.querySelector(":checked"))) return;
+    // Taking a choice away moves the focus, which asks to save: this save is under way by then.
+    this.busy = true;
     for (const each of this.choosing) each.remove();
     const sent = new Map(this.inputs.map((input) => [this.nameOf(input), input.value]));
-    this.busy = true;
     this.say("saving", words.saving);
     try {
       const body = this.fields();
@@ -511,6 +512,7 @@ if (grid && editable) {
       input.value = choice.dataset.theirs;
       if (input.matches("[data-number]")) look(input);
     }
+    cell.querySelector(FIELDS)?.focus();
     const decided = line.choosing.every((each) => each.querySelector(":checked"));
     if (decided && !line.isDirty) {
       for (const each of line.choosing) each.remove();
