@@ -138,7 +138,7 @@ def load_problems(loaded: LoadedProduct) -> list[str]:
         _("%(what)s %(value)s %% lies outside %(limits)s %%.")
         % {
             "what": loaded._meta.get_field(name).verbose_name,  # type: ignore[union-attr]
-            "value": value.normalize(),
+            "value": f"{value.normalize():f}",
             "limits": _span(limits[VIABILITY]),
         }
         for name in ("viability_thawed", "viability_loaded")
