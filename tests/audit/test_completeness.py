@@ -168,6 +168,13 @@ _KNOWN: dict[str, dict[str, object]] = {
         **dict.fromkeys(("missing", "comparator", "flag", "significance", "unit"), ""),
         "canonical_unit": "",
     },
+    "conduct_proposedhold": {"status": "open", "dismiss_reason": ""},
+    "visits_devicedeficiency": {
+        "component": "MACHINE",
+        "phase": "TREATMENT",
+        "whereabouts": "IN USE",
+        "void_reason": "",
+    },
     "conduct_deviation": {
         "origin": "proposed",
         "status": "proposed",

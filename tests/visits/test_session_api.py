@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -44,16 +45,16 @@ def act(client, session, name, body, version):
     return client.post(path, body, version=version)
 
 
-def made(nurse, subject) -> dict:
+def made(nurse, subject) -> Any:
     body = {"subject": str(subject.pk), "planned_minutes": 360, **WITHOUT_CELLS}
     answer = nurse.post("treatment-sessions/", body)
     assert answer.status_code == 201, answer.content
     return answer.json()
 
 
-def all_yes(nurse, session) -> dict:
-    keys = ("consent", "encephalopathy", "blood_pressure", "bleeding")
-    keys += ("labs", "circuit", "identity")
+def all_yes(nurse, session) -> Any:
+    keys = ["consent", "encephalopathy", "blood_pressure", "bleeding"]
+    keys += ["labs", "circuit", "identity"]
     body = {"answers": [{"key": key, "answer": True} for key in keys]}
     answer = nurse.post(f"treatment-sessions/{session['record']}/checklist/", body)
     assert answer.status_code == 200, answer.content

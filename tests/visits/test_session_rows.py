@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -31,7 +32,7 @@ def clock(session, hours: float) -> str:
     return wall(session.subject.site, hours=hours).isoformat(timespec="minutes")
 
 
-def texts(session, hours: float = -5, **changes: str) -> dict[str, str]:
+def texts(session, hours: Any = -5, **changes: Any) -> dict[str, str]:
     said = {
         "observed_at": clock(session, hours),
         "systolic": "118",
@@ -42,7 +43,8 @@ def texts(session, hours: float = -5, **changes: str) -> dict[str, str]:
 
 
 def row_of(saved) -> SessionReading:
-    return given(SessionReading.objects.get)(pk=saved.row.pk)
+    found: SessionReading = given(SessionReading.objects.get)(pk=saved.row.pk)
+    return found
 
 
 def test_pressures_are_derived_by_the_database(cast, session):
@@ -153,18 +155,18 @@ def test_rows_are_kept_even_by_sql_within_what_is_possible(cast, session):
 
 
 def test_two_people_on_two_rows_do_not_meet(cast, session):
-    mine = read(session, cast.nurse, texts(session))
-    theirs = read(session, cast.second_nurse, texts(session, -4))
-    assert [mine.row.number, theirs.row.number] == [1, 2]
-    for person, saved in ((cast.nurse, mine), (cast.second_nurse, theirs)):
+    mine = row_of(read(session, cast.nurse, texts(session)))
+    theirs = row_of(read(session, cast.second_nurse, texts(session, -4)))
+    assert [mine.number, theirs.number] == [1, 2]
+    for person, row in ((cast.nurse, mine), (cast.second_nurse, theirs)):
         again = read(
             session,
             person,
             texts(session, systolic="120"),
-            row_id=saved.row.pk,
+            row_id=row.pk,
             base_version=1,
         )
-        assert again.row.version == 2
+        assert row_of(again).version == 2
 
 
 def test_two_people_on_one_row_are_told_of_each_other(cast, session):

@@ -45,7 +45,7 @@ class SessionEnd(CrfData):
     form_oid = "F.TXE"
     title = _("End of session")
 
-    recorded_at = item(WallTimeField(_("Date and time")), oid="I.TXE.AT")
+    recorded_at = item(WallTimeField(_("Date and time")), oid="I.TXE.AT", past=True)
     plasma_exchanged = _volume(_("Plasma exchanged"), "I.TXE.VEXCH", limits="VEXCH")
     plasma_processed = _volume(
         _("Plasma processed through the reactor"), "I.TXE.VPROC", limits="VPROC"
