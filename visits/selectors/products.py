@@ -215,7 +215,7 @@ def recall(lot: ProductLot, user: User) -> Recall:
     loads = (
         LoadedProduct.objects.visible_to(user)
         .filter(lot=lot, voided_at=None)
-        .select_related("subject", "session", "site", "lot", "movement")
+        .select_related("subject", "session", "site", "lot")
         .order_by("site__code", "subject__screening_number", "loaded_at")
     )
     found = accounts(user, lot)
