@@ -196,11 +196,14 @@ def test_cells_are_loaded_confirmed_and_voided_on_pages(cast, lot):
     assert "R-1" in page
     assert "To be confirmed" in page
     assert "65 % lies outside 70–100 %" in page
+    assert nurse.get(f"{path}?lot={lot.code}&sheet=1").content.decode().count('name="sheet"') == 2
     nurse.post(f"/sessions/products/{loaded.pk}/confirm/", {"comment": "counted twice"})
     assert "counted twice" in page_of(nurse, path)
     nurse.post(f"/sessions/products/{loaded.pk}/void/", {"reason": "wrong lot"})
     with as_person(cast.nurse):
         assert units_left(lot, cast.site.pk) == 5
+    back = nurse.post(path, load_form(cast, lot, reactor_serial="r-2", sheet="1"))
+    assert back["Location"] == f"/sessions/{session.pk}/"
     for who in (cast.stranger, cast.monitor):
         assert sign_in(who).post(path, load_form(cast, lot)).status_code in {403, 404}
     assert sign_in(cast.stranger).get(path).status_code == 404
@@ -281,14 +284,11 @@ def test_the_api_registers_tests_receives_and_loads(cast, api):
 
 
 def test_the_api_turns_away_whom_the_pages_turn_away(cast, api, lot):
-    for path, body in (
-        (f"product-lots/{lot.code}/quarantine/", {"reason": "x"}),
-        (f"product-lots/{lot.code}/recall/", {"reason": "x"}),
-        (f"product-lots/{lot.code}/close/", {"reason": "x"}),
-    ):
-        assert api("nurse").post(path, body).status_code == 403
+    for act in ("quarantine", "recall", "close"):
+        path = f"product-lots/{lot.code}/{act}/"
+        assert api("nurse").post(path, {"reason": "x"}).status_code == 403
     assert api("monitor").post("product-lots/", {}).status_code == 403
-    body = {"lot": lot.code, "site": "002", "kind": "received", "units": 1,
+    body: dict[str, object] = {"lot": lot.code, "site": "002", "kind": "received", "units": 1,
             "happened_at": f"{here():%Y-%m-%dT%H:%M}"}  # fmt: skip
     assert "site" in api("nurse").post("product-movements/", body).json()["errors"]
 

@@ -16,7 +16,11 @@ from tests.visits.products import (
     released,
 )
 from trialsite.access.capabilities import Role
+from trialsite.access.context import system_context
+from trialsite.casebook.models import Subject
 from trialsite.core.clock import trial_now
+from trialsite.core.context import Channel, acting
+from trialsite.core.exceptions import TransitionError
 from trialsite.notify.delivery import deliver_due
 from trialsite.notify.models import Notice, State
 from trialsite.notify.planning import plan_notices, planner_of, render
@@ -77,6 +81,22 @@ def test_a_site_sees_its_own_part_of_a_recall_only(cast, used):
     everything = sign_in(cast.investigator).get(f"/products/{lot.pk}/recall/").content.decode()
     assert foreign.subject.label in everything
     assert "your own sites only" not in everything
+
+
+def test_a_participant_who_moved_to_another_site_is_found_there(cast, used):
+    lot, ours, foreign = used
+    moved = ours[0].subject
+    with acting(system_context("tests", Channel.COMMAND, reason="moved house")):
+        Subject.objects.filter(pk=moved.pk).update(site=cast.other_site)
+    with as_person(cast.stranger):
+        found = recall(lot, cast.stranger)
+        assert {each.pk for each in found.subjects} == {moved.pk, foreign.subject_id}
+        assert [each.left for each in found.accounts] == [4]
+        with pytest.raises(TransitionError, match="another site"):
+            void_load(loaded=found.loads[0], reason="x", by=cast.stranger)
+    with as_person(cast.nurse):
+        assert [each.left for each in recall(lot, cast.nurse).accounts] == [7]
+        assert len(recall(lot, cast.nurse).subjects) == 1
 
 
 def test_the_recall_page_names_whom_to_inform_at_each_site(cast, used):

@@ -138,7 +138,7 @@ def load_problems(loaded: LoadedProduct) -> list[str]:
         _("%(what)s %(value)s %% lies outside %(limits)s %%.")
         % {
             "what": loaded._meta.get_field(name).verbose_name,  # type: ignore[union-attr]
-            "value": value.normalize(),
+            "value": f"{value.normalize():f}",
             "limits": _span(limits[VIABILITY]),
         }
         for name in ("viability_thawed", "viability_loaded")
@@ -215,7 +215,7 @@ def recall(lot: ProductLot, user: User) -> Recall:
     loads = (
         LoadedProduct.objects.visible_to(user)
         .filter(lot=lot, voided_at=None)
-        .select_related("subject", "session", "site", "lot", "movement")
+        .select_related("subject", "session", "site", "lot")
         .order_by("site__code", "subject__screening_number", "loaded_at")
     )
     found = accounts(user, lot)

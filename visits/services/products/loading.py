@@ -26,7 +26,7 @@ from trialsite.core.partial_dates import PartialDate
 from trialsite.crf import writing
 from trialsite.crf.hashing import record_hash
 from trialsite.crf.violations import ImpossibleError
-from visits.models import LoadedProduct, MovementKind, ProductLot, TreatmentSession
+from visits.models import LoadedProduct, LotMovement, MovementKind, ProductLot, TreatmentSession
 from visits.selectors.products import lot_problem, scanned, state_problem, units_left
 from visits.services.products.lots import locked_lot
 from visits.services.products.refusing import product_refusals
@@ -213,9 +213,19 @@ def void_load(*, loaded: LoadedProduct, reason: str, by: User) -> LoadedProduct:
     loaded.void_reason = reason.strip()[:500]
     with because(loaded.void_reason), product_refusals(LoadedProduct):
         loaded.save(update_fields=["voided_at", "voided_by", "void_reason"])
-        strike_movement(loaded.movement, loaded.void_reason, by)
+        strike_movement(_line_of(loaded), loaded.void_reason, by)
         _advance(session.record)
     return loaded
+
+
+def _line_of(loaded: LoadedProduct) -> LotMovement:
+    """The line in the account; it stays where the units were when a participant moves on."""
+    line = LotMovement.objects.filter(pk=loaded.movement_id).select_related("lot").first()
+    if line is None:
+        raise TransitionError(
+            _("These cells were in the stock of another site: somebody of the study voids them.")
+        )
+    return line
 
 
 @transaction.atomic
@@ -226,7 +236,7 @@ def void_loads(*, session: TreatmentSession, reason: str, by: User) -> None:
 
 
 def _standing(loaded: LoadedProduct) -> LoadedProduct:
-    found = LoadedProduct.objects.select_related("lot", "movement", "session")
+    found = LoadedProduct.objects.select_related("lot", "session")
     found = found.select_for_update(no_key=True, of=("self",))
     loaded = found.get(pk=loaded.pk)
     if loaded.voided_at is not None:
