@@ -57,7 +57,7 @@ def _clock(text: str) -> dt.time | None:
     if found is None:
         return None
     hour, minute = int(found[1] or found[3]), int(found[2] or found[4])
-    if hour > 23 or minute > 59:  # noqa: PLR2004  (a clock)
+    if hour > 23 or minute > 59:
         raise _no_time()
     return dt.time(hour, minute)
 
@@ -69,7 +69,7 @@ def _on_day(month: int, day: int, clock: dt.time | None, near: dt.datetime) -> d
     found = []
     for year in range(near.year - _LEAP_CYCLE + 1, near.year + _LEAP_CYCLE):
         try:
-            found.append(dt.datetime(year, month, day, clock.hour, clock.minute))
+            found.append(dt.datetime.combine(dt.date(year, month, day), clock))
         except ValueError:
             continue
     if not found:
