@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections import defaultdict
+from functools import partial
 
 import pytest
 
@@ -50,7 +51,7 @@ def course(ledger) -> Course:
 
 def attends(ledger: Ledger, course: Course, *visits: tuple[str, str]) -> None:
     for name, moment in visits:
-        ledger.on(moment, lambda name=name, moment=moment: course.attend(name, moment[:10]))
+        ledger.on(moment, partial(course.attend, name, moment[:10]))
 
 
 #: When, to the nurses; the window opens two days before its first day, at eight.
