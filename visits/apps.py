@@ -12,3 +12,4 @@ class VisitsConfig(AppConfig):
             product_guards,  # noqa: F401
         )
         from visits.reminders import planners  # noqa: F401
+        from visits import guards, product_guards, session_datasets  # noqa: F401

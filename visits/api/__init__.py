@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
+from visits.api.sessions import session_routes
 from visits.api.visits import visit_routes
 
 routes: list[URLPattern] = []
 routes += visit_routes
+routes += session_routes
