@@ -45,6 +45,34 @@ register_planner(
 )
 
 
+def _plan_rounds(now: dt.datetime) -> Any:
+    """Three rounds to make at each device of the ward, for each nurse: all of one morning."""
+    return (
+        f"SELECT d.id, d.site_id, m.user_id, %s::timestamptz, "
+        "d.id::text || ':' || m.user_id || ':' || n "
+        f"FROM {Device._meta.db_table} d JOIN {Membership._meta.db_table} m "
+        "ON m.site_id = d.site_id AND m.role = %s AND d.serial LIKE 'WARD%%' "
+        "CROSS JOIN generate_series(1, 3) n",
+        (now, Role.RESEARCH_NURSE.value),
+    )
+
+
+def _render_round(notice: Notice, _user: User) -> Mail:
+    return Mail(subject="A round waits", body="Make it.", path=f"/?round={notice.pk}")
+
+
+register_planner(
+    Planner(
+        kind="test-round",
+        title="A round waits",
+        plan=_plan_rounds,
+        still_due=_still_due,
+        render=_render_round,
+        bundled=True,
+    )
+)
+
+
 @register_datasets
 def devices() -> list[Dataset]:
     return [

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from email.message import Message
 from email.policy import default
@@ -20,7 +20,7 @@ from tests import databases
 from tests.ports import free_port
 
 ACCEPTED = "250 accepted"
-Answer = Callable[["Sink", Any], str]
+Answer = Callable[["Sink", Any], str | Awaitable[str]]
 
 
 def accept(_sink: Sink, _session: Any) -> str:
@@ -69,7 +69,8 @@ class Sink:
 
     async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
         self.arrived.append(email.message_from_bytes(envelope.content, policy=default))
-        return self.answer(self, server)
+        answer = self.answer(self, server)
+        return answer if isinstance(answer, str) else await answer
 
 
 @dataclass
@@ -80,16 +81,17 @@ class Worker:
     broker: str
     mail_port: int
     log: Path
+    settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] = field(init=False)
+
+    #: What the process does, and how.
+    ERRAND = ("worker", "--concurrency", "1", "--without-gossip", "--without-mingle")
 
     def start(self) -> None:
         inherited = {name: value for name, value in os.environ.items() if "OWNER" not in name}
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "celery", "-A", "trialsite.celery", "worker"),
-                    *("--concurrency", "1", "--without-gossip", "--without-mingle"),
-                ],
+                [sys.executable, "-m", "celery", "-A", "trialsite.celery", *self.errand],
                 cwd=databases.ROOT,
                 env=inherited
                 | {
@@ -97,14 +99,28 @@ class Worker:
                     "DJANGO_SETTINGS_MODULE": "trialsite.settings.test",
                     "CELERY_BROKER_URL": self.broker,
                     "EMAIL_URL": f"smtp://127.0.0.1:{self.mail_port}",
+                    **self.settings,
                 },
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
 
+    @property
+    def errand(self) -> tuple[str, ...]:
+        """The arguments of celery."""
+        return self.ERRAND
+
     def kill(self) -> None:
         """A power cut: the whole process group, at once."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+
+class Beat(Worker):
+    """A beat as in production, only quicker."""
+
+    @property
+    def errand(self) -> tuple[str, ...]:
+        return ("beat", "--pidfile=", "-s", str(self.log.with_suffix(".schedule")))

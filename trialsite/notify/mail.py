@@ -56,7 +56,7 @@ class MailPost:
     def send(self, letter: Letter) -> tuple[Outcome, str]:
         """What came of it, and the server's words."""
         try:
-            self._connection.open()
+            self._reach()
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             raise AwayError(str(error)) from error
@@ -71,6 +71,19 @@ class MailPost:
 
     def close(self) -> None:
         self._connection.close()
+
+    def _reach(self) -> None:
+        """An open line. One kept from the mail before may be dead: that is found out now, when
+        it is no doubt yet, and not while sending."""
+        if self._connection.open() or not hasattr(self._connection, "connection"):
+            return
+        try:
+            alive = self._connection.connection.noop()[0] == 250
+        except (OSError, smtplib.SMTPException):
+            alive = False
+        if not alive:
+            self._connection.close()
+            self._connection.open()
 
 
 def _message(letter: Letter) -> EmailMessage:

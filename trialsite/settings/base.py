@@ -273,7 +273,7 @@ EMAIL_CONFIG = env.email_url("EMAIL_URL", default=f"filemail:///{VAR_DIR}/mail")
 NOTIFY_DELIVERY_BACKEND: str = EMAIL_CONFIG.pop("EMAIL_BACKEND")
 globals().update(EMAIL_CONFIG)
 EMAIL_BACKEND = "trialsite.notify.mail.OutboxEmailBackend"
-EMAIL_TIMEOUT = 10
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", 10)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "trialsite@localhost")
 #: A gateway of the operator's own for notices (WeCom, DingTalk, SMS); empty: none.
 NOTIFY_WEBHOOK_URL = env.str("NOTIFY_WEBHOOK_URL", "")

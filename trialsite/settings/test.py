@@ -1,9 +1,9 @@
-"""The same product on services of its own; only password hashing is made quick."""
+"""The same product on services of its own; password hashing and the beat can be made quick."""
 
 from __future__ import annotations
 
 from trialsite.settings.base import *  # noqa: F403
-from trialsite.settings.base import CACHES, INSTALLED_APPS, STORAGES
+from trialsite.settings.base import CACHES, CELERY_BEAT_SCHEDULE, INSTALLED_APPS, STORAGES, env
 
 ENVIRONMENT = "TEST"
 INSTALLED_APPS.insert(0, "tests.engine")
@@ -12,3 +12,5 @@ CACHES["default"]["KEY_PREFIX"] = "test"
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
+for _errand in ("plan-notices", "deliver-notices"):
+    CELERY_BEAT_SCHEDULE[_errand]["schedule"] = env.int("BEAT_SECONDS", 60)

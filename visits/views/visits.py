@@ -20,7 +20,6 @@ from trialsite.casebook.protocols import event_of, visit_name
 from trialsite.core.clock import trial_now, trial_today
 from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
 from trialsite.protocol import EventRole
-from visits.forms import AddVisitForm, AttendForm, ReasonForm, VisitForm
 from visits.selectors.readiness import readiness
 from visits.selectors.reminders import reminders_of
 from visits.selectors.visits import VisitSheet, visit_sheet

@@ -1,0 +1,88 @@
+"""Every kind of notice that an app registers: it has a name, and reads in both languages."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from django.conf import settings
+from django.utils.encoding import force_str
+from django.utils.translation import override
+
+from tests.factories import Cast, as_person, make_protocol
+from tests.screening.consenting import consented, make_document
+from trialsite.notify.models import Lane, Notice
+from trialsite.notify.planning import Mail, Planner, planner_of, planners, render
+from trialsite.notify.selectors import kinds
+
+#: What the tests' own app registers.
+OWN = {"test-device", "test-round"}
+
+
+def _reconsent(cast: Cast) -> uuid.UUID:
+    make_protocol(cast.site)
+    return consented(cast, make_document(cast, cast.site)).pk
+
+
+#: A thing for each kind to speak of; a kind without one fails the companion below.
+THINGS: dict[str, Callable[[Cast], uuid.UUID]] = {
+    "reconsent": _reconsent,
+}
+
+
+def real() -> list[Planner]:
+    return [planner for planner in planners() if planner.kind not in OWN]
+
+
+def test_no_kind_of_notice_is_left_out():
+    assert {planner.kind for planner in real()} == set(THINGS)
+
+
+@pytest.mark.parametrize("planner", real(), ids=lambda planner: planner.kind)
+def test_a_kind_has_a_name_in_both_languages(planner):
+    assert kinds()[planner.kind] == planner.title
+    for language, _name in settings.LANGUAGES:
+        with override(language):
+            assert force_str(planner.title).strip()
+
+
+def _texts(cast: Cast, planner: Planner) -> dict[str, Mail]:
+    notice = Notice(
+        kind=planner.kind,
+        object_id=THINGS[planner.kind](cast),
+        site=cast.site,
+        recipient=cast.nurse,
+        lane=planner.lane,
+    )
+    texts = {}
+    for language, _name in settings.LANGUAGES:
+        with override(language), as_person(cast.nurse):
+            texts[language] = render(notice, cast.nurse)
+    return texts
+
+
+@pytest.mark.requirement("RM1")
+@pytest.mark.parametrize("planner", real(), ids=lambda planner: planner.kind)
+def test_a_kind_reads_in_both_languages_and_leads_somewhere(planner, cast):
+    texts = _texts(cast, planner)
+    for mail in texts.values():
+        assert mail.subject.strip()
+        assert mail.body.strip()
+        assert mail.path.startswith("/")
+        assert "\n" not in mail.subject + mail.line
+    assert planner_of(planner.kind).lane in Lane
+
+
+@pytest.mark.requirement("PR3")
+@pytest.mark.parametrize("planner", real(), ids=lambda planner: planner.kind)
+def test_a_kind_tells_of_a_subject_the_number_only(planner, cast):
+    """Nothing of the screened person's name or initials, though the site may see them."""
+    texts = _texts(cast, planner)
+    for mail in texts.values():
+        for canary in CANARIES:
+            assert canary not in f"{mail.subject}\n{mail.body}\n{mail.line}\n{mail.path}"
+
+
+#: Texts that only ever stand where participants' data stand.
+CANARIES = ("Zhang", "张", "@example.org", "+86", "1980-05-06", "µmol", "umol")
