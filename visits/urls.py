@@ -8,10 +8,10 @@ from visits.views import (
     session_acts,
     session_product,
     session_readings,
+    session_rows,
     sessions,
     visits,
 )
-
 from visits.views.deficiencies import deficiency_patterns
 
 app_name = "visits"
@@ -34,10 +34,10 @@ session_patterns: list[URLPattern] = [
     path(f"{_SHEET}times/", session_acts.times, name="session_times"),
     path(f"{_SHEET}void/", session_acts.void, name="session_void"),
     path(f"{_SHEET}complete/", session_acts.complete, name="session_complete"),
-    path(f"{_SHEET}confirm/", session_acts.confirm, name="session_confirm"),
-    path(f"{_SHEET}still/", session_acts.stand_still, name="session_still"),
-    path(f"{_SHEET}again/<uuid:row_id>/", session_acts.run_again, name="session_again"),
-    path(f"{_SHEET}add/<slug:kind>/", session_acts.add_row, name="session_add"),
+    path(f"{_SHEET}confirm/", session_rows.confirm, name="session_confirm"),
+    path(f"{_SHEET}still/", session_rows.stand_still, name="session_still"),
+    path(f"{_SHEET}again/<uuid:row_id>/", session_rows.run_again, name="session_again"),
+    path(f"{_SHEET}add/<slug:kind>/", session_rows.add_row, name="session_add"),
     path(f"{_SHEET}readings/", session_readings.readings, name="session_readings"),
     path(f"{_SHEET}readings/<uuid:row_id>/", session_readings.reading, name="session_reading"),
     path(

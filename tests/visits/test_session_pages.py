@@ -416,9 +416,7 @@ def test_an_arrest_is_kept_as_it_was(cast, subject, nurse):
 def test_a_line_of_another_sheet_is_not_taken(cast, subject, nurse):
     session = running(cast, subject, hours=-2)
     elsewhere = planned(cast, treatable_again(cast, subject))
-    answer = save_line(
-        nurse, session, "s0", {"systolic": "118"}, row_id=id_of(elsewhere, "s0")
-    )
+    answer = save_line(nurse, session, "s0", {"systolic": "118"}, row_id=id_of(elsewhere, "s0"))
     assert answer.status_code == 404
     assert rows(cast, SessionReading, session) == []
 
@@ -510,9 +508,7 @@ def test_a_completed_sheet_changes_only_with_a_reason(cast, subject, nurse):
     assert answer.json()["outcome"] == "reason"
     row_id, fields = of_line(session, "", typed, **given)
     fields |= {"reason_code": "transcription", "reason_text": "read from the other monitor"}
-    answer = nurse.post(
-        url(session, f"readings/{row_id}/"), fields, headers={"X-Autosave": "1"}
-    )
+    answer = nurse.post(url(session, f"readings/{row_id}/"), fields, headers={"X-Autosave": "1"})
     assert answer.json()["outcome"] == "saved"
     assert rows(cast, SessionReading, session)[0].heart_rate == 84
 
@@ -545,9 +541,7 @@ def test_the_blank_sheet_has_the_readings_of_the_protocol_and_no_values(cast, su
     assert ">117<" in nurse.get(url(session, "paper/")).content.decode()
 
 
-def test_a_sheet_that_looks_on_does_not_put_off_the_lock_of_an_idle_session(
-    cast, subject, nurse
-):
+def test_a_sheet_that_looks_on_does_not_put_off_the_lock_of_an_idle_session(cast, subject, nurse):
     session = running(cast, subject)
     nurse.get(url(session))
     kept = nurse.session

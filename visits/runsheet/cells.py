@@ -108,8 +108,7 @@ class Cell:
             parts.append(
                 format_html('<a class="tx-query" href="#queries-title">{}</a>', _("Query"))
             )
-        for error in self.errors:
-            parts.append(format_html('<span class="tx-error">{}</span>', error))
+        parts += [format_html('<span class="tx-error">{}</span>', error) for error in self.errors]
         if self.theirs is not None:
             parts.append(self._choice(row))
         said = format_html_join("", "{}", ((part,) for part in parts))

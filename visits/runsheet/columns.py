@@ -55,6 +55,9 @@ BANDS: tuple[tuple[str | Promise, str, int], ...] = (
 )
 
 
+_NOTHING = SafeString("")
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column: its item, its heading, what is usual and plausible in it."""
@@ -64,7 +67,7 @@ class Column:
     short: str
     limits: Limits = NO_LIMITS
     #: Of its input: the numeric pad, the limits for the mark beside it, the longest text.
-    attributes: SafeString = SafeString("")
+    attributes: SafeString = _NOTHING
 
     @property
     def is_number(self) -> bool:

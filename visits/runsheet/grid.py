@@ -37,6 +37,8 @@ from visits.runsheet.times import clock, shown
 
 #: Entered so much later than read, a reading says so (clinical 6.2).
 LATE = 30 * MINUTE
+#: Where a reading without a time stands: at the end.
+_FAR = dt.timedelta(days=366)
 #: Empty lines for readings beyond the plan.
 SPARE = 3
 
@@ -287,7 +289,7 @@ class Grid:
         if line.due is not None:
             return start + line.due.minute * MINUTE, 0
         at = line.row.observed_at if line.row is not None else None
-        return at or dt.datetime.max, 1
+        return at or start + _FAR, 1
 
     def _draft_of(self, line: Line) -> Typed | None:
         draft = self._drafts.get(line.part)

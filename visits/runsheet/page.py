@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -25,7 +24,6 @@ from trialsite.crf.registry import form
 from trialsite.review.models import Query
 from visits.effective import Minutes, minutes_between
 from visits.models import (
-    ChecklistAnswer,
     Complication,
     IntegrityTest,
     Interruption,
@@ -35,88 +33,19 @@ from visits.models import (
     TreatmentSession,
 )
 from visits.models.session_codes import InterruptionReason, State
+from visits.runsheet.acts import SheetActs
 from visits.runsheet.chart import Chart, Happening, chart_of
 from visits.runsheet.columns import SHORT
-from visits.runsheet.due import duration_of
-from visits.runsheet.forms import (
-    ActForm,
-    CellsOffForm,
-    CellsOnForm,
-    ComplicationForm,
-    EndForm,
-    IntegrityForm,
-    InterruptionForm,
-    StartForm,
-    TimesForm,
-    VoidForm,
-)
+from visits.runsheet.forms import ActForm
 from visits.runsheet.grid import Grid
+from visits.runsheet.parts import Asked, CheckLine, RowRead
 from visits.runsheet.times import shown
-from visits.selectors.people import physicians_of, staff_of
 from visits.selectors.readiness import Readiness, readiness
 from visits.services.checklist import Question, questions_of
 from visits.views.session_product import SessionProduct, session_product
 
 
-@dataclass(frozen=True, slots=True)
-class RowRead:
-    """One row of a group as the sheet lists it."""
-
-    row: CrfRow
-    pairs: tuple[tuple[str, str], ...]
-    open: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CheckLine:
-    """One question of the checklist: as it was just typed, else as it stands."""
-
-    key: str
-    title: str
-    said: str
-    why: str
-    answer: ChecklistAnswer | None
-
-    @property
-    def version(self) -> int:
-        return self.answer.version if self.answer else 0
-
-    @property
-    def by(self) -> str:
-        return self.answer.answered_by.full_name if self.answer else ""
-
-    @property
-    def at(self) -> dt.datetime | None:
-        return self.answer.answered_at if self.answer else None
-
-    @property
-    def overridden(self) -> str:
-        who = self.answer.overridden_by if self.answer else None
-        return who.full_name if who else ""
-
-    @property
-    def override_reason(self) -> str:
-        return self.answer.override_reason if self.answer else ""
-
-    @property
-    def answered_no(self) -> bool:
-        """A "no" that still stands in the way."""
-        return self.answer is not None and not self.answer.lets_start
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One value outside its plausible range that nobody has confirmed."""
-
-    key: str
-    number: int
-    at: str
-    label: str
-    text: str
-    unit: str
-
-
-class RunSheet:
+class RunSheet(SheetActs):
     """The page of one session for one person."""
 
     def __init__(
@@ -391,76 +320,6 @@ class RunSheet:
             if r.onset_at is not None and r.code
         ]
         return found
-
-    # ---- what can be done
-
-    def form(self, kind: type[ActForm], **options: Any) -> ActForm:
-        """The form of an act: as it was refused, else empty."""
-        if self.refused is not None and type(self.refused) is kind:
-            return self.refused
-        initial = options.pop("initial", {}) | {"version": self.record.version}
-        return kind(near=self.near, initial=initial, **options)
-
-    @property
-    def start_form(self) -> ActForm:
-        return self.form(
-            StartForm,
-            team=self.team,
-            physicians=self.physicians,
-            initial={"operator": self.user.pk},
-        )
-
-    @cached_property
-    def team(self) -> list[User]:
-        return staff_of(self.session.site, on=self.day)
-
-    @cached_property
-    def physicians(self) -> list[User]:
-        return physicians_of(self.session.site, on=self.day)
-
-    @property
-    def cells_on_form(self) -> ActForm:
-        return self.form(CellsOnForm)
-
-    @property
-    def cells_off_form(self) -> ActForm:
-        return self.form(CellsOffForm)
-
-    @property
-    def end_form(self) -> ActForm:
-        return self.form(EndForm)
-
-    @property
-    def times_form(self) -> ActForm:
-        if isinstance(self.refused, TimesForm):
-            return self.refused
-        found = TimesForm.of(self.session, self.near)
-        found.initial["version"] = self.record.version
-        return found
-
-    @property
-    def void_form(self) -> ActForm:
-        return self.form(VoidForm)
-
-    @property
-    def interruption_form(self) -> ActForm:
-        return self.form(InterruptionForm)
-
-    @property
-    def complication_form(self) -> ActForm:
-        return self.form(ComplicationForm)
-
-    @property
-    def integrity_form(self) -> ActForm:
-        return self.form(IntegrityForm)
-
-    @property
-    def refused_act(self) -> str:
-        return self.refused.act if self.refused is not None else ""
-
-    @property
-    def duration(self) -> int:
-        return duration_of(self.session)
 
 
 def _standing(table: type[CrfRow], record: CrfRecord) -> Any:

@@ -69,7 +69,7 @@ def _on_day(month: int, day: int, clock: dt.time | None, near: dt.datetime) -> d
     found = []
     for year in range(near.year - _LEAP_CYCLE + 1, near.year + _LEAP_CYCLE):
         try:
-            found.append(dt.datetime(year, month, day, clock.hour, clock.minute))
+            found.append(dt.datetime.combine(dt.date(year, month, day), clock))
         except ValueError:
             continue
     if not found:
