@@ -10,6 +10,7 @@ class VisitsConfig(AppConfig):
         from visits import guards, product_guards  # noqa: F401
         from visits import guards  # noqa: F401
         from visits.reminders import planners  # noqa: F401
+        from visits import guards, product_guards, session_datasets  # noqa: F401
         from trialsite.casebook.evidence import register_evidence
         from visits import (  # noqa: F401
             alerts,

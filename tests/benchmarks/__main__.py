@@ -11,7 +11,7 @@ import django
 django.setup()
 
 from tests import databases  # noqa: E402  (Django first)
-from tests.benchmarks import eligibility, forms, notices  # noqa: E402
+from tests.benchmarks import eligibility, forms, notices, reminders  # noqa: E402
 
 DATABASE = "trialsite_bench"
 REPORT = Path(__file__).resolve().parents[2] / "docs/benchmarks.md"
@@ -28,6 +28,7 @@ def main() -> None:
                 eligibility.evaluating,
                 eligibility.from_the_database,
                 notices.dispatching,
+                reminders.planning,
             ):
                 lines += [*benchmark(), ""]
     finally:

@@ -21,7 +21,6 @@ from trialsite.access.models import Site
 from trialsite.casebook.models import Subject, Visit
 from trialsite.core.clock import trial_now
 from trialsite.core.context import Channel, acting
-from trialsite.notify.models import Notice
 from trialsite.notify.planning import plan_notices
 from visits.reminders.planning import VISIT_KIND, plan_visits
 
@@ -39,8 +38,9 @@ _SUBJECTS = f"""
 """
 _VISITS = f"""
     INSERT INTO {_VISIT} (id, site_id, subject_id, event_oid, repeat_key, status, target_on,
-                          "window", first_day, last_day, anchor_version, dated_at, protocol_version_id, lock_state,
-                          attended_on, mode, missed_reason, not_required_cause, version)
+                          "window", first_day, last_day, anchor_version, dated_at,
+                          protocol_version_id, lock_state, attended_on, mode,
+                          missed_reason, not_required_cause, version)
     SELECT md5('v' || n)::uuid, %(sites)s[1 + (1 + (n - 1) / {PER_SUBJECT}) %% {SITES}],
            md5('s' || (1 + (n - 1) / {PER_SUBJECT}))::uuid, 'SE.B' || n %% {PER_SUBJECT}, 1,
            CASE WHEN seen THEN 'attended' ELSE 'planned' END, target,
@@ -49,7 +49,8 @@ _VISITS = f"""
            %(version)s, 'open', CASE WHEN seen THEN target END,
            CASE WHEN seen THEN 'on_site' ELSE '' END, '', '', 1
       FROM generate_series(1, {VISITS}) n,
-           LATERAL (SELECT %(today)s::date - {PAST} + (n::bigint * 7919 %% {SPAN})::int AS target) t,
+           LATERAL (SELECT %(today)s::date - {PAST}
+                           + (n::bigint * 7919 %% {SPAN})::int AS target) t,
            LATERAL (SELECT target < %(today)s::date AND n %% 50 > 0 AS seen) a
 """
 
@@ -71,12 +72,14 @@ def planning() -> list[str]:
             f"  {name:<40} {rows:>7,} notices in {seconds:6.2f} s: {rows / seconds:8,.0f}/s"
         )
     minutes = [_pass(morning + dt.timedelta(minutes=n))[0] for n in range(1, 21)]
-    lines.append(f"  a minute with nothing due                {statistics.median(minutes) * 1e3:6.0f} ms")
+    lines.append(
+        f"  a minute with nothing due                {statistics.median(minutes) * 1e3:6.0f} ms"
+    )
     with CaptureQueriesContext(connection) as queries:
         _pass(morning + dt.timedelta(minutes=30))
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     lines.append(
-        f"  statements per pass {len(queries)}; this process grew by {(after - before) / 1024:.0f} MB; "
+        f"  statements per pass {len(queries)}; this process grew by {grown:.0f} MB; "
         f"PostgreSQL wrote {_spilled(morning):.0f} MB of temporary files"
     )
     return lines

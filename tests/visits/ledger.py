@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from email.message import Message
 from zoneinfo import ZoneInfo
 
 from tests.factories import Cast, as_person, given, make_subject
@@ -79,12 +80,19 @@ class Ledger:
 
     def collect(self, moment: str) -> None:
         for mail in self.sink.arrived:
-            body = mail.get_payload(decode=True).decode().replace("\r\n", "\n")
-            self.sent.append(Sent(moment, str(mail["To"]), frozenset(lines_of(body))))
+            lines = frozenset(lines_of(text_of(mail)))
+            self.sent.append(Sent(moment, str(mail["To"]), lines))
         self.sink.arrived.clear()
 
     def to(self, person: User) -> list[tuple[str, frozenset[Line]]]:
         return [(mail.at, mail.lines) for mail in self.sent if mail.to == person.email]
+
+
+def text_of(mail: Message) -> str:
+    """The words of a mail as they arrived."""
+    content = mail.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return content.decode().replace("\r\n", "\n")
 
 
 def lines_of(body: str) -> list[Line]:
@@ -95,8 +103,10 @@ def lines_of(body: str) -> list[Line]:
     what = body.split("\n\n")[1].rstrip(".")
     visit = re.search(r"^Visit: (.+)$", body, re.MULTILINE)
     session = re.search(r"^Session: (\d+)", body, re.MULTILINE)
-    assert visit or session, body
-    return [(visit[1] if visit else f"Session {session[1]}", what)]
+    if visit:
+        return [(visit[1], what)]
+    assert session, body
+    return [(f"Session {session[1]}", what)]
 
 
 @dataclass

@@ -10,17 +10,25 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections import defaultdict
+from contextlib import suppress
+from functools import partial
 
+import hypothesis
 import pytest
+from django.db import transaction
+from hypothesis import Phase, example, settings
+from hypothesis import strategies as st
 
 from screening.models.consent import Scope
-from tests.factories import as_person, given, make_protocol, make_user
+from tests.factories import Cast, as_person, given, make_protocol, make_user
 from tests.screening.consenting import make_document, sign, withdraw
 from tests.visits.ledger import Course, Ledger, Sent
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
+from trialsite.casebook.protocols import protocol_of
 from trialsite.casebook.services import miss_visit, record_death
 from trialsite.core.clock import trial_now
+from trialsite.core.exceptions import DomainError
 from trialsite.notify.models import Notice
 from trialsite.notify.planning import plan_notices
 
@@ -50,7 +58,7 @@ def course(ledger) -> Course:
 
 def attends(ledger: Ledger, course: Course, *visits: tuple[str, str]) -> None:
     for name, moment in visits:
-        ledger.on(moment, lambda name=name, moment=moment: course.attend(name, moment[:10]))
+        ledger.on(moment, partial(course.attend, name, moment[:10]))
 
 
 #: When, to the nurses; the window opens two days before its first day, at eight.
@@ -269,3 +277,71 @@ def test_after_four_days_without_a_server_each_visit_is_said_once_and_as_it_stan
         )
     ]
     keeps_the_promises(ledger.sent)
+
+
+#: An act of the story: on which day and at which tick, what, and to which visit.
+_ACTS = st.lists(
+    st.tuples(
+        st.integers(3, 12),
+        st.sampled_from(["07:30", "08:00", "12:00"]),
+        st.sampled_from(["attend", "miss", "move", "die", "withdraw"]),
+        st.sampled_from(["D1", "D3", "D5", "D7"]),
+    ),
+    max_size=6,
+)
+
+
+@pytest.mark.requirement("RM1", "PR6")
+@settings(max_examples=4, phases=[Phase.explicit, Phase.generate])
+@example(acts=[(4, "08:00", "die", "D1")])
+@example(acts=[(5, "07:30", "move", "D1"), (6, "08:00", "attend", "D3")])
+@hypothesis.given(acts=_ACTS)
+def test_whatever_happens_nothing_is_said_that_is_over(cast, clock, sink, acts):
+    try:
+        with transaction.atomic():
+            _tell(Ledger(cast, clock, sink), acts)
+            transaction.set_rollback(True)
+    finally:
+        protocol_of.cache_clear()  # its keys went with the rollback
+
+
+def _tell(ledger: Ledger, acts: list[tuple[int, str, str, str]]) -> None:
+    cast = ledger.cast
+    ledger.clock.put("2026-02-20 09:00")
+    document = make_document(cast, cast.site)
+    course = Course.begin(cast, version=make_protocol(cast.site))
+    sign(cast, course.subject, document, days=-1)
+    ledger.clock.put("2026-03-02 22:00")
+    course.anchor("2026-03-02")
+    over: dict[str, str] = {}
+
+    def happens(what: str, name: str, moment: str) -> None:
+        with suppress(DomainError):
+            _act(cast, course, what, name, moment[:10])
+            ended = {"attend": f"Day {name[1:]}", "miss": f"Day {name[1:]}", "move": ""}
+            over.setdefault(ended.get(what, "all"), moment)
+
+    for day, tick, what, name in acts:
+        moment = f"2026-03-{day:02d} {tick}"
+        ledger.on(moment, partial(happens, what, name, moment))
+    ledger.walk("2026-03-02", "2026-03-12", ("08:00",))
+    for mail in ledger.sent:
+        assert mail.at < over.get("all", "9")
+        for visit, _what in mail.lines:
+            assert mail.at < over.get(visit, "9"), (visit, over)
+    keeps_the_promises(ledger.sent)
+
+
+def _act(cast: Cast, course: Course, what: str, name: str, day: str) -> None:
+    if what == "attend":
+        course.attend(name, day)
+    elif what == "move":
+        course.anchor("2026-03-03")
+    elif what == "withdraw":
+        withdraw(cast, course.subject, Scope.CONTACT)
+    else:
+        with as_person(cast.nurse):
+            if what == "miss":
+                miss_visit(visit=course.visit(name), reason="Away.", by=cast.nurse)
+            else:
+                record_death(subject=course.subject, died_on=day, by=cast.nurse)

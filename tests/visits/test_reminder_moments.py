@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -43,7 +44,7 @@ def heard(visit: Dates, *roles: str, since: dt.datetime = LONG_AGO) -> list[tupl
     ]
 
 
-def rule(key: str, moment: ReminderMoment, *roles: str, **fields: object) -> ReminderRule:
+def rule(key: str, moment: ReminderMoment, *roles: str, **fields: Any) -> ReminderRule:
     return ReminderRule(
         key=key, name=Text(en=key, zh=key), moment=moment, roles=roles or (NURSE,), **fields
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -32,7 +34,7 @@ from visits.reminders.standing import steps_of_visit
 DAY = dt.date(2026, 3, 6)
 
 
-def days(first: int, target: int, last: int) -> dict[str, object]:
+def days(first: int, target: int, last: int) -> dict[str, Any]:
     """Dates counted from the sixth of March."""
     ends = [DAY + dt.timedelta(days=each) for each in (first, last)]
     return {"target_on": DAY + dt.timedelta(days=target), "window": closed(*ends)}
@@ -115,7 +117,7 @@ def test_dates_that_move_say_their_own(cast, clock, visit):
 
 @pytest.mark.parametrize("status", ["attended", "missed", "not_required"])
 def test_of_a_visit_that_is_over_nothing_is_said(cast, clock, status):
-    more = {
+    more: dict[str, dict[str, Any]] = {
         "attended": {"attended_on": DAY, "mode": "on_site"},
         "missed": {"missed_reason": "Not reached."},
         "not_required": {"not_required_cause": "death"},
@@ -248,7 +250,7 @@ def test_what_was_said_is_left_alone_for_twelve_hours(cast, clock, tmp_path):
     ]
 
 
-def other_rules(tmp_path) -> object:
+def other_rules(tmp_path: Path) -> Path:
     """An amendment with reminders at odd hours, close to each other."""
     text = PROTOCOL.read_text(encoding="utf-8").replace('version: "1.0"', 'version: "9.0"', 1)
     head, tail = text.split("\nreminders:\n", 1)
@@ -296,14 +298,14 @@ def test_one_statement_says_what_the_rules_say_of_each_visit(cast, clock, tmp_pa
 def rows_at(now: dt.datetime) -> set[tuple[object, ...]]:
     query, parameters = plan_visits(now)
     with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
+        cursor.execute(query, list(parameters))
         rows = cursor.fetchall()
     return {(about, reader, key.split(":")[1]) for about, _site, reader, _at, key in rows}
 
 
 @given
 def rules_at(now: dt.datetime) -> set[tuple[object, ...]]:
-    said = set()
+    said: set[tuple[object, ...]] = set()
     for visit in Visit.objects.select_related("subject__site"):
         for reader, roles in readers_at(visit.subject.site).items():
             step = said_now(steps_of_visit(visit), roles, now)
