@@ -105,7 +105,8 @@ _SAID: dict[str, dict[str, Any]] = {
 def make_visit(subject: Subject, event_oid: str = "SE.D7", **fields: Any) -> Visit:
     fields = _SAID.get(fields.get("status", ""), {}) | fields
     if fields.get("window") and "target_on" not in fields:
-        fields["target_on"] = fields["window"].lower
+        window = fields["window"]
+        fields["target_on"] = window[0] if isinstance(window, tuple) else window.lower
     return Visit.objects.create(
         site_id=subject.site_id,
         subject=subject,

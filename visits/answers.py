@@ -1,112 +1,188 @@
-"""What the API says of visits: the shapes of its schema."""
+"""What the API says of treatment sessions, and what it takes."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Any
 
+from django.core.exceptions import ValidationError as Invalid
 from rest_framework import serializers
 
 from trialsite.access.bodies import Body
+from trialsite.access.models import User
 from trialsite.casebook.answers import keys_of, said_number
-from trialsite.casebook.models import (
-    ClosingCause,
-    LockState,
-    Visit,
-    VisitMode,
-    VisitStatus,
-)
-from trialsite.protocol import EventRole
-from visits.selectors.visits import study_days
-from visits.services.visits import ADDABLE
+from trialsite.casebook.models import RecordStatus
+from trialsite.core.wall_time import WallTimeField
+from visits.effective import Minutes
+from visits.models import ChecklistAnswer, TreatmentSession
+from visits.models.session_codes import Modality, State, StopReason
+
+_CLOCK = "The clock at the site, without offset"
 
 
-class VisitAnswer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
+class WallTime(serializers.CharField):
+    """A time on the clock at the site, without an offset."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**({"max_length": 25, "help_text": _CLOCK} | options))
+
+    def to_internal_value(self, data: Any) -> dt.datetime:
+        text = super().to_internal_value(data)
+        try:
+            moment: dt.datetime | None = WallTimeField().to_python(text)
+        except Invalid as error:
+            raise serializers.ValidationError(list(error.messages)) from error
+        if moment is None:
+            self.fail("blank")
+        return moment
+
+    def to_representation(self, value: Any) -> str:
+        return value if isinstance(value, str) else value.isoformat(timespec="minutes")
+
+
+def _codes(choices: Any, **options: Any) -> serializers.ChoiceField:
+    return serializers.ChoiceField(choices=choices, **options)
+
+
+def _text(length: int, **options: Any) -> serializers.CharField:
+    return serializers.CharField(
+        max_length=length, required=False, default="", allow_blank=True, **options
+    )
+
+
+class ChecklistAnswerAnswer(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    answer = serializers.BooleanField()
+    reason = serializers.CharField()
+    version = serializers.IntegerField()
+    answered_by = serializers.CharField()
+    answered_at = serializers.DateTimeField()
+    overridden_by = serializers.CharField(allow_null=True)
+    overridden_at = serializers.DateTimeField(allow_null=True)
+    override_reason = serializers.CharField()
+
+
+class SessionInBrief(serializers.Serializer[Any]):
+    record = serializers.UUIDField(help_text="Also the session's own key")
     SITEID = serializers.CharField()
     SCRNID = serializers.CharField()
     SUBJID = serializers.CharField(allow_null=True)
     subject = serializers.UUIDField()
-    STUDYEVENT = serializers.CharField(help_text="StudyEventOID")
-    REPEATKEY = serializers.IntegerField()
+    visit = serializers.UUIDField(allow_null=True)
+    STUDYEVENT = serializers.CharField(allow_null=True)
     VISITNUM = serializers.CharField(allow_null=True)
-    status = serializers.ChoiceField(
-        choices=VisitStatus.choices, help_text="As stored: a planned visit is never due here"
-    )
-    state = serializers.ChoiceField(
-        choices=VisitStatus.choices, help_text="On the present date at the site"
-    )
-    target_on = serializers.DateField(allow_null=True)
-    window_first = serializers.DateField(allow_null=True)
-    window_last = serializers.DateField(allow_null=True)
-    anchor_version = serializers.IntegerField(help_text="Counts up each time the dates move")
-    opened_at = serializers.DateTimeField(allow_null=True)
-    attended_on = serializers.DateField(allow_null=True)
-    mode = serializers.ChoiceField(choices=VisitMode.choices, allow_blank=True)
-    days_outside = serializers.IntegerField(
-        allow_null=True, help_text="Days by which the attendance missed the window; below 0: early"
-    )
-    protocol_day = serializers.IntegerField(allow_null=True, help_text="Day zero is 0")
-    SVSTDY = serializers.IntegerField(allow_null=True, help_text="Day zero is 1, the day before -1")
-    missed_reason = serializers.CharField(allow_blank=True)
-    not_required_cause = serializers.ChoiceField(choices=ClosingCause.choices, allow_blank=True)
-    stands_for = serializers.UUIDField(
-        allow_null=True, help_text="The visit missed in person that this contact stands for"
-    )
-    lock = serializers.ChoiceField(choices=LockState.choices)
+    status = _codes(RecordStatus.choices)
     version = serializers.IntegerField(help_text="Also the ETag")
-
-
-class AttendBody(Body):
-    on = serializers.DateField()
-    mode = serializers.ChoiceField(choices=VisitMode.choices)
-    reason = serializers.CharField(
-        max_length=500,
-        required=False,
-        default="",
-        allow_blank=True,
-        help_text="Needed where the visit is already attended or missed",
+    number = serializers.IntegerField()
+    state: Any = _codes(State.choices)
+    modality = serializers.ListField(child=_codes(Modality.choices))
+    modality_other = serializers.CharField()
+    no_cells_reason = serializers.CharField()
+    planned_minutes = serializers.IntegerField()
+    started_at = WallTime(allow_null=True)
+    cells_on_at = WallTime(allow_null=True)
+    cells_off_at = WallTime(allow_null=True)
+    ended_at = WallTime(allow_null=True)
+    time_zone = serializers.CharField()
+    circuit_minutes = serializers.CharField(allow_null=True)
+    effective_minutes = serializers.CharField(
+        allow_null=True, help_text="Interruptions taken out; null until the session has ended"
     )
+    contact_minutes = serializers.CharField(allow_null=True, help_text="Of the cells")
+    stop_reason = _codes(StopReason.choices, allow_blank=True)
+    stop_comment = serializers.CharField()
+    operator = serializers.CharField(allow_null=True)
+    second_checker = serializers.CharField(allow_null=True)
+    physician = serializers.CharField(allow_null=True)
+    voided_at = serializers.DateTimeField(allow_null=True)
+    void_reason = serializers.CharField()
 
 
-class VisitReasonBody(Body):
-    reason = serializers.CharField(max_length=500)
+class SessionAnswer(SessionInBrief):
+    checklist = ChecklistAnswerAnswer(many=True)
 
 
-class NewVisit(Body):
+class NewSession(Body):
     subject = serializers.UUIDField()
-    role = serializers.ChoiceField(choices=[role.value for role in ADDABLE])
-    on = serializers.DateField(
-        help_text="Of the visit or contact; of an early termination, the day participation ended"
+    planned_minutes = serializers.IntegerField(min_value=1, max_value=32767)
+    modality = serializers.ListField(child=_codes(Modality.choices), min_length=1)
+    modality_other = _text(200)
+    no_cells_reason = _text(300, help_text="Needed where the MSC reactor is not among them")
+    planned_on = serializers.DateField(required=False, allow_null=True, default=None)
+
+
+class SessionStart(Body):
+    started_at = WallTime()
+    operator = serializers.EmailField(help_text="Of a person delegated at the site")
+    second_checker = serializers.EmailField()
+    physician = serializers.EmailField(help_text="Of an investigator")
+    late_reason = _text(500, help_text="Why it is entered afterwards in spite of a refusal")
+
+
+class SessionMoment(Body):
+    at = WallTime()
+
+
+class SessionStop(Body):
+    ended_at = WallTime()
+    cells_off_at = WallTime(required=False, allow_null=True, default=None)
+    stop_reason = _codes(StopReason.choices)
+    stop_comment = _text(5000)
+
+
+class ChecklistEntry(Body):
+    key = serializers.CharField(max_length=40)
+    answer = serializers.BooleanField()
+    reason = _text(500)
+    base_version = serializers.IntegerField(
+        min_value=0, required=False, default=0, help_text="The answer you read; 0: none"
     )
-    mode = serializers.ChoiceField(
-        choices=VisitMode.choices, required=False, default="", allow_blank=True
-    )
-    stands_for = serializers.UUIDField(required=False, default=None, allow_null=True)
-
-    def validate_role(self, value: str) -> EventRole:
-        return EventRole(value)
 
 
-def said_visit(visit: Visit) -> dict[str, Any]:
-    """A visit that `with_state` has annotated."""
-    ends: tuple[dt.date | None, dt.date | None] = visit.window_ends or (None, None)
-    protocol_day, study_day = study_days(visit)
-    same = ("status", "state", "target_on", "anchor_version", "opened_at", "attended_on", "mode",
-            "missed_reason", "not_required_cause", "version")  # fmt: skip
+class ChecklistBody(Body):
+    answers = ChecklistEntry(many=True)
+    reason = _text(500, help_text="Needed once the session has started")
+
+
+def said_answer(row: ChecklistAnswer) -> dict[str, Any]:
+    names = ("key", "answer", "reason", "version", "answered_at", "overridden_at")
     return {
-        "id": visit.pk,
-        **keys_of(visit.subject),
-        "subject": visit.subject_id,
-        "STUDYEVENT": visit.event_oid,
-        "REPEATKEY": visit.repeat_key,
-        "VISITNUM": said_number(visit.visit_number),
-        **{name: getattr(visit, name) for name in same},
-        "window_first": ends[0],
-        "window_last": ends[1],
-        "days_outside": visit.days_outside(visit.attended_on) if visit.attended_on else None,
-        "protocol_day": protocol_day,
-        "SVSTDY": study_day,
-        "stands_for": visit.stands_for_id,
-        "lock": visit.lock_state,
+        **{name: getattr(row, name) for name in names},
+        "override_reason": row.override_reason,
+        "answered_by": row.answered_by.full_name,
+        "overridden_by": _name(row.overridden_by),
     }
+
+
+def _name(person: User | None) -> str | None:
+    return person.full_name if person is not None else None
+
+
+def said_session(session: TreatmentSession, minutes: Minutes) -> dict[str, Any]:
+    """A session without its rows and answers."""
+    record, visit = session.record, session.record.visit
+    own = ("number", "state", "modality", "modality_other", "no_cells_reason", "planned_minutes")
+    course = ("time_zone", "stop_reason", "stop_comment", "voided_at", "void_reason")
+    times = ("started_at", "cells_on_at", "cells_off_at", "ended_at")
+    people = ("operator", "second_checker", "physician")
+    return {
+        "record": record.pk,
+        **keys_of(session.subject),
+        "subject": session.subject_id,
+        "visit": record.visit_id,
+        "STUDYEVENT": visit.event_oid if visit else None,
+        "VISITNUM": said_number(visit.visit_number) if visit else None,
+        "status": record.status,
+        "version": record.version,
+        **{name: getattr(session, name) for name in (*own, *course)},
+        **{name: _wall(getattr(session, name)) for name in times},
+        **{
+            f"{name}_minutes": None if (span := getattr(minutes, name)) is None else str(span)
+            for name in ("circuit", "effective", "contact")
+        },
+        **{name: _name(getattr(session, name)) for name in people},
+    }
+
+
+def _wall(moment: dt.datetime | None) -> str | None:
+    return moment.isoformat(timespec="minutes") if moment else None

@@ -14,3 +14,4 @@ class VisitsConfig(AppConfig):
         from visits import alerts, guards, models, product_guards  # noqa: F401
 
         register_evidence(models.TreatmentSession, "started_at")
+        from visits import guards, product_guards, session_datasets  # noqa: F401

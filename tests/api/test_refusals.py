@@ -29,6 +29,7 @@ from tests.screening.consenting import assess, make_document, withdraw
 from tests.screening.consenting import sign as sign_consent
 from tests.screening.deciding import confirm_all, decide, make_candidate
 from tests.signing import proof_of
+from tests.visits.treating import planned, treatable
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.audit.models import Event
@@ -125,6 +126,7 @@ MADE = {
     "signature": lambda cast, record: signature_under(record, cast.sub_investigator).pk,
     "deviation": lambda cast, record: deviation_of(record.subject, cast.nurse),
     "evaluation": evaluation_of,
+    "session": lambda cast, _record: planned(cast, treatable(cast)).pk,
 }
 
 

@@ -152,6 +152,11 @@ _KNOWN: dict[str, dict[str, object]] = {
     },
     "screening_criterionanswer": {"state": "met", "answer": "met"},
     "screening_screeningentry": {"outcome": "open", "source": "ward", "comment": ""},
+    "casebook_visit": {
+        "status": "planned",
+        **dict.fromkeys(("mode", "missed_reason", "not_required_cause"), ""),
+    },
+    "casebook_scheduleclosing": {"cause": "withdrawal", "status_before": ""},
     "screening_consent": {"kind": "initial", "signer": "participant", "relation": ""},
     "screening_capacityassessment": {"outcome": "present", "he_grade": "II"},
     "screening_withdrawal": {
@@ -169,6 +174,11 @@ _KNOWN: dict[str, dict[str, object]] = {
         "status": "proposed",
         **dict.fromkeys(("importance", "dismiss_reason"), ""),
     },
+    "visits_treatmentsession": {
+        "modality": '["PE"]',
+        **dict.fromkeys(("stop_reason", "stop_comment"), ""),
+    },
+    "visits_checklistanswer": {"override_reason": ""},
     "labs_purificationinterval": {"kind": "PE", "source": "earlier"},
 }
 

@@ -18,9 +18,9 @@ from trialsite.access.paging import Filter, day
 from trialsite.access.rest import Endpoint, etag, expected_version
 from trialsite.casebook.api import ACT, DETAIL, ENTERS, LIST, SEES
 from trialsite.casebook.models import Subject, Visit, VisitStatus
-from visits.answers import AttendBody, NewVisit, VisitAnswer, VisitReasonBody, said_visit
 from visits.selectors.visits import with_state
 from visits.services.visits import add, attend, begin, cancel, miss, take_back
+from visits.visit_answers import AttendBody, NewVisit, VisitAnswer, VisitReasonBody, said_visit
 
 
 class Visits(Endpoint):

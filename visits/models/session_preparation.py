@@ -153,7 +153,7 @@ class SessionPreparation(CrfData):
     )
     protamine = _number(_("Protamine"), "I.TXP.PROTDOSE", "mg", limits="PROTDOSE")
     act_before = _number(
-        _("Activated clotting time before"), "I.TXP.ACT", "s", places=0, limits="ACT"
+        _("Activated clotting time before"), "I.TXP.ACT", "s", places=1, limits="ACT"
     )
     identity_at = item(
         WallTimeField(_("Identity checked at")), oid="I.TXP.IDAT", required=False, observed=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
 from django.db.models import Q
 
@@ -23,3 +24,11 @@ def staff_of(site: Site, *, on: dt.date) -> list[User]:
 def physicians_of(site: Site, *, on: dt.date) -> list[User]:
     """Who was delegated as an investigator at a site on a day, by name."""
     return [person for person, _role in investigators_of(site, on=on)]
+
+
+def people_at(site: Site, emails: Iterable[str]) -> dict[str, User]:
+    """Those of these addresses who have ever held a role at a site, by address."""
+    held = Membership.objects.filter(Q(site=site) | Q(site=None))
+    wanted = {each.lower() for each in emails}
+    people = User.objects.filter(pk__in=held.values("user"), email__in=wanted)
+    return {person.email.lower(): person for person in people}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import ROUND_FLOOR, Decimal
 from functools import partial
 
@@ -33,8 +33,12 @@ from visits.models import TreatmentSession
 from visits.selectors.people import physicians_of, staff_of
 from visits.selectors.readiness import readiness
 from visits.selectors.sessions import last_ended
+from visits.services.products.loading import judge_thawing
+from visits.services.session_durations import propose_duration
 from visits.services.session_store import (
+    Times,
     expect_possible,
+    expect_stop,
     follow_times,
     hold_session,
     plan_of,
@@ -85,25 +89,73 @@ def start_session(
     investigator enters it, and what stands against it is proposed as a deviation.
     """
     session = hold_session(session, by=by, base_version=base_version)
+    team = Team(operator=operator, second_checker=second_checker, physician=physician)
+    return _begin(session, Times(started_at=started_at), team, by=by, late_reason=late_reason)
+
+
+@transaction.atomic
+def enter_session(
+    *,
+    session: TreatmentSession,
+    times: Times,
+    stop_reason: str,
+    operator: User,
+    second_checker: User,
+    physician: User,
+    by: User,
+    stop_comment: str = "",
+    base_version: int | None = None,
+    late_reason: str = "",
+) -> TreatmentSession:
+    """Enter a whole session afterwards, from start to end, as it was written down.
+
+    Raises as `start_session`; a session that runs now does not stand in its way.
+    """
+    session = hold_session(session, by=by, base_version=base_version)
+    if times.ended_at is None:
+        raise ImpossibleError({"ended_at": [_("Say when the circuit ended.")]})
+    expect_stop(stop_reason, stop_comment)
+    session.stop_reason, session.stop_comment = stop_reason, stop_comment.strip()
+    team = Team(operator=operator, second_checker=second_checker, physician=physician)
+    session = _begin(session, times, team, by=by, late_reason=late_reason)
+    judge_thawing(session=session)
+    propose_duration(session)
+    return session
+
+
+def _begin(
+    session: TreatmentSession, times: Times, team: Team, *, by: User, late_reason: str
+) -> TreatmentSession:
+    """Pass the gate, set times and people, and let everything follow."""
     if session.started_at is not None:
         raise TransitionError(_("This session has been started."))
-    expect_possible(session, {"started_at": started_at})
-    team = Team(operator=operator, second_checker=second_checker, physician=physician)
-    _expect_team(session, team, on=started_at.date())
-    reasons = [line.said for line in readiness(session.subject, session=session).stops]
-    if reasons and not _is_late(session, started_at, late_reason):
+    if times.started_at is None:
+        raise ImpossibleError({"started_at": [_("Say when the circuit started.")]})
+    expect_possible(session, {each.name: getattr(times, each.name) for each in fields(times)})
+    _expect_team(session, team, on=times.started_at.date())
+    reasons = _refusals(session, times)
+    if reasons and not _is_late(session, times.started_at, late_reason):
         raise SessionRefusedError(reasons, _noting(session))
     if reasons:
         by.require(Capability.SIGN_FORM, site=session.site_id)
-    session.started_at = started_at
-    session.operator, session.second_checker = team.operator, team.second_checker
-    session.physician = team.physician
+    for part in (times, team):
+        for each in fields(part):
+            setattr(session, each.name, getattr(part, each.name))
+    if session.ended_at is not None and session.cells_on_at is not None:
+        session.cells_off_at = session.cells_off_at or session.ended_at
     plan = plan_of(session)
     session.distinct_people = plan.distinct_checkers if plan else 2
     store_session(session, by=by, reason=late_reason)
     follow_times(session, by=by, reason=late_reason)
     _propose(session, reasons, late_reason)
     return session
+
+
+def _refusals(session: TreatmentSession, times: Times) -> list[str]:
+    """Every reason why the session may not start."""
+    stops = readiness(session.subject, session=session).stops
+    over = times.ended_at is not None
+    return [line.said for line in stops if not (over and line.key == "running")]
 
 
 def _is_late(session: TreatmentSession, started_at: dt.datetime, reason: str) -> bool:

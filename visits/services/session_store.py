@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, fields
 
 from django.db import DatabaseError, models, transaction
 from django.utils.translation import gettext as _
@@ -29,7 +30,7 @@ from trialsite.protocol import EventRole
 from trialsite.protocol.sessions import SessionPlan
 from trialsite.protocol.study import AnchorKind
 from visits.models import TreatmentSession
-from visits.models.session_codes import Modality
+from visits.models.session_codes import Modality, StopReason
 
 #: The times of a session in the order in which they come.
 TIMES = ("started_at", "cells_on_at", "cells_off_at", "ended_at")
@@ -48,6 +49,21 @@ _FIELDS = {
     "session_checked_by_three": "physician",
     "session_codes_known": "modality",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """All times of a session as they shall stand, on the clock at the site."""
+
+    started_at: dt.datetime | None
+    cells_on_at: dt.datetime | None = None
+    cells_off_at: dt.datetime | None = None
+    ended_at: dt.datetime | None = None
+
+    @classmethod
+    def of(cls, session: TreatmentSession) -> Times:
+        """As they stand."""
+        return cls(**{each.name: getattr(session, each.name) for each in fields(cls)})
 
 
 def plan_of(session: TreatmentSession | Subject) -> SessionPlan | None:
@@ -112,6 +128,14 @@ def store_session(session: TreatmentSession, *, by: User, reason: str = "") -> N
     with because(reason.strip()) if reason.strip() else nullcontext(), session_refusals():
         session.save()
         writing.advance(record, by=by, complete=complete, content_hash=record_hash(record))
+
+
+def expect_stop(reason: str, comment: str) -> None:
+    """An end says why, and another reason says which."""
+    if reason not in StopReason.values:
+        raise ImpossibleError({"stop_reason": [_("Say why the session ended.")]})
+    if reason == StopReason.OTHER and not comment.strip():
+        raise ImpossibleError({"stop_comment": [_("Another reason: say which.")]})
 
 
 def expect_possible(session: TreatmentSession, changed: dict[str, dt.datetime | None]) -> None:

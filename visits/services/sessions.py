@@ -47,14 +47,14 @@ from visits.selectors.sessions import minutes_of
 from visits.services.checklist import Answer, answer_checklist, override_answer
 from visits.services.products.loading import void_loads
 from visits.services.session_course import (
-    Times,
     cells_off,
     cells_on,
     correct_times,
     end_session,
 )
-from visits.services.session_start import SessionRefusedError, start_session
+from visits.services.session_start import SessionRefusedError, enter_session, start_session
 from visits.services.session_store import (
+    Times,
     follow_times,
     hold_session,
     plan_of,
@@ -75,6 +75,7 @@ __all__ = [
     "complete_session",
     "correct_times",
     "end_session",
+    "enter_session",
     "override_answer",
     "plan_session",
     "start_session",

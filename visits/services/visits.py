@@ -65,7 +65,7 @@ class VisitError(DomainError):
 
 def begin(*, visit: Visit, by: User, base_version: int | None = None) -> Visit:
     """Start a visit that goes on now. Consent is asked by procedures, not by observations."""
-    by.require(Capability.ENTER_DATA, site=visit.site_id)
+    _refuse_session(visit, by)
     today = trial_today(visit.subject.site.time_zone)
     problem = seen_problem(visit.subject, today)
     if problem:
@@ -85,7 +85,7 @@ def attend(
 ) -> Visit:
     """State that a visit took place. Outside its window it is kept, marked, and proposed as a
     deviation once; before consent, after death or in the future it is refused."""
-    by.require(Capability.ENTER_DATA, site=visit.site_id)
+    _refuse_session(visit, by)
     said = visit.status in (VisitStatus.ATTENDED, VisitStatus.MISSED)
     VisitError.unless(
         on=seen_problem(visit.subject, on),
@@ -103,7 +103,7 @@ def attend(
 @transaction.atomic
 def miss(*, visit: Visit, reason: str, by: User, base_version: int | None = None) -> Visit:
     """State that a visit did not take place, and why; a deviation is proposed once."""
-    by.require(Capability.ENTER_DATA, site=visit.site_id)
+    _refuse_session(visit, by)
     VisitError.unless(reason="" if reason.strip() else _("A missed visit needs its reason."))
     visit = miss_visit(visit=visit, reason=reason, by=by, base_version=base_version)
     text = _("%(visit)s was missed: %(reason)s") % {
@@ -117,12 +117,14 @@ def miss(*, visit: Visit, reason: str, by: User, base_version: int | None = None
 
 def take_back(*, visit: Visit, reason: str, by: User, base_version: int | None = None) -> Visit:
     """Undo what was said of a visit in error; it is planned again."""
+    _refuse_session(visit, by)
     VisitError.unless(reason="" if reason.strip() else _("Give the reason."))
     return take_back_visit(visit=visit, reason=reason, by=by, base_version=base_version)
 
 
 def cancel(*, visit: Visit, reason: str, by: User, base_version: int | None = None) -> Visit:
     """Take out a visit that was added in error."""
+    _refuse_session(visit, by)
     VisitError.unless(reason="" if reason.strip() else _("Give the reason."))
     return cancel_visit(visit=visit, reason=reason, by=by, base_version=base_version)
 
@@ -172,6 +174,13 @@ def start_form(*, visit: Visit, form_oid: str, by: User) -> CrfRecord:
         protocol_version=visit.protocol_version,
         by=by,
     )
+
+
+def _refuse_session(visit: Visit, by: User) -> None:
+    """A session's visit follows its run sheet: nothing is said of it elsewhere."""
+    by.require(Capability.ENTER_DATA, site=visit.site_id)
+    if event_of(visit).role is EventRole.TREATMENT:
+        raise TransitionError(_("A treatment session is started and ended on its run sheet."))
 
 
 def seen_problem(subject: Subject, on: dt.date) -> str:

@@ -15,11 +15,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, requires
-from trialsite.casebook.models import LockState, Subject, Visit, VisitStatus
+from trialsite.casebook.models import LockState, Subject, SubjectStatus, Visit, VisitStatus
 from trialsite.casebook.protocols import event_of, visit_name
 from trialsite.core.clock import trial_now, trial_today
 from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
-from visits.forms import AddVisitForm, AttendForm, ReasonForm, VisitForm
+from trialsite.protocol import EventRole
+from visits.selectors.readiness import readiness
 from visits.selectors.visits import VisitSheet, visit_sheet
 from visits.services.visits import (
     VisitError,
@@ -32,6 +33,7 @@ from visits.services.visits import (
     start_form,
     take_back,
 )
+from visits.visit_forms import AddVisitForm, AttendForm, ReasonForm, VisitForm
 
 
 def _visit(request: StaffRequest, pk: uuid.UUID, capability: Capability) -> Visit:
@@ -61,14 +63,23 @@ def _page(request: StaffRequest, found: Visit, **refused: forms.Form) -> HttpRes
         "refused": sorted(refused),
         "stands_for_name": visit_name(found.stands_for) if found.stands_for else "",
         "may_contact": may_act and can_be_contacted_for(found, sheet.today),
+        "readiness": readiness(found.subject) if _asks_readiness(found) else None,
         "may_read_trail": request.user.can(Capability.VIEW_TRAIL, site=found.site_id),
     }
     return render(request, "visits/visit.html", context, status=422 if refused else 200)
 
 
+def _asks_readiness(found: Visit) -> bool:
+    """Whether the subject is one to be treated: enrolled, and this visit is not over."""
+    over = (VisitStatus.MISSED, VisitStatus.NOT_REQUIRED)
+    return found.subject.status == SubjectStatus.ENROLLED and found.status not in over
+
+
 def _acts(sheet: VisitSheet) -> dict[str, forms.Form]:
     """What can be said of the visit as it stands, each with its form."""
     found, state = sheet.visit, sheet.state
+    if event_of(found).role is EventRole.TREATMENT:
+        return {}
     said = state in (VisitStatus.OPEN, VisitStatus.ATTENDED, VisitStatus.MISSED)
     added = event_of(found).target_day is None
     in_error = found.status == VisitStatus.NOT_REQUIRED and found.not_required_cause == "error"
