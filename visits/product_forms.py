@@ -268,5 +268,3 @@ class ConfirmForm(forms.Form):
     comment = forms.CharField(
         label=_("Why this is right"), max_length=500, widget=forms.Textarea(attrs={"rows": 2})
     )
-
-

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from visits.views import visits
+from visits.views import product_use, products, session_product, visits
 
 app_name = "visits"
 
@@ -19,3 +19,35 @@ visit_patterns: list[URLPattern] = [
     path("subjects/<uuid:subject_id>/visits/add/", visits.add_to, name="add_visit"),
 ]
 urlpatterns += visit_patterns
+product_patterns: list[URLPattern] = [
+    path("products/", products.products, name="products"),
+    path("products/new/", products.new_lot, name="new_lot"),
+    path("products/accountability/", product_use.accountability, name="accountability"),
+    path("products/tests/<uuid:test_id>/void/", products.withdraw_test, name="void_test"),
+    path(
+        "products/movements/<uuid:movement_id>/void/",
+        product_use.withdraw_movement,
+        name="void_movement",
+    ),
+    path("products/<str:key>/", products.lot, name="lot"),
+    path("products/<str:key>/change/", products.change_lot, name="change_lot"),
+    path("products/<str:key>/tests/", products.add_test, name="add_test"),
+    path("products/<str:key>/release/", products.release, name="release_lot"),
+    path("products/<str:key>/quarantine/", products.quarantine, name="quarantine_lot"),
+    path("products/<str:key>/close/", products.close, name="close_lot"),
+    path("products/<str:key>/recall/", product_use.recall, name="recall"),
+    path("products/<str:key>/recall/act/", product_use.recall_act, name="recall_act"),
+    path("products/<str:key>/movements/<slug:kind>/", product_use.move, name="move_units"),
+    path("sessions/<uuid:session_id>/product/", session_product.product, name="session_product"),
+    path(
+        "sessions/products/<uuid:loaded_id>/confirm/",
+        session_product.confirm,
+        name="confirm_product",
+    ),
+    path(
+        "sessions/products/<uuid:loaded_id>/void/",
+        session_product.withdraw,
+        name="void_product",
+    ),
+]
+urlpatterns += product_patterns

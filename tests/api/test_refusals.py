@@ -29,6 +29,7 @@ from tests.screening.consenting import assess, make_document, withdraw
 from tests.screening.consenting import sign as sign_consent
 from tests.screening.deciding import confirm_all, decide, make_candidate
 from tests.signing import proof_of
+from tests.visits.products import load, make_session, received, registered, released
 from tests.visits.treating import planned, treatable
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
@@ -119,6 +120,16 @@ def deviation_of(subject, nurse):
         return report_deviation(site=subject.site, subject=subject, facts=facts, by=nurse).pk
 
 
+def movement_at(cast, _record):
+    return received(cast, registered(cast)).pk
+
+
+def loaded_at(cast, record):
+    lot = released(cast)
+    received(cast, lot)
+    return load(cast, make_session(record.subject), lot).pk
+
+
 #: What one argument needs, made of a record of site 001.
 MADE = {
     "query": query_on,
@@ -127,6 +138,8 @@ MADE = {
     "deviation": lambda cast, record: deviation_of(record.subject, cast.nurse),
     "evaluation": evaluation_of,
     "session": lambda cast, _record: planned(cast, treatable(cast)).pk,
+    "movement": movement_at,
+    "loaded": loaded_at,
 }
 
 

@@ -76,6 +76,7 @@ STUDY_TABS = (
         Capability.VIEW_CASEBOOK,
     ),
     Place("labs:laboratories", _("Laboratories"), "flask", Capability.VIEW_CASEBOOK),
+    Place("visits:products", _("Cell product"), "test-pipe", Capability.VIEW_CASEBOOK),
     Place("conduct:holds", _("Holds and gates"), "hand-stop", Capability.VIEW_CASEBOOK),
     Place("conduct:deviations", _("Deviations"), "route-off", Capability.VIEW_CASEBOOK),
 )

@@ -25,17 +25,6 @@ from trialsite.casebook.answers import VoidBody
 from trialsite.casebook.api import DETAIL, ENTERS, SEES
 from trialsite.casebook.models import Subject
 from trialsite.crf.api import refusals_by_item
-from visits.answers import (
-    ChecklistBody,
-    NewSession,
-    SessionAnswer,
-    SessionInBrief,
-    SessionMoment,
-    SessionStart,
-    SessionStop,
-    said_answer,
-    said_session,
-)
 from visits.models import ChecklistAnswer, TreatmentSession
 from visits.selectors.people import people_at
 from visits.selectors.sessions import minutes_of, pauses_of, sessions_of
@@ -48,6 +37,17 @@ from visits.services.sessions import (
     plan_session,
     start_session,
     void_session,
+)
+from visits.session_answers import (
+    ChecklistBody,
+    NewSession,
+    SessionAnswer,
+    SessionInBrief,
+    SessionMoment,
+    SessionStart,
+    SessionStop,
+    said_answer,
+    said_session,
 )
 
 

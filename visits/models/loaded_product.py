@@ -107,7 +107,7 @@ class LoadedProduct(models.Model):
                 condition=(Q(viability_thawed=None) | Q(viability_thawed__range=(0, 100)))
                 & (Q(viability_loaded=None) | Q(viability_loaded__range=(0, 100))),
                 name="loaded_viability_is_a_percentage",
-                violation_error_message=_("Viability lies between 0 and 100 %."),
+                violation_error_message=_("A viability is a percentage from 0 to 100."),
             ),
             models.CheckConstraint(
                 condition=Q(

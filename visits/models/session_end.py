@@ -211,6 +211,6 @@ class SessionEnd(CrfData):
             models.CheckConstraint(
                 condition=Q(cell_viability__gte=0, cell_viability__lte=100),
                 name="session_end_viability_is_a_percentage",
-                violation_error_message=_("Viability lies between 0 and 100 %."),
+                violation_error_message=_("A viability is a percentage from 0 to 100."),
             ),
         ]

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from django.db.models import Case, F, Q, Sum, When
+from django.db.models import Case, F, Prefetch, Q, QuerySet, Sum, When
 from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability, roles_granting
@@ -292,3 +292,11 @@ def staff_at(sites: Iterable[Site]) -> list[User]:
     held = held.filter(Q(site=None) | Q(site__in=list(sites)))
     people = User.objects.filter(is_active=True, memberships__in=held)
     return list(people.distinct().order_by("full_name", "pk"))
+
+
+def lots_said() -> QuerySet[ProductLot]:
+    """Every lot with its decisions and their signatures, in the order of the numbers."""
+    decisions = LotDecision.objects.select_related(
+        "decided_by", "signature__site", "signature__record"
+    ).order_by("number")
+    return ProductLot.objects.order_by("code").prefetch_related(Prefetch("decisions", decisions))

@@ -68,7 +68,7 @@ def act_page(
     then: Callable[[], HttpResponse] | None = None,
 ) -> HttpResponse:
     """One page for every act: what it is about, what is typed, what was refused and where."""
-    if request.method == "POST" and form.is_valid() and _did(form, act):
+    if request.method == "POST" and form.is_valid() and did(form, act):
         messages.success(request, done)
         return then() if then else redirect(*back)
     context = {
@@ -84,7 +84,7 @@ def act_page(
     return render(request, "visits/product_act.html", context, status=status)
 
 
-def _did(form: forms.Form, act: Callable[[], object]) -> bool:
+def did(form: forms.Form, act: Callable[[], object]) -> bool:
     """Whether the act was done; a refusal stands beside the field it is about."""
     try:
         act()
@@ -260,9 +260,7 @@ def quarantine(request: StaffRequest, key: str) -> HttpResponse:
     return act_page(
         request,
         form=form,
-        act=lambda: quarantine_lot(
-            lot=found, reason=form.cleaned_data["reason"], by=request.user
-        ),
+        act=lambda: quarantine_lot(lot=found, reason=form.cleaned_data["reason"], by=request.user),
         done=_("The lot is in quarantine. Nobody can load it."),
         heading=_("Put the lot into quarantine"),
         back=("visits:lot", found.code),
