@@ -13,7 +13,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from visits.models import SessionReading
 
 WIDTH, LEFT, RIGHT = 800, 52, 14
-TOP, PLOT, BETWEEN, FOOT = 34, 112, 40, 26
+TOP, PLOT, BETWEEN, FOOT = 52, 112, 42, 26
 _STEPS = (1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1000)
 _TIME_STEPS = (15, 30, 60, 120, 180, 240, 360, 720, 1440)
 _TICKS_ACROSS = 9
@@ -72,6 +72,11 @@ class Chart:
     marks: tuple[Mark, ...]
     times: tuple[Tick, ...]
     readings: int
+
+    @property
+    def foot(self) -> int:
+        """Where the words of the time axis stand."""
+        return self.height - FOOT // 3
 
 
 @dataclass(frozen=True, slots=True)

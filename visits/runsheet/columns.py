@@ -47,7 +47,7 @@ SHORT: Mapping[str, str | Promise] = {
 BANDS: tuple[tuple[str | Promise, str, int], ...] = (
     (_("Blood pressure"), "mm[Hg]", 3),
     (_("Rates and gas"), "", 3),
-    ("", "", 1),
+    ("", "Cel", 1),
     (_("Consciousness"), "", 2),
     (_("Flows"), "mL/min", 3),
     (_("Circuit pressures"), "mm[Hg]", 6),

@@ -28,6 +28,11 @@ class Due:
     word: str
     at: dt.datetime | None
 
+    @property
+    def is_named(self) -> bool:
+        """Whether its word says more than its time: the start, the end and after it."""
+        return self.slot == "s0" or self.slot.startswith("e")
+
 
 def duration_of(session: TreatmentSession) -> int:
     """Minutes from start to end: as it was, before that as prescribed."""

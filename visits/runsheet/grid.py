@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from django.utils.functional import Promise
 from django.utils.safestring import SafeString, mark_safe
 
 from trialsite.access.models import User
@@ -17,21 +18,22 @@ from trialsite.casebook.protocols import protocol_of
 from trialsite.crf.entry import text_of, texts_of
 from trialsite.crf.items import MissingReason
 from trialsite.crf.models import Draft
-from trialsite.protocol.sessions import SessionPlan
+from trialsite.protocol.sessions import ReadingSchedule
 from trialsite.review.models import Query, QueryStatus
 from visits.models import SessionReading, TreatmentSession
 from visits.runsheet.cells import Cell
-from visits.runsheet.columns import PLANNED, TIME, Column, columns_of
+from visits.runsheet.columns import BANDS, PLANNED, TIME, Column, columns_of
 from visits.runsheet.due import (
     MINUTE,
     Due,
     due_readings,
+    duration_of,
     free_slot,
     id_of,
     paired,
     spare_slots,
 )
-from visits.runsheet.times import shown
+from visits.runsheet.times import clock, shown
 
 #: Entered so much later than read, a reading says so (clinical 6.2).
 LATE = 30 * MINUTE
@@ -51,10 +53,6 @@ class Typed:
     errors: dict[str, list[str]] = field(default_factory=dict)
     draft: bool = False
 
-    @property
-    def seen(self) -> dict[str, str]:
-        return self.base
-
 
 @dataclass(slots=True)
 class Line:
@@ -67,6 +65,8 @@ class Line:
     row: SessionReading | None = None
     typed: Typed | None = None
     time: str = ""
+    #: The day of the reading or of its minute, where it is another than the sheet's.
+    day: str = ""
     cells: SafeString = SafeString("")
     base: dict[str, str] = field(default_factory=dict)
     entered_at: str = ""
@@ -146,7 +146,8 @@ class Grid:
         record = session.record
         self.session, self.user, self.editable = session, user, editable
         self.version_id = record.protocol_version_id
-        self.plan: SessionPlan = protocol_of(self.version_id).sessions
+        plan = protocol_of(self.version_id).sessions
+        self.schedule: ReadingSchedule | None = plan.readings if plan else None
         self.zone = ZoneInfo(session.time_zone)
         self.now = now.astimezone(self.zone).replace(tzinfo=None)
         self.columns: list[Column] = columns_of(self.version_id)
@@ -159,6 +160,11 @@ class Grid:
         self.lines = self._lines()
 
     @property
+    def bands(self) -> tuple[tuple[str | Promise, str, int], ...]:
+        """The headings over several columns."""
+        return BANDS
+
+    @property
     def day(self) -> dt.date:
         """The day of the sheet; times of another day say which."""
         return (self.session.started_at or self.now).date()
@@ -169,8 +175,8 @@ class Grid:
 
     @property
     def next_due(self) -> Line | None:
-        """The first expected reading that nobody has entered and that is not long past."""
-        waiting = [line for line in self.lines if line.state in {"due", "overdue", "coming"}]
+        """The expected reading that comes next; those overdue are counted beside it."""
+        waiting = [line for line in self.lines if line.state in {"due", "coming"}]
         return next((line for line in waiting if line.due and line.due.at), None)
 
     @property
@@ -178,22 +184,30 @@ class Grid:
         return sum(line.state == "overdue" for line in self.lines)
 
     @property
+    def grace(self) -> dt.timedelta:
+        """How far from its minute a reading still answers it: half the way to the next."""
+        return (self.schedule.every if self.schedule else 30) * MINUTE / 2
+
+    @property
     def fewest(self) -> int:
-        from_start = self.session.started_at is not None
-        duration = self.session.planned_minutes
-        if from_start and self.session.ended_at is not None:
-            duration = int((self.session.ended_at - self.session.started_at) // MINUTE)
-        return self.plan.readings.fewest(duration)
+        """How many readings the protocol asks for at least."""
+        return self.schedule.fewest(duration_of(self.session)) if self.schedule else 0
 
     def line(self, row_id: uuid.UUID) -> Line | None:
         return next((line for line in self.lines if line.id == row_id), None)
+
+    def add(self, row_id: uuid.UUID, slot: str) -> None:
+        """One more empty line, for a reading that this sheet did not offer by itself."""
+        line = Line(row_id, slot, "spare")
+        self.lines.append(line)
+        self._fill(line)
 
     def texts(self, row: SessionReading | None) -> dict[str, str]:
         """A stored reading as the fields of its line."""
         if row is None:
             return {}
         texts = {n: t for n, t in texts_of(row).items() if n != PLANNED}
-        return texts | {TIME: shown(row.observed_at, self.day)}
+        return texts | {TIME: clock(row.observed_at)}
 
     def near(self, line: Line | None) -> dt.datetime:
         """The moment near which a clock without a day is meant."""
@@ -231,8 +245,8 @@ class Grid:
         return {draft.part: draft for draft in found if draft.fields}
 
     def _lines(self) -> list[Line]:
-        due = due_readings(self.session, self.plan.readings)
-        answers, extra = paired(due, self.standing, self.plan.readings.every // 2)
+        due = due_readings(self.session, self.schedule) if self.schedule else []
+        answers, extra = paired(due, self.standing, self.grace // MINUTE)
         taken = {row.pk for row in self.rows}
         lines = [self._expected(each, answers.get(each.slot), taken) for each in due]
         lines += [Line(row.pk, "", "extra", row=row) for row in extra]
@@ -255,10 +269,9 @@ class Grid:
     def _when(self, due: Due) -> str:
         if due.at is None:
             return "coming"
-        grace = self.plan.readings.every // 2 * MINUTE
-        if self.now > due.at + grace:
+        if self.now > due.at + self.grace:
             return "overdue"
-        return "due" if self.now >= due.at - grace / 3 else "coming"
+        return "due" if self.now >= due.at - self.grace / 3 else "coming"
 
     def _position(self, line: Line) -> tuple[dt.datetime, int]:
         """By the planned minute where there is one, else by the time of reading."""
@@ -289,9 +302,15 @@ class Grid:
 
     def _shown(self, iso: str) -> str:
         try:
-            return shown(dt.datetime.fromisoformat(iso), self.day)
+            return clock(dt.datetime.fromisoformat(iso))
         except ValueError:
             return iso
+
+    def _after(self, moment: dt.datetime | None) -> str:
+        """The day of a time, where it is not the day of the sheet."""
+        if moment is None or moment.date() == self.day:
+            return ""
+        return moment.strftime("%m-%d")
 
     def _fill(self, line: Line) -> None:
         """Everything of the line that follows from its row and from what was typed."""
@@ -299,6 +318,7 @@ class Grid:
         line.base = (line.typed.theirs or line.typed.base) if line.typed else stored
         texts = line.typed.texts if line.typed else stored
         line.time = texts.get(TIME, "")
+        line.day = self._after(line.row.observed_at if line.row else line.due and line.due.at)
         entered = self._entered.get(str(line.row.pk)) if line.row else None
         if entered is not None and line.row is not None:
             at = entered.astimezone(self.zone).replace(tzinfo=None)

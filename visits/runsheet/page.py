@@ -25,6 +25,7 @@ from trialsite.crf.registry import form
 from trialsite.review.models import Query
 from visits.effective import Minutes, minutes_between
 from visits.models import (
+    ChecklistAnswer,
     Complication,
     IntegrityTest,
     Interruption,
@@ -33,7 +34,7 @@ from visits.models import (
     SessionReading,
     TreatmentSession,
 )
-from visits.models.session_codes import State
+from visits.models.session_codes import InterruptionReason, State
 from visits.runsheet.chart import Chart, Happening, chart_of
 from visits.runsheet.columns import SHORT
 from visits.runsheet.due import duration_of
@@ -54,6 +55,7 @@ from visits.runsheet.times import shown
 from visits.selectors.people import physicians_of, staff_of
 from visits.selectors.readiness import Readiness, readiness
 from visits.services.checklist import Question, questions_of
+from visits.views.session_product import SessionProduct, session_product
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,43 @@ class RowRead:
     row: CrfRow
     pairs: tuple[tuple[str, str], ...]
     open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """One question of the checklist: as it was just typed, else as it stands."""
+
+    key: str
+    title: str
+    said: str
+    why: str
+    answer: ChecklistAnswer | None
+
+    @property
+    def version(self) -> int:
+        return self.answer.version if self.answer else 0
+
+    @property
+    def by(self) -> str:
+        return self.answer.answered_by.full_name if self.answer else ""
+
+    @property
+    def at(self) -> dt.datetime | None:
+        return self.answer.answered_at if self.answer else None
+
+    @property
+    def overridden(self) -> str:
+        who = self.answer.overridden_by if self.answer else None
+        return who.full_name if who else ""
+
+    @property
+    def override_reason(self) -> str:
+        return self.answer.override_reason if self.answer else ""
+
+    @property
+    def answered_no(self) -> bool:
+        """A "no" that still stands in the way."""
+        return self.answer is not None and not self.answer.lets_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +125,10 @@ class RunSheet:
         user: User,
         *,
         refused: ActForm | None = None,
+        checklist_typed: Mapping[str, tuple[bool, str]] | None = None,
         now: dt.datetime | None = None,
     ) -> None:
+        self.checklist_typed = checklist_typed or {}
         self.session, self.user, self.refused = session, user, refused
         self.record: CrfRecord = session.record
         self.moment = now or trial_now()
@@ -159,6 +200,10 @@ class RunSheet:
         return next((r for r in self.interruptions if r.on_at is None and r.off_at), None)
 
     @property
+    def still_since(self) -> str:
+        return self.clock(self.standing_still.off_at) if self.standing_still else ""
+
+    @property
     def step(self) -> str:
         """Which step of the paper comes next; the page opens it."""
         session = self.session
@@ -181,6 +226,28 @@ class RunSheet:
     @cached_property
     def questions(self) -> list[Question]:
         return questions_of(self.session)
+
+    @property
+    def checklist(self) -> list[CheckLine]:
+        found = []
+        for each in self.questions:
+            stands = each.answer
+            said = "" if stands is None else "yes" if stands.answer else "no"
+            why = stands.reason if stands else ""
+            if each.key in self.checklist_typed:
+                answer, why = self.checklist_typed[each.key]
+                said = "yes" if answer else "no"
+            found.append(CheckLine(each.key, each.title, said, why, stands))
+        return found
+
+    @cached_property
+    def product(self) -> SessionProduct:
+        return session_product(self.session, self.user)
+
+    @property
+    def stops(self) -> list[tuple[str, str]]:
+        """Why a circuit may have stood still."""
+        return [(str(code), str(word)) for code, word in InterruptionReason.choices]
 
     @property
     def unanswered(self) -> int:

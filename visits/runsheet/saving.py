@@ -22,7 +22,7 @@ from visits.models import SessionReading
 from visits.runsheet.columns import PLANNED, SHORT, TIME
 from visits.runsheet.due import id_of, is_slot, minute_of
 from visits.runsheet.grid import Grid, Typed, part_of
-from visits.runsheet.times import moment_of, shown
+from visits.runsheet.times import clock, moment_of
 
 _FIELD = re.compile(r"r\.([0-9a-f-]{36})\.([a-z_]+)(\.keep)?")
 _NAMES = frozenset({TIME, *SHORT})
@@ -191,7 +191,7 @@ def _met(
     """Somebody saved first. Where both wrote the same, or this very save had arrived and only
     its answer was lost, there is nothing to decide."""
     theirs = {name: str(text) for name, text in error.current.items() if name in _NAMES}
-    theirs[TIME] = _clock(grid, theirs.get(TIME, ""))
+    theirs[TIME] = clock(moment_of(theirs.get(TIME, ""), grid.now))
     typed.version, typed.theirs = error.version, theirs
     mine = posted.changed
     if TIME in mine and _same_time(grid, posted, theirs[TIME]):
@@ -201,10 +201,6 @@ def _met(
         return Outcome("saved")
     typed.texts = {**theirs, **mine}
     return Outcome("conflict", typed)
-
-
-def _clock(grid: Grid, iso: str) -> str:
-    return shown(moment_of(iso, grid.now), grid.day) if iso else ""
 
 
 def _same_time(grid: Grid, posted: Posted, theirs: str) -> bool:

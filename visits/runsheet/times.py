@@ -44,6 +44,11 @@ def shown(moment: dt.datetime | None, on: dt.date) -> str:
     return moment.strftime("%H:%M" if moment.date() == on else "%m-%d %H:%M")
 
 
+def clock(moment: dt.datetime | None) -> str:
+    """The clock alone, where the line itself says near which moment it is meant."""
+    return moment.strftime("%H:%M") if moment else ""
+
+
 def _clock(text: str) -> dt.time | None:
     found = _CLOCK.fullmatch(text)
     if found is None:

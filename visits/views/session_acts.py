@@ -36,10 +36,19 @@ from visits.runsheet.forms import (
     VoidForm,
 )
 from visits.runsheet.page import RunSheet
-from visits.services.checklist import Answer, answer_checklist, override_answer
-from visits.services.session_course import Times, cells_off, cells_on, correct_times, end_session
-from visits.services.session_start import start_session
-from visits.services.sessions import complete_session, void_session
+from visits.services.sessions import (
+    Answer,
+    Times,
+    answer_checklist,
+    cells_off,
+    cells_on,
+    complete_session,
+    correct_times,
+    end_session,
+    override_answer,
+    start_session,
+    void_session,
+)
 from visits.views.sessions import refusals_of, session_of, sheet_page
 
 ROW_FORMS: dict[str, type[RowForm]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.http import HttpResponse
@@ -20,12 +21,14 @@ from trialsite.crf.pages import CHANGE_REASONS, labels_of, visit_name
 from trialsite.crf.registry import form
 from visits.models import TreatmentSession
 from visits.runsheet.forms import ActForm, PlanForm
+from visits.runsheet.grid import Typed
 from visits.runsheet.page import RunSheet
+from visits.runsheet.paper import Paper
+from visits.runsheet.saving import Outcome, Posted
 from visits.runsheet.times import shown
 from visits.selectors.readiness import readiness
 from visits.selectors.sessions import minutes_of, pauses_of, prepared_session, sessions_of
-from visits.services.session_start import SessionRefusedError
-from visits.services.sessions import plan_session
+from visits.services.sessions import SessionRefusedError, plan_session
 
 #: Usual prescription in minutes, offered and never taken for granted.
 _OFFERED = 360
@@ -112,7 +115,7 @@ def paper(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     sheet = RunSheet(found, request.user)
     sheet.may_enter = False
     blank = request.GET.get("blank") == "1"
-    context = _context(request, sheet) | {"blank": blank}
+    context = _context(request, sheet) | {"blank": blank, "paper": Paper(sheet, blank=blank)}
     return render(request, "visits/session_paper.html", context)
 
 
@@ -122,10 +125,15 @@ def sheet_page(
     *,
     refused: ActForm | None = None,
     status: int = 200,
+    laid: Iterable[tuple[Posted, Outcome]] = (),
+    checklist_typed: Mapping[str, tuple[bool, str]] | None = None,
     **more: Any,
 ) -> HttpResponse:
-    """The run sheet; with the form of an act that was refused, as it was filled in."""
-    sheet = RunSheet(found, request.user, refused=refused)
+    """The run sheet; what was refused, an act or lines of readings, as it was filled in."""
+    sheet = RunSheet(found, request.user, refused=refused, checklist_typed=checklist_typed)
+    for posted, outcome in laid:
+        typed = outcome.typed or Typed(posted.texts, base=posted.base, version=posted.version)
+        sheet.grid.lay(posted.row_id, typed)
     return render(request, "visits/session.html", _context(request, sheet) | more, status=status)
 
 

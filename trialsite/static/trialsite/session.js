@@ -217,7 +217,7 @@ class Line {
       const [mine, other] = [this.hidden(name), fresh.querySelector(`[name="r.${this.id}.${name}"]`)];
       if (mine && other) mine.value = other.value;
     }
-    for (const part of ["[data-due]", "[data-state-cell]"]) {
+    for (const part of ["[data-due]", "[data-state-cell]", "[data-beside]", "[data-tools]"]) {
       const [mine, other] = [this.row.querySelector(part), fresh.querySelector(part)];
       if (mine && other) mine.replaceChildren(...other.childNodes);
     }
@@ -359,11 +359,15 @@ function onward(input, step) {
   const inRow = cells(row);
   const next = inRow[inRow.indexOf(input) + step];
   if (next) return go(next);
+  return nextLine(row, step);
+}
+
+function nextLine(row, step) {
   const all = rows();
   const other = all[all.indexOf(row) + step];
-  if (!other) return lineOf(input)?.save();
-  // A new line begins with its first value: the time writes itself.
-  // What is entered late is asked for its own time.
+  if (!other) return lines.get(row.dataset.row)?.save();
+  // A new line begins with its first value: the time writes itself. What is entered late
+  // is asked for its own time.
   const found = cells(other);
   const first = other.dataset.when === "overdue" && !found[0].value ? 0 : 1;
   return go(step > 0 ? found[first] : found.at(-1));
@@ -398,9 +402,13 @@ function press(event) {
   if (!input.matches?.(FIELDS) || event.isComposing) return;
   const { key } = event;
   const step = moveOf(event, input);
-  if ((event.ctrlKey || event.metaKey) && key.toLowerCase() === "d") {
+  const command = event.ctrlKey || event.metaKey;
+  if (command && key.toLowerCase() === "d") {
     event.preventDefault();
     copyBefore(input.closest("tr"));
+  } else if (command && key === "Enter") {
+    event.preventDefault();
+    nextLine(input.closest("tr"), 1);
   } else if (step && !event.ctrlKey && !event.metaKey && !event.altKey) {
     event.preventDefault();
     step();
