@@ -78,9 +78,11 @@ def test_a_long_window_is_found_from_a_month_in_which_its_target_is_not(cast):
 def test_sessions_stand_on_the_day_they_started(cast):
     subject = make_subject(cast.site)
     make_session(
-        cast, subject,
-        started_at=dt.datetime.fromisoformat("2026-11-30T23:30"), ended_at=dt.datetime.fromisoformat("2026-12-01T04:00"),
-    )  # fmt: skip
+        cast,
+        subject,
+        started_at=dt.datetime.fromisoformat("2026-11-30T23:30"),
+        ended_at=dt.datetime.fromisoformat("2026-12-01T04:00"),
+    )
     assert found(cast.nurse, cast.site) == {30: [Kind.SESSION]}
 
 

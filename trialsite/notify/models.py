@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import Site, SiteScopedQuerySet, User
+from trialsite.core.clock import TrialNow
 from trialsite.core.guards import guarded
 
 #: The kind of the mails that come with their text; no planner stands behind them.
@@ -88,15 +89,29 @@ class NoticeQuerySet(SiteScopedQuerySet["Notice"]):
             found = found | self.filter(site=None)
         return found  # type: ignore[return-value]
 
-    def addressed_to(self, user: User, now: dt.datetime) -> NoticeQuerySet:
+    def addressed_to(self, user: User) -> NoticeQuerySet:
         """What Trialsite itself shows to a person: their own, come due, at their sites."""
-        return self.filter(
-            ~Q(state=State.CANCELLED),
-            Q(site=None) | Q(site__in=user.access.sites()),
-            recipient=user,
-            shown=True,
-            due_at__lte=now,
-        )
+        return self.filter(is_addressed_to(user))
+
+    def unsaid(self) -> NoticeQuerySet:
+        """What reached nobody and waits for a person; a digest stands for what it merges."""
+        return self.filter(is_unsaid())
+
+
+def is_unsaid() -> Q:
+    """The condition of `unsaid`, to count by."""
+    return Q(state__in=(State.FAILED, State.NOBODY), within=None)
+
+
+def is_addressed_to(user: User) -> Q:
+    """The condition of `addressed_to`, to count by."""
+    return Q(
+        ~Q(state=State.CANCELLED),
+        Q(site=None) | Q(site__in=user.access.sites()),
+        recipient=user,
+        shown=True,
+        due_at__lte=TrialNow(),
+    )
 
 
 @guarded(
