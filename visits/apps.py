@@ -11,7 +11,14 @@ class VisitsConfig(AppConfig):
         from visits import guards  # noqa: F401
         from visits.reminders import planners  # noqa: F401
         from trialsite.casebook.evidence import register_evidence
-        from visits import alerts, guards, models, product_guards  # noqa: F401
+        from visits import (  # noqa: F401
+            alerts,
+            deficiency_datasets,
+            deficiency_guards,
+            guards,
+            models,
+            product_guards,
+        )
 
         register_evidence(models.TreatmentSession, "started_at")
         from visits import guards, product_guards, session_datasets  # noqa: F401

@@ -6,9 +6,12 @@ from visits.views import product_use, products, session_product, visits
 from visits.views import session_acts, session_readings, sessions
 from visits.views import product_use, products, session_product
 
+from visits.views.deficiencies import deficiency_patterns
+
 app_name = "visits"
 
 urlpatterns: list[URLPattern] = []
+urlpatterns += deficiency_patterns
 
 visit_patterns: list[URLPattern] = [
     path("visits/<uuid:visit_id>/", visits.visit, name="visit"),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Length
 from django.db.models.lookups import Exact
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from outcomes.models.codes import Action, Causality, Grade, Outcome
@@ -34,11 +33,11 @@ CRITERIA = (
 )
 
 
-def _criterion(label: Promise | str, code: str) -> models.BooleanField[bool | None, bool | None]:
+def _criterion(label: Any, code: str) -> models.BooleanField[bool | None, bool | None]:
     return item(models.BooleanField(label), oid=f"I.AE.{code}", sdtm=f"AE.{code}", required=False)
 
 
-def _cause(label: Promise | str, code: str) -> models.CharField[str | None, str | None]:
+def _cause(label: Any, code: str) -> models.CharField[str | None, str | None]:
     column: models.CharField[str | None, str | None] = models.CharField(
         label, max_length=20, choices=Causality
     )

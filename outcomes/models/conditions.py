@@ -37,7 +37,7 @@ class SeenAfter(Expression):
     def set_source_expressions(self, exprs: Any) -> None:
         self.date, self.subject = exprs
 
-    def as_sql(self, compiler: Any, connection: Any, **_context: Any) -> tuple[str, list[Any]]:  # noqa: ARG002
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:  # noqa: ARG002
         died, first = compiler.compile(self.date)
         subject, second = compiler.compile(self.subject)
         known = f"least(length(seen.day), length({died}))"
@@ -46,7 +46,7 @@ class SeenAfter(Expression):
             + " UNION ALL ".join(each.select for each in evidence())
             + f") seen WHERE seen.subject_id = {subject} "
             f'AND left(seen.day, {known}) > left({died}, {known}) COLLATE "C")',
-            [*second, *first, *first, *first],
+            (*second, *first, *first, *first),
         )
 
 

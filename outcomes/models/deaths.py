@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Length
 from django.db.models.lookups import Exact
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from outcomes.models.adverse_events import AdverseEvent
@@ -22,7 +21,7 @@ from trialsite.crf.registry import register
 FORM_OID = "F.DTH"
 
 
-def _cause(label: Promise | str, code: str) -> models.CharField[str | None, str | None]:
+def _cause(label: Any, code: str) -> models.CharField[str | None, str | None]:
     column: models.CharField[str | None, str | None] = models.CharField(
         label, max_length=20, choices=Causality
     )

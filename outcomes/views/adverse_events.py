@@ -25,9 +25,7 @@ from visits.models import Complication
 
 
 def _subject(request: StaffRequest, pk: uuid.UUID) -> Subject:
-    return get_object_or_404(
-        Subject.objects.visible_to(request.user).select_related("site"), pk=pk
-    )
+    return get_object_or_404(Subject.objects.visible_to(request.user).select_related("site"), pk=pk)
 
 
 @requires(Capability.VIEW_CASEBOOK)

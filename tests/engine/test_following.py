@@ -50,7 +50,11 @@ def test_each_save_is_told_with_the_row_as_it_stands(cast, episode):
         save(episode, cast.nurse, "fever")
         save(episode, cast.nurse, "chills", 1)
     (first, _, by), _second = FOLLOWED
-    assert (first.subject_id, by, told()) == (episode.subject_id, cast.nurse, [("Episode", True)] * 2)
+    assert (first.subject_id, by, told()) == (
+        episode.subject_id,
+        cast.nurse,
+        [("Episode", True)] * 2,
+    )
     assert FOLLOWED[1][0].term == "chills"
 
 

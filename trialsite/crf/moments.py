@@ -47,7 +47,7 @@ def _first_day(value: Any) -> dt.date:
     """The earliest day that a time, a date or a partial date leaves possible."""
     if isinstance(value, dt.datetime):
         return value.date()
-    return value if isinstance(value, dt.date) else value.earliest  # type: ignore[no-any-return]
+    return value if isinstance(value, dt.date) else value.earliest
 
 
 def _died_on(subject_id: uuid.UUID) -> str:

@@ -16,7 +16,7 @@ from trialsite.casebook.models import CrfRecord
 from trialsite.core.guards import guard
 from trialsite.core.slots import declare
 from trialsite.crf.items import Item, all_items_of, items_of
-from trialsite.crf.models import CrfData, CrfRow, ItemData
+from trialsite.crf.models import CrfData, CrfRow, ItemData, stored
 
 #: Actions that apps above offer on a record's page (an adverse event from a complication).
 RECORD_ACTIONS = declare("crf.record.actions")
@@ -169,7 +169,7 @@ def _follow_record(record: CrfRecord, by: User) -> None:
     """A voided record takes its rows along: their followers are told of each."""
     known = _forms.get(record.form_oid)
     for table in filter(is_followed, known.tables if known else ()):
-        for row in table._default_manager.filter(record=record):
+        for row in stored(table).filter(record=record):
             if getattr(row, "voided_at", None) is None:
                 row.record = record
                 follow(row, by)

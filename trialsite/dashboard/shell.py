@@ -80,6 +80,9 @@ STUDY_TABS = (
     Place("visits:products", _("Cell product"), "test-pipe", Capability.VIEW_CASEBOOK),
     Place("conduct:holds", _("Holds and gates"), "hand-stop", Capability.VIEW_CASEBOOK),
     Place("conduct:deviations", _("Deviations"), "route-off", Capability.VIEW_CASEBOOK),
+    Place(
+        "visits:deficiencies", _("Device deficiencies"), "alert-circle", Capability.VIEW_CASEBOOK
+    ),
 )
 
 

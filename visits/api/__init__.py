@@ -2,6 +2,10 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
+from visits.api.deficiencies import deficiency_routes
+
+routes: list[URLPattern] = []
+routes += deficiency_routes
 from visits.api.products import product_routes
 from visits.api.sessions import session_routes
 from visits.api.visits import visit_routes

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
+from trialsite.casebook.following import follow_void
 from trialsite.casebook.models import CrfRecord, RecordStatus, Subject, VisitStatus
 from trialsite.casebook.services import add_visit, cancel_visit, open_record
 from trialsite.casebook.services.holding import held
@@ -289,6 +290,8 @@ def _void_records(session: TreatmentSession, *, reason: str, by: User) -> None:
         CrfRecord.objects.filter(pk=record.pk).update(
             voided_at=TrialNow(), void_reason=reason, version=record.version + 1
         )
+        record.refresh_from_db()
+        follow_void(record, by)
     empty = (RecordStatus.NOT_STARTED, RecordStatus.NOT_DONE)
     if visit is None:
         return

@@ -67,6 +67,7 @@ def propose_holds(
 
     A failure of the device is put before people also where a protocol has no rule for it.
     """
+    rules: list[HoldProposal | None] = [*rules_for(trigger, subject)]
     return [
         propose_hold(
             site=site,
@@ -76,7 +77,7 @@ def propose_holds(
             subject=subject,
             trigger=trigger,
         )
-        for rule in rules_for(trigger, subject) or [None]
+        for rule in rules or [None]
     ]
 
 

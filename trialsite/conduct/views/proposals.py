@@ -37,9 +37,11 @@ def proposal(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def _page(request: StaffRequest, found: ProposedHold, **refused: Any) -> HttpResponse:
-    may_decide = request.user.can(Capability.HOLD, site=found.site_id)
     forms = {}
-    if may_decide and found.status == ProposalStatus.OPEN:
+    if (
+        request.user.can(Capability.HOLD, site=found.site_id)
+        and found.status == ProposalStatus.OPEN
+    ):
         forms = {
             "place": ScopeForm(initial={"scope": Scope.BOTH}),
             "dismiss": ReasonForm(prefix="dismiss"),
@@ -48,7 +50,7 @@ def _page(request: StaffRequest, found: ProposedHold, **refused: Any) -> HttpRes
         "proposal": found,
         "rule": rule_names(current_version().pk).get(found.rule, found.rule),
         "forms": forms,
-        "may_decide": may_decide,
+        "refusals": [text for form in refused.values() for text in form.non_field_errors()],
     }
     return render(request, "conduct/proposal.html", context, status=422 if refused else 200)
 
