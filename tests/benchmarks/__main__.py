@@ -11,7 +11,7 @@ import django
 django.setup()
 
 from tests import databases  # noqa: E402  (Django first)
-from tests.benchmarks import eligibility, forms  # noqa: E402
+from tests.benchmarks import eligibility, forms, today  # noqa: E402
 
 DATABASE = "trialsite_bench"
 REPORT = Path(__file__).resolve().parents[2] / "docs/benchmarks.md"
@@ -27,6 +27,7 @@ def main() -> None:
                 forms.rendering,
                 eligibility.evaluating,
                 eligibility.from_the_database,
+                today.today,
             ):
                 lines += [*benchmark(), ""]
     finally:
