@@ -16,6 +16,10 @@ from visits.views import (
 from visits.views.deficiencies import deficiency_patterns
 from visits.views import session_acts, session_readings, sessions
 from visits.views import product_use, products, session_product
+from visits.views import session_acts, session_readings, sessions
+from visits.views import product_use, products, session_product
+
+from visits.views.deficiencies import deficiency_patterns
 
 app_name = "visits"
 

@@ -11,7 +11,7 @@ import django
 django.setup()
 
 from tests import databases  # noqa: E402  (Django first)
-from tests.benchmarks import eligibility, forms, notices, reminders  # noqa: E402
+from tests.benchmarks import eligibility, forms, notices, reminders, today  # noqa: E402
 
 DATABASE = "trialsite_bench"
 REPORT = Path(__file__).resolve().parents[2] / "docs/benchmarks.md"
@@ -29,6 +29,7 @@ def main() -> None:
                 eligibility.from_the_database,
                 notices.dispatching,
                 reminders.planning,
+                today.today,
             ):
                 lines += [*benchmark(), ""]
     finally:

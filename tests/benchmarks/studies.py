@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import psycopg
-from django.db import connection
+from django.db import connection, models
 
 from tests import databases
 from tests.factories import given, make_protocol, make_site, make_user
@@ -29,6 +29,7 @@ from trialsite.casebook.protocols import protocol_of
 from trialsite.core.clock import trial_today
 from trialsite.core.date_ranges import closed
 from trialsite.dashboard.models import OwedForm
+from trialsite.protocol import StudyEventDef
 
 SITES = 10
 #: Visits around today, whatever the size: overdue, closing, open, coming.
@@ -76,10 +77,10 @@ def _triggers(act: str) -> None:
                 owner.execute(f"ALTER TABLE {table} {act} {name}")  # type: ignore[arg-type]
 
 
-@given
 def _load(sites: list[Site], version: ProtocolVersion, visits: int) -> None:
+    """Rows are built outside and kept in short transactions: none is idle while a list grows."""
     today = trial_today(sites[0].time_zone)
-    events = [each for each in protocol_of(version.pk).schedule.events if each.target_day]
+    events = [each for each in _events(version) if each.target_day]
     subjects: list[Subject] = []
     planned: list[Visit] = []
     records: list[CrfRecord] = []
@@ -107,25 +108,37 @@ def _load(sites: list[Site], version: ProtocolVersion, visits: int) -> None:
                 )
                 for form in event.forms
             ]
-    Subject.objects.bulk_create(subjects, batch_size=5000)
-    Visit.objects.bulk_create(planned, batch_size=5000)
-    CrfRecord.objects.bulk_create(records, batch_size=5000)
+    for rows in (subjects, planned, records):
+        for start in range(0, len(rows), 5000):
+            _keep(rows[start : start + 5000])
     attended = (visit.pk for visit in planned if visit.status == VisitStatus.ATTENDED)
     _owe(records, set(attended))
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+
+
+@given
+def _events(version: ProtocolVersion) -> tuple[StudyEventDef, ...]:
+    return protocol_of(version.pk).schedule.events
+
+
+@given
+def _keep(rows: Sequence[models.Model]) -> None:
+    type(rows[0])._default_manager.bulk_create(rows)
 
 
 def _owe(records: list[CrfRecord], attended: set[object]) -> None:
     """One form in hundreds was never finished; the triggers would have kept the list."""
     owed = [each for each in records if each.visit_id in attended]
     left = [each for each in owed if each.status == RecordStatus.NOT_STARTED][:NEAR]
-    OwedForm.objects.bulk_create(
+    rows = [
         OwedForm(
             record=each, site_id=each.site_id, subject_id=each.subject_id, visit_id=each.visit_id
         )
         for each in left
-    )
+    ]
+    if rows:
+        _keep(rows)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
 
 
 def _visit(subject: Subject, event_oid: str, serial: int, today: dt.date) -> Visit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -31,10 +32,13 @@ def inclusive(first: dt.date, last: dt.date) -> DateRange:
 def visit_with_forms() -> Callable[..., Visit]:
     """A new subject's visit whose window is given in days from TODAY, with its forms."""
 
+    repeats = itertools.count(1)
+
     def make(
         site: Site, first: int, last: int, *, today: dt.date = TODAY, forms: int = 1, **fields: Any
     ) -> Visit:
-        subject = make_subject(site)
+        subject = fields.pop("subject", None) or make_subject(site)
+        fields.setdefault("repeat_key", next(repeats))
         window = inclusive(today + days(first), today + days(last))
         visit = make_visit(subject, window=window, target_on=today + days(first), **fields)
         for number in range(forms):

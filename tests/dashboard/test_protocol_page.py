@@ -180,7 +180,7 @@ def test_a_broken_file_shows_line_and_column(cast, investigator, settings, tmp_p
 
 
 def test_a_form_that_does_not_exist_is_a_problem(cast, investigator, settings, tmp_path):
-    settings.PROTOCOL_FILE = changed(tmp_path, "forms: [F.VS]", "forms: [F.NOSUCH]")
+    settings.PROTOCOL_FILE = changed(tmp_path, "forms: [F.VS, F.HE, F.LB]", "forms: [F.NOSUCH]")
     assert "Unknown form &#x27;F.NOSUCH&#x27;" in seen(investigator)
     assert investigator.post(LOAD).status_code == 422
     assert not read(ProtocolVersion.objects.all())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -19,6 +19,8 @@ def calendar(request: StaffRequest) -> HttpResponse:
     frame = shell_of(request)
     own = request.user.access.sites(Capability.VIEW_CASEBOOK)
     sites = [site for site in frame.sites if site.pk in own]
+    if not sites:
+        raise Http404
     asked = request.GET.get("site", "")
     chosen = next((site for site in sites if site.code == asked), None)
     site = chosen or (frame.site if frame.site in sites else sites[0])

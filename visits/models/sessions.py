@@ -107,6 +107,15 @@ class TreatmentSession(models.Model):
     class Meta:
         verbose_name = _("treatment session")
         ordering: ClassVar[list[str]] = ["subject", "number"]
+        # Today reads what runs or is prepared, and what began in the last days.
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["site"],
+                name="session_not_ended",
+                condition=Q(ended_at=None, voided_at=None),
+            ),
+            models.Index(fields=["site", "started_at"], name="session_of_a_day"),
+        ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["subject", "number"], name="session_number_once"),
             ExclusionConstraint(

@@ -58,6 +58,13 @@ class Subject(models.Model):
 
     class Meta:
         ordering: ClassVar[list[str]] = ["site", "screening_number"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["site"],
+                name="subject_reconsent_due",
+                condition=Q(consent_state=ConsentState.RECONSENT_DUE),
+            ),
+        ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["site", "screening_number"], name="screening_number_once"

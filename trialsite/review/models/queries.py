@@ -54,6 +54,13 @@ class Query(models.Model):
 
     class Meta:
         ordering: ClassVar[list[str]] = ["raised_at"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["site", "status", "raised_at"],
+                name="query_unresolved",
+                condition=~Q(status=QueryStatus.CLOSED),
+            ),
+        ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["record", "row_id", "check_oid"],
