@@ -181,6 +181,7 @@ _KNOWN: dict[str, dict[str, object]] = {
         "status": "proposed",
         **dict.fromkeys(("importance", "dismiss_reason"), ""),
     },
+    "visits_loadedproduct": {"viable_cells": 1, "checked_by_id": 2, "reactor_serial": "R"},
     "visits_treatmentsession": {
         "modality": '["PE"]',
         **dict.fromkeys(("stop_reason", "stop_comment"), ""),

@@ -269,3 +269,14 @@ def test_who_enters_no_data_is_offered_no_form_to_add(cast):
     subject = make_subject(cast.site)
     page = sign_in(cast.monitor).get(address(subject))
     assert page.context["whole_study"] == []
+
+
+def test_empty_forms_of_visits_not_required_are_not_expected(cast, nurse_client):
+    subject = make_subject(cast.site, status=SubjectStatus.DIED)
+    waived = make_visit(subject, "SE.D14", status=VisitStatus.NOT_REQUIRED)
+    seen = make_visit(subject, "SE.D7", status=VisitStatus.ATTENDED, attended_on=TODAY)
+    make_record(subject, visit=waived)
+    make_record(subject, form_oid="F.HE", visit=waived, status=RecordStatus.COMPLETE)
+    make_record(subject, visit=seen)
+    assert "1/2" in nurse_client.get(LIST).content.decode()
+    assert "1/2" in nurse_client.get(address(subject)).content.decode()

@@ -47,35 +47,31 @@ def here(minutes: float = 0, zone: str = "Asia/Shanghai") -> dt.datetime:
 
 
 def lot_facts(**changes: Any) -> LotFacts:
-    return LotFacts(
-        **{
-            "product": "UC-MSC, cryopreserved",
-            "source": "UC",
-            "donor_code": "D-017",
-            "donor_screening": "cleared",
-            "manufactured_on": dt.date(2026, 1, 5),
-            "expires_at": dt.datetime(2036, 1, 5, 12, tzinfo=dt.UTC),
-            "units_made": 40,
-            "cells_per_unit": Decimal(50),
-            "viability": Decimal("92.5"),
-            "passage": 4,
-            "certificate": "CoA 17, cell factory",
-            "certificate_sha256": "a" * 64,
-        }
-        | changes
-    )
+    said: dict[str, Any] = {
+        "product": "UC-MSC, cryopreserved",
+        "source": "UC",
+        "donor_code": "D-017",
+        "donor_screening": "cleared",
+        "manufactured_on": dt.date(2026, 1, 5),
+        "expires_at": dt.datetime(2036, 1, 5, 12, tzinfo=dt.UTC),
+        "units_made": 40,
+        "cells_per_unit": Decimal(50),
+        "viability": Decimal("92.5"),
+        "passage": 4,
+        "certificate": "CoA 17, cell factory",
+        "certificate_sha256": "a" * 64,
+    }
+    return LotFacts(**said | changes)
 
 
 def facts_of_test(kind: str = "sterility", **changes: Any) -> TestFacts:
-    return TestFacts(
-        **{
-            "kind": kind,
-            "result": "negative",
-            "verdict": "pass",
-            "resulted_on": dt.date(2026, 1, 9),
-        }
-        | changes
-    )
+    said: dict[str, Any] = {
+        "kind": kind,
+        "result": "negative",
+        "verdict": "pass",
+        "resulted_on": dt.date(2026, 1, 9),
+    }
+    return TestFacts(**said | changes)
 
 
 def registered(cast, code: str | None = None, **changes: Any) -> ProductLot:
@@ -163,20 +159,18 @@ def make_treated(site: Site, **fields: Any) -> TreatmentSession:
 
 
 def load_facts(loaded_by: User, checked_by: User, **changes: Any) -> LoadFacts:
-    return LoadFacts(
-        **{
-            "reactor_serial": f"R-{next(_numbers):05d}",
-            "viable_cells": Decimal(45),
-            "thaw_started_at": here(),
-            "thaw_ended_at": here(),
-            "loaded_at": here(),
-            "viability_thawed": Decimal("88.0"),
-            "viability_loaded": Decimal("86.5"),
-            "loaded_by": loaded_by,
-            "checked_by": checked_by,
-        }
-        | changes
-    )
+    said: dict[str, Any] = {
+        "reactor_serial": f"R-{next(_numbers):05d}",
+        "viable_cells": Decimal(45),
+        "thaw_started_at": here(),
+        "thaw_ended_at": here(),
+        "loaded_at": here(),
+        "viability_thawed": Decimal("88.0"),
+        "viability_loaded": Decimal("86.5"),
+        "loaded_by": loaded_by,
+        "checked_by": checked_by,
+    }
+    return LoadFacts(**said | changes)
 
 
 def load(cast, session: TreatmentSession, lot: ProductLot | str, **changes: Any) -> LoadedProduct:

@@ -210,7 +210,7 @@ def test_a_quarantine_is_known_at_every_site_and_lifted_by_a_signed_release_only
         assert loadable_lots(cast.other_site.pk) == []
     lot = release(cast, ProductLot.objects.get(pk=lot.pk))
     with as_person(cast.stranger):
-        assert [each.left for each in loadable_lots(cast.other_site.pk)] == [5]
+        assert [vars(each)["left"] for each in loadable_lots(cast.other_site.pk)] == [5]
 
 
 def test_a_recall_is_for_good_and_belongs_to_the_whole_study(cast):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -28,9 +29,8 @@ from visits.services.products import (
 
 
 def facts(units: int = 1, **changes) -> MovementFacts:
-    return MovementFacts(
-        **{"units": units, "happened_at": here(1), "reason": "freezer alarm"} | changes
-    )
+    said: dict[str, Any] = {"units": units, "happened_at": here(1), "reason": "freezer alarm"}
+    return MovementFacts(**said | changes)
 
 
 def destroy(cast, lot, units: int = 1, **changes):

@@ -16,9 +16,11 @@ from trialsite.casebook.models import (
     ConsentState,
     CrfRecord,
     LockState,
+    RecordStatus,
     Subject,
     SubjectStatus,
     Visit,
+    VisitStatus,
 )
 from trialsite.casebook.protocols import protocol_of
 from trialsite.crf.registry import forms
@@ -87,7 +89,8 @@ def casebook_of(subject: Subject, *, now: dt.datetime) -> Casebook:
     """The casebook of a subject whose site is loaded; three queries whatever its size."""
     today = now.astimezone(ZoneInfo(subject.site.time_zone)).date()
     visits = list(subject.visits.order_by("visit_number", "window", "event_oid", "repeat_key"))
-    records = list(with_queries(CrfRecord.objects.standing().filter(subject=subject)))
+    standing = CrfRecord.objects.standing().filter(subject=subject).select_related("visit")
+    records = list(with_queries(standing))
     order = _order_of(subject)
     return Casebook(
         subject=subject,
@@ -96,9 +99,15 @@ def casebook_of(subject: Subject, *, now: dt.datetime) -> Casebook:
         rows=_rows([r for r in records if r.visit_id], [visit.pk for visit in visits], order),
         loose=_rows([r for r in records if not r.visit_id], [None], order),
         done=sum(record.status in {"complete", "not_done"} for record in records),
-        expected=len(records),
+        expected=sum(not _waived(record) for record in records),
         flags=_flags(subject),
     )
+
+
+def _waived(record: CrfRecord) -> bool:
+    """An empty form of a visit that is not required: nobody waits for it."""
+    not_required = record.visit is not None and record.visit.status == VisitStatus.NOT_REQUIRED
+    return not_required and record.status == RecordStatus.NOT_STARTED
 
 
 def with_queries(records: QuerySet[CrfRecord]) -> QuerySet[CrfRecord]:

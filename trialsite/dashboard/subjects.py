@@ -12,11 +12,14 @@ from django.db.models import Count, F, IntegerField, OuterRef, Prefetch, Q, Quer
 from django.db.models.functions import Coalesce
 
 from trialsite.access.models import User
-from trialsite.casebook.models import CrfRecord, Subject, Visit
+from trialsite.casebook.models import CrfRecord, RecordStatus, Subject, Visit, VisitStatus
 from trialsite.dashboard.study import visit_name
 from trialsite.dashboard.windows import STANDING, Window
 from trialsite.dashboard.worklist import DONE
 from trialsite.review.models import Query
+
+#: Empty forms of visits that are not required: nobody waits for them.
+_WAIVED = Q(visit__status=VisitStatus.NOT_REQUIRED, status=RecordStatus.NOT_STARTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def for_list(subjects: QuerySet[Subject]) -> QuerySet[Subject]:
     return (
         subjects.select_related("site")
         .annotate(
-            expected=_count(records, "subject"),
+            expected=_count(records.exclude(_WAIVED), "subject"),
             done=_count(records.filter(status__in=DONE), "subject"),
             open_queries=_count(queries, "subject"),
         )

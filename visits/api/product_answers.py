@@ -32,7 +32,7 @@ _WALL = "The clock on the wall at the site, such as 2026-03-05T14:30"
 _PERSON = "E-mail address of a person who works at the site"
 
 
-class DecisionAnswer(serializers.Serializer[Any]):
+class LotDecisionAnswer(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     act = serializers.ChoiceField(choices=LotAct.choices)
     reason = serializers.CharField()
@@ -48,7 +48,7 @@ class LotAnswer(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=LotState.choices)
     expired = serializers.BooleanField()
     product = serializers.CharField()
-    source = serializers.ChoiceField(choices=CellSource.choices)
+    source = serializers.ChoiceField(choices=CellSource.choices)  # type: ignore[assignment]
     donor_code = serializers.CharField()
     donor_screening = serializers.ChoiceField(choices=DonorScreening.choices)
     passage = serializers.IntegerField(allow_null=True)
@@ -61,12 +61,12 @@ class LotAnswer(serializers.Serializer[Any]):
     storage = serializers.CharField()
     certificate = serializers.CharField()
     certificate_sha256 = serializers.CharField()
-    decisions = DecisionAnswer(many=True)
+    decisions = LotDecisionAnswer(many=True)
 
 
 class LotFactsBody(Body):
     product = serializers.CharField(max_length=200)
-    source = serializers.ChoiceField(choices=CellSource.choices)
+    source = serializers.ChoiceField(choices=CellSource.choices)  # type: ignore[assignment]
     donor_code = serializers.CharField(max_length=40)
     donor_screening = serializers.ChoiceField(choices=DonorScreening.choices)
     passage = serializers.IntegerField(
@@ -256,7 +256,7 @@ class NewLoad(Body):
     )
 
 
-class ConfirmBody(Body):
+class ConfirmLoadedBody(Body):
     comment = serializers.CharField(max_length=500)
 
 

@@ -300,11 +300,11 @@ class LoadedProducts(Endpoint):
 class ConfirmLoaded(LoadedProducts):
     policy = {"POST": ENTERS}
 
-    @extend_schema(request=shapes.ConfirmBody, responses=shapes.LoadedAnswer)
+    @extend_schema(request=shapes.ConfirmLoadedBody, responses=shapes.LoadedAnswer)
     def create(self, request: Request, loaded: uuid.UUID) -> Response:  # type: ignore[override]
         """State why an unusual viability or dose is right."""
         found = self.found(self.rows(Capability.ENTER_DATA), pk=loaded)
-        comment = self.body(shapes.ConfirmBody)["comment"]
+        comment = self.body(shapes.ConfirmLoadedBody)["comment"]
         services.confirm_load(loaded=found, comment=comment, by=self.request.user)
         return self.retrieve(request, loaded)
 

@@ -116,7 +116,7 @@ class SessionAct(SessionRows):
     matches = True
 
     def act(self, session: uuid.UUID, do: Callable[..., object], **said: Any) -> Response:
-        found, base = self.held(session), expected_version(self.request)
+        found, base = self.held(session), expected_version(self.request)  # type: ignore[arg-type]
         with self.remembered(), refusals_by_item():
             do(session=found, by=self.request.user, base_version=base, **said)
         return self.answer(session)
@@ -132,7 +132,7 @@ class SessionAct(SessionRows):
         try:
             yield
         except ProcedureRefusedError as refused:
-            keep(self.request._request, refused.propose)
+            keep(self.request._request, refused.propose)  # type: ignore[attr-defined]
             raise
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Case, F, IntegerField, Q, Value, When
 from django.db.models.functions import Cast, Round
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from screening.models.forms.examination import Grade
@@ -33,13 +34,15 @@ COMPLICATION_ACTIONS = declare("visits.complication.actions")
 _TENTHS = models.DecimalField(max_digits=9, decimal_places=3)
 
 
-def _flow(label: str, **metadata: str) -> models.DecimalField[object, object]:
-    column = models.DecimalField(label, max_digits=6, decimal_places=1)
+def _flow(label: str | Promise, **metadata: Any) -> models.DecimalField[Any, Any]:
+    name: Any = label
+    column = models.DecimalField(name, max_digits=6, decimal_places=1)
     return item(column, unit="mL/min", required=False, **metadata)
 
 
-def _pressure(label: str, **metadata: str) -> models.SmallIntegerField[object, object]:
-    return item(models.SmallIntegerField(label), unit="mm[Hg]", required=False, **metadata)
+def _pressure(label: str | Promise, **metadata: Any) -> models.SmallIntegerField[Any, Any]:
+    name: Any = label
+    return item(models.SmallIntegerField(name), unit="mm[Hg]", required=False, **metadata)
 
 
 @register_rows

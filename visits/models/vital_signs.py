@@ -17,6 +17,7 @@ from trialsite.crf.registry import register
 
 FAHRENHEIT = Conversion(Fraction(5, 9), Fraction(32))
 POUND = Conversion(Fraction("0.45359237"))
+INCH = Conversion(Fraction("2.54"))
 
 
 class Position(models.TextChoices):
@@ -135,6 +136,16 @@ class VitalSigns(CrfData):
     )
     weight_reported = reported()
     weight_unit = reported_unit()
+    height = item(
+        models.DecimalField(_("Height"), max_digits=5, decimal_places=1),
+        oid="I.VS.HEIGHT",
+        unit="cm",
+        units={"cm": SAME, "[in_i]": INCH},
+        sdtm="VS.HEIGHT",
+        required=False,
+    )
+    height_reported = reported()
+    height_unit = reported_unit()
     comment = item(
         models.TextField(_("Comment")), oid="I.VS.COMMENT", sdtm="CO.COVAL", required=False
     )
@@ -154,7 +165,7 @@ class VitalSigns(CrfData):
                 "fio2",
             ),
         ),
-        Section(title=_("Body"), items=("temperature", "weight")),
+        Section(title=_("Body"), items=("temperature", "weight", "height")),
         Section(title=_("Remarks"), items=("comment",)),
     )
 
@@ -209,5 +220,10 @@ class VitalSigns(CrfData):
                 condition=Q(weight__gt=0),
                 name="vital_signs_weight_is_positive",
                 violation_error_message=_("A weight is more than zero."),
+            ),
+            models.CheckConstraint(
+                condition=Q(height__gt=0),
+                name="vital_signs_height_is_positive",
+                violation_error_message=_("A height is more than zero."),
             ),
         ]

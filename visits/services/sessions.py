@@ -6,6 +6,7 @@ Every act on a session is imported from here; the modules beside it hold the par
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -167,7 +168,7 @@ def _next_number(subject: Subject) -> int:
     return int(taken.aggregate(last=Max("number"))["last"] or 0) + 1
 
 
-def _record_at(subject: Subject, visit_id: object, *, by: User) -> CrfRecord:
+def _record_at(subject: Subject, visit_id: uuid.UUID, *, by: User) -> CrfRecord:
     """The record that the visit expects for its session; else one more."""
     waiting = CrfRecord.objects.standing().filter(
         visit_id=visit_id, form_oid=FORM_OID, status=RecordStatus.NOT_STARTED
@@ -175,7 +176,7 @@ def _record_at(subject: Subject, visit_id: object, *, by: User) -> CrfRecord:
     found = waiting.filter(session=None).order_by("repeat_key").first()
     if found is not None:
         return found
-    return open_record(subject=subject, form_oid=FORM_OID, visit_id=visit_id, by=by)  # type: ignore[arg-type]
+    return open_record(subject=subject, form_oid=FORM_OID, visit_id=visit_id, by=by)
 
 
 @transaction.atomic

@@ -106,6 +106,7 @@ def product(request: StaffRequest, session_id: uuid.UUID) -> HttpResponse:
         "form": form,
         "scanned": _scanned(session, code) if code else None,
         "code": code,
+        "sheet": (request.POST if sending else request.GET).get("sheet", ""),
     }
     status = 422 if form.is_bound and form.errors else 200
     return render(request, "visits/session_product.html", context, status=status)

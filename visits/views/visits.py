@@ -115,8 +115,9 @@ def _said(
             form.refuse(refused)
         except StaleError as refused:
             # What the person typed stays; the next attempt is made from what stands now.
-            form.data = form.data.copy()
-            form.data["version"] = str(refused.version)
+            typed = request.POST.copy()
+            typed["version"] = str(refused.version)
+            form.data = typed
             form.add_error(None, str(refused))
         except DomainError as refused:
             form.add_error(None, str(refused))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from django.db import DatabaseError, models, transaction
 from django.utils.translation import gettext_lazy as _
 
-from trialsite.crf.violations import ImpossibleError, refusal_of
+from trialsite.crf.violations import ImpossibleError, refusal_of, said_by
 from visits.product_guards import MORE_THAN_MADE, NOT_LOADABLE, TOO_MANY
 
 _STATES = {
@@ -68,5 +68,5 @@ def product_refusals(table: type[models.Model]) -> Iterator[None]:
 def _message(table: type[models.Model], name: str) -> str:
     for constraint in table._meta.constraints:
         if constraint.name == name and isinstance(constraint, models.CheckConstraint):
-            return str(constraint.get_violation_error_message())
+            return said_by(constraint)
     return ""
