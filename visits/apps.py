@@ -12,6 +12,7 @@ class VisitsConfig(AppConfig):
             alerts,
             deficiency_datasets,
             deficiency_guards,
+            deficiency_slot,
             guards,
             models,
             product_guards,
