@@ -15,15 +15,10 @@ class VisitsConfig(AppConfig):
             deficiency_slot,
             guards,
             models,
-            product_guards,
-        )
-
-        register_evidence(models.TreatmentSession, "started_at")
-        from visits import guards, product_guards, session_datasets  # noqa: F401
-        from visits import (  # noqa: F401
-            guards,
             product_alerts,
             product_datasets,
             product_guards,
             session_datasets,
         )
+
+        register_evidence(models.TreatmentSession, "started_at")

@@ -11,7 +11,6 @@ from visits.views import (
     sessions,
     visits,
 )
-
 from visits.views.deficiencies import deficiency_patterns
 
 app_name = "visits"
