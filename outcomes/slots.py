@@ -6,13 +6,19 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
 
-from outcomes.models import AdverseEventOrigin
+from outcomes.models import AdverseEvent, AdverseEventOrigin, Death
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
+from trialsite.casebook.models import CrfRecord
 from trialsite.core import slots
+from trialsite.crf.registry import RECORD_ACTIONS
 from visits.models import Complication
 from visits.models.session_rows import COMPLICATION_ACTIONS
+from visits.models.sessions import FORM_OID as SESSION
 
 
 def event_of_complication(request: HttpRequest, complication: Complication) -> str:
@@ -48,4 +54,24 @@ def _origins(request: HttpRequest, complication: Complication) -> dict[Any, Adve
     return known[complication.record_id]
 
 
+def way_to_events(_request: HttpRequest, record: CrfRecord) -> str:
+    """On a session, an adverse event, a death: the list; on an event, the session it is of."""
+    if record.form_oid not in {SESSION, AdverseEvent.form_oid, Death.form_oid}:
+        return ""
+    address = reverse("outcomes:adverse_events", args=[record.subject_id])
+    way = format_html('<a class="btn btn-quiet" href="{}">{}</a>', address, _("Adverse events"))
+    if record.form_oid != AdverseEvent.form_oid:
+        return way
+    origin = AdverseEventOrigin.objects.filter(record=record, session__isnull=False)
+    session = origin.values_list("session_id", flat=True).first()
+    if session is None:
+        return way
+    return way + format_html(
+        '<a class="btn btn-quiet" href="{}">{}</a>',
+        reverse("crf:record", args=[session]),
+        _("The session"),
+    )
+
+
 slots.fill(COMPLICATION_ACTIONS, event_of_complication)
+slots.fill(RECORD_ACTIONS, way_to_events)

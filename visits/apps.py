@@ -16,6 +16,7 @@ class VisitsConfig(AppConfig):
             alerts,
             deficiency_datasets,
             deficiency_guards,
+            deficiency_slot,
             guards,
             models,
             product_guards,

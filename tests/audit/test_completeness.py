@@ -172,6 +172,7 @@ _KNOWN: dict[str, dict[str, object]] = {
     "conduct_proposedhold": {"status": "open", "dismiss_reason": ""},
     "visits_devicedeficiency": {
         "component": "MACHINE",
+        "occurred_on": "2026",
         "phase": "TREATMENT",
         "whereabouts": "IN USE",
         "void_reason": "",

@@ -54,6 +54,7 @@ def test_one_click_begins_the_event_with_what_is_known(cast, session, complicati
         record = CrfRecord.objects.get(pk=event.pk)
     assert (origin.session_id, record.status) == (session.pk, RecordStatus.IN_PROGRESS)
     page = sign_in(cast.nurse).get(f"/records/{event.pk}/").content.decode()
+    assert f'href="/records/{session.pk}/"' in page
     assert 'value="Hypotension"' in page
 
 

@@ -163,6 +163,9 @@ def test_the_monitor_reads_and_reports_nothing(cast, session):
 
 def test_from_the_run_sheet_it_brings_its_session_and_nothing_typed_is_lost(cast, session):
     client, new = sign_in(cast.nurse), f"{LIST}new/?session={session.pk}"
+    sheet = client.get(f"/records/{session.pk}/", follow=True).content.decode()
+    assert f'href="{new}"' in sheet
+    assert f'href="/subjects/{session.subject_id}/adverse-events/"' in sheet
     page = client.get(new).content.decode()
     assert 'value="001-001"' in page
     assert 'value="2026-03-05"' in page
