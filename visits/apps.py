@@ -7,10 +7,6 @@ class VisitsConfig(AppConfig):
     name = "visits"
 
     def ready(self) -> None:
-        from visits import guards, product_guards  # noqa: F401
-        from visits import guards  # noqa: F401
-        from visits.reminders import planners  # noqa: F401
-        from visits import guards, product_guards, session_datasets  # noqa: F401
         from trialsite.casebook.evidence import register_evidence
         from visits import (  # noqa: F401
             alerts,
@@ -19,24 +15,10 @@ class VisitsConfig(AppConfig):
             deficiency_slot,
             guards,
             models,
-            product_guards,
-        )
-
-        register_evidence(models.TreatmentSession, "started_at")
-        from visits import guards  # noqa: F401
-        from visits.reminders import planners  # noqa: F401
-        from visits import guards, product_guards  # noqa: F401
-        from visits import guards, product_guards, session_datasets  # noqa: F401
-        from visits import (  # noqa: F401
-            guards,
             product_alerts,
             product_datasets,
             product_guards,
             session_datasets,
-        )
-        from visits import (
-            guards,  # noqa: F401
-            product_guards,  # noqa: F401
         )
         from visits.reminders import planners  # noqa: F401
         from visits.services import sessions  # noqa: F401

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from visits.views import product_use, products, session_product, visits
 from visits.views import (
     product_use,
     products,
@@ -13,12 +12,6 @@ from visits.views import (
     sessions,
     visits,
 )
-from visits.views.deficiencies import deficiency_patterns
-from visits.views import session_acts, session_readings, sessions
-from visits.views import product_use, products, session_product
-from visits.views import session_acts, session_readings, sessions
-from visits.views import product_use, products, session_product
-
 from visits.views.deficiencies import deficiency_patterns
 
 app_name = "visits"

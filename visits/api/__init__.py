@@ -7,12 +7,9 @@ from visits.api.products import product_routes
 from visits.api.sessions import session_routes
 from visits.api.visits import visit_routes
 
-routes: list[URLPattern] = []
-routes += visit_routes
-from visits.api.deficiencies import deficiency_routes
-
-routes: list[URLPattern] = []
-routes += deficiency_routes
-routes += session_routes
-routes += product_routes
-routes += deficiency_routes
+routes: list[URLPattern] = [
+    *visit_routes,
+    *session_routes,
+    *product_routes,
+    *deficiency_routes,
+]
