@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('access', '0002_invitations_and_lockout'),
         ('casebook', '0003_visit_course'),
-        ('review', '0003_initial'),
+        ('review', '0003_query_unresolved'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
