@@ -82,7 +82,7 @@ def test_planning_makes_a_visit_of_its_own_with_the_forms_of_a_session(cast, sub
     forms = given(lambda: sorted(visit.records.values_list("form_oid", flat=True)))()
     assert forms == ["F.TX", "F.TXE", "F.TXP", "F.VS"]
     assert (session.number, session.state) == (1, State.PREPARED)
-    assert session.record.status == RecordStatus.IN_PROGRESS
+    assert stored(session).record.status == RecordStatus.IN_PROGRESS
 
 
 @pytest.mark.parametrize(

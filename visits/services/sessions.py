@@ -293,8 +293,6 @@ def _void_records(session: TreatmentSession, *, reason: str, by: User) -> None:
         )
         record.refresh_from_db()
         follow_void(record, by)
-        record.refresh_from_db()
-        follow_void(record, by)
     empty = (RecordStatus.NOT_STARTED, RecordStatus.NOT_DONE)
     if visit is None:
         return
