@@ -50,7 +50,7 @@ def deliver() -> None:
         pass
 
 
-def tell(agenda, reader, *, site=None, ago=HOUR) -> uuid.UUID:
+def tell(agenda: Agenda, reader, *, site=None, ago=HOUR) -> uuid.UUID:
     return agenda.add(reader, trial_now() - ago, site=site)
 
 
@@ -141,7 +141,7 @@ def test_all_are_marked_as_seen_at_once(cast, agenda, nurse_client):
         tell(agenda, cast.nurse)
     plan()
     assert "3 new notices" in bell(nurse_client)
-    nurse_client.post("/notices/seen/", {"notice": Notice.objects.first().pk})
+    nurse_client.post("/notices/seen/", {"notice": Notice.objects.all()[0].pk})
     assert "2 new notices" in bell(nurse_client)
     assert nurse_client.get("/notices/?show=new").content.decode().count("001-T001") > 0
     nurse_client.post("/notices/seen/")
@@ -383,7 +383,7 @@ def test_a_digest_that_failed_is_sent_again_as_a_whole(cast, planners, sink, clo
     sink.refuse[cast.nurse.email] = "550 no such person"
     deliver()
     sink.refuse.clear()
-    member = Notice.objects.filter(kind="visit").first()
+    member = Notice.objects.filter(kind="visit")[0]
     with as_person(cast.data_manager):
         again = send_again(notice=member, reason="the address is right now", by=cast.data_manager)
     assert again.kind == DIGEST
