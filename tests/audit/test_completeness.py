@@ -28,6 +28,7 @@ UNAUDITED = {
     "crf.Draft",
     "notify.DeliveryAttempt",
     "notify.Notice",
+    "notify.Planning",
     "screening.EligibilityDraft",
     "screening.StudyEnrolment",
     "sessions.Session",
