@@ -39,12 +39,14 @@ from trialsite.conduct.models import Scope
 from trialsite.conduct.services.deviations import DeviationFacts, report_deviation
 from trialsite.conduct.services.holds import place_hold
 from trialsite.conduct.services.proposals import propose_hold
+from trialsite.core.clock import trial_now
 from trialsite.core.partial_dates import PartialDate
 from trialsite.crf.api import slug_of
 from trialsite.crf.entry import read_texts
 from trialsite.crf.registry import form, forms
 from trialsite.crf.services import save_row
 from trialsite.labs.models import Laboratory, PurificationInterval, ReferenceRange
+from trialsite.notify.models import Notice
 from trialsite.review.services import raise_query
 from trialsite.review.signatures import sign
 from visits.models import VitalSigns
@@ -112,6 +114,16 @@ def evaluation_of(cast, _record):
     return decide(cast, candidate, {"EX06": "met"}).pk
 
 
+@given
+def reminder_at(cast, record):
+    now = trial_now()
+    moments = {"due_at": now, "send_at": now, "try_at": now}
+    of_site = {"site": record.site, "recipient": cast.nurse}
+    return Notice.objects.create(
+        kind="test", dedupe_key=f"test:{record.pk}", **of_site, **moments
+    ).pk
+
+
 def deviation_of(subject, nurse):
     facts = DeviationFacts(
         description="x",
@@ -161,6 +173,7 @@ def deficiency_at(cast, record):
 MADE = {
     "query": query_on,
     "hold": hold_at,
+    "reminder": reminder_at,
     "signature": lambda cast, record: signature_under(record, cast.sub_investigator).pk,
     "deviation": lambda cast, record: deviation_of(record.subject, cast.nurse),
     "evaluation": evaluation_of,

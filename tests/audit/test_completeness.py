@@ -29,6 +29,7 @@ UNAUDITED = {
     "dashboard.OwedForm",
     "notify.DeliveryAttempt",
     "notify.Notice",
+    "notify.Planning",
     "screening.EligibilityDraft",
     "screening.StudyEnrolment",
     "sessions.Session",

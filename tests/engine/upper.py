@@ -27,7 +27,7 @@ def _plan(now: dt.datetime) -> Any:
 
 
 def _still_due(notices: list[Notice]) -> set[uuid.UUID]:
-    ids = [notice.object_id for notice in notices]
+    ids = [notice.object_id for notice in notices if notice.object_id]
     known = set(Device.objects.filter(pk__in=ids).values_list("pk", flat=True))
     return {notice.pk for notice in notices if notice.object_id in known}
 

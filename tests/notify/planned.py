@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.test import Client
 from django.utils.translation import get_language
 
 from trialsite.access.models import Site, User
+from trialsite.core.clock import trial_now
+from trialsite.notify.delivery import deliver_due
 from trialsite.notify.models import Notice
-from trialsite.notify.planning import Mail, Planner, register_planner
+from trialsite.notify.planning import Mail, Planner, plan_notices, register_planner
 
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+HOUR = dt.timedelta(hours=1)
 NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 _THINGS = """
     SELECT md5(n::text)::uuid, %s::bigint, %s::bigint, %s::timestamptz, n::text
@@ -101,3 +108,34 @@ class Agenda:
             path=f"/x/{notice.object_id}/",
             line=f"001-T001 {self.kind} 2026-11-22",
         )
+
+
+def at(clock: str, day: int = 5) -> dt.datetime:
+    """A moment of March 2027 on the site's clock."""
+    return dt.datetime.fromisoformat(f"2027-03-{day:02d}T{clock}").replace(tzinfo=SHANGHAI)
+
+
+def plan() -> None:
+    """What has come due by now is planned."""
+    plan_notices(trial_now())
+
+
+def deliver() -> None:
+    """And leaves."""
+    plan()
+    while deliver_due():
+        pass
+
+
+def tell(
+    agenda: Agenda, reader: User, *, site: Site | None = None, ago: dt.timedelta = HOUR
+) -> uuid.UUID:
+    """Something came due for a reader that long ago."""
+    return agenda.add(reader, trial_now() - ago, site=site)
+
+
+def bell(client: Client, path: str = "/notices/") -> str:
+    """What the bell says on a page, in words."""
+    page = client.get(path).content.decode()
+    found = re.search(r'<div class="bells">.*?</div>', page, re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found.group())).strip() if found else ""

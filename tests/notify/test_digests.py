@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import transaction
-from hypothesis import given as examples
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
-from tests.factories import as_person, given, make_cast, make_site, make_user
-from tests.notify.planned import Agenda
+from tests.factories import as_person, given, make_site, make_user
+from tests.notify.planned import Agenda, at
 from tests.notify.sink import ACCEPTED, hang_up
 from trialsite.access.capabilities import Role
 from trialsite.core.clock import trial_now
-from trialsite.notify import channels, planning, readers
-from trialsite.notify.channels import AwayError, Letter
+from trialsite.notify import readers
 from trialsite.notify.delivery import deliver_due
 from trialsite.notify.hours import Quiet
 from trialsite.notify.models import (
     DIGEST,
     GIVE_UP_AFTER,
-    By,
     Hush,
     Lane,
     Notice,
@@ -38,13 +28,7 @@ from trialsite.notify.planning import plan_notices, planner_of
 from trialsite.notify.selectors import backlog
 from trialsite.notify.services import send_again
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 MINUTE, HOUR, DAY = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
-
-
-def at(clock: str, day: int = 5) -> dt.datetime:
-    """A moment of March 2027 on the site's clock."""
-    return dt.datetime.fromisoformat(f"2027-03-{day:02d}T{clock}").replace(tzinfo=SHANGHAI)
 
 
 def digests() -> list[Notice]:
@@ -110,7 +94,7 @@ def test_what_comes_due_later_the_same_day_waits_for_the_next_days_digest(cast, 
     assert backlog(at("07:59", day=6)).overdue == 0
     run(at("08:00", day=6))
     assert len(sink.arrived) == 2
-    assert [each.day.day for each in digests()] == [5, 6]
+    assert [each.day for each in digests()] == [at("08:00").date(), at("08:00", day=6).date()]
 
 
 def test_before_the_digests_hour_it_waits_for_it_and_after_it_leaves_at_once(
@@ -411,106 +395,3 @@ def test_a_kind_switched_off_is_shown_in_trialsite_and_not_called_sent(cast, age
     assert {notice.state for notice in mine} == {State.SHOWN}
     assert {each.outcome for notice in mine for each in notice.log.all()} == {Outcome.SHOWN}
     assert not mine.exclude(sent_at=None).exists()
-
-
-CLOCK_STEPS = st.lists(
-    st.tuples(
-        st.integers(1, 14 * 60),  # minutes until the next moment
-        st.sampled_from(["due", "due", "done", "alarm", "flaky", "gone", "refusing", "well"]),
-        st.integers(-600, 600),  # when it is due, from then
-    ),
-    min_size=5,
-    max_size=30,
-)
-
-
-@pytest.mark.requirement("RM1", "RM3")
-@hypothesis_settings(max_examples=12)
-@examples(CLOCK_STEPS)
-def test_no_day_brings_two_digests_and_nothing_is_forgotten(db, clock, run, steps):
-    """Days at random: things come due and are done, the server refuses, breaks off, recovers."""
-    with _world() as (nurse, agenda, alarm, server):
-        now, keys, alarms, bad = at("00:00"), [], 0, 0
-        for minutes, what, offset in steps:
-            now += minutes * MINUTE
-            bad += server.mode in {"gone", "refusing"}
-            if bad > 3:
-                server.mode, bad = "well", 0  # a server away for days is given up: another test
-            if what == "due":
-                keys.append(agenda.add(nurse, now + offset * MINUTE))
-            elif what == "done" and keys:
-                agenda.done.add(keys[offset % len(keys)])
-            elif what == "alarm":
-                alarm.add(nurse, now)
-                alarms += 1
-            elif what in _Server.MODES:
-                server.mode = what
-            run(now)
-        server.mode = "well"
-        for _ in range(10):
-            now += 12 * HOUR
-            run(now)
-        _check(server, keys, agenda.done, alarms)
-
-
-def _check(server: _Server, keys: list[object], done: set[object], alarms: int) -> None:
-    days = defaultdict(set)
-    for moment, key in server.accepted:
-        if key.startswith("<digest"):
-            days[moment.astimezone(SHANGHAI).date()].add(key)
-    assert all(len(each) == 1 for each in days.values()), days
-    ended = dict(Notice.objects.filter(kind="visit").values_list("object_id", "state"))
-    assert set(ended) == set(keys)
-    for key in keys:
-        assert ended[key] in ({State.SENT, State.CANCELLED} if key in done else {State.SENT})
-    told = {key for _at, key in server.accepted}
-    assert sum(key.startswith("<alarm") for key in told) == alarms
-    assert Notice.objects.filter(kind="alarm", state=State.SENT).count() == alarms
-    doubts = sum(Notice.objects.values_list("doubts", flat=True))
-    assert len(server.accepted) - len(told) <= doubts
-
-
-@contextmanager
-def _world() -> Iterator[tuple[object, Agenda, Agenda, _Server]]:
-    """A nurse, two kinds of notices and a server, gone again afterwards."""
-    server, kept, ways = _Server(), planning._planners, channels._channels
-    try:
-        planning._planners, channels._channels = {}, {}
-        channels.register_channel(server)
-        with transaction.atomic():
-            nurse = make_cast().nurse
-            yield nurse, Agenda(bundled=True), Agenda("alarm", urgent=True), server
-            transaction.set_rollback(True)
-    finally:
-        planning._planners, channels._channels = kept, ways
-
-
-class _Server:
-    """A way out whose server can be made to misbehave; what it accepted, and when."""
-
-    MODES = ("well", "flaky", "refusing", "gone")
-    name = By.MAIL
-
-    def __init__(self) -> None:
-        self.mode = "well"
-        self.accepted: list[tuple[dt.datetime, str]] = []
-
-    def is_on(self) -> bool:
-        return True
-
-    def open(self) -> _Server:
-        return self
-
-    def close(self) -> None:
-        pass
-
-    def send(self, letter: Letter) -> tuple[Outcome, str]:
-        if self.mode == "gone":
-            raise AwayError("gone")
-        if self.mode == "refusing":
-            return Outcome.DEFERRED, "451 later"
-        self.accepted.append((trial_now(), letter.message_id))
-        if self.mode == "flaky":
-            self.mode = "well"
-            return Outcome.IN_DOUBT, "the line broke"
-        return Outcome.SENT, ""

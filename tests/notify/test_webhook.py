@@ -17,6 +17,7 @@ from tests.notify.planned import Agenda
 from tests.notify.test_delivery import _deactivate
 from trialsite.core.clock import trial_now
 from trialsite.notify import webhook
+from trialsite.notify.channels import AwayError
 from trialsite.notify.delivery import deliver_due
 from trialsite.notify.models import By, Notice, Outcome, Preferences, State
 from trialsite.notify.outbox import Sealed, queue_mail
@@ -200,7 +201,7 @@ def test_beyond_this_machine_the_line_is_encrypted_and_checked(settings, monkeyp
         raise OSError("not in a test")
 
     monkeypatch.setattr("http.client.HTTPSConnection.connect", connect)
-    with pytest.raises(webhook.AwayError):
+    with pytest.raises(AwayError):
         webhook.WebhookPost(webhook.gateway())._connected()
     [connection] = made
     assert connection._context.verify_mode == ssl.CERT_REQUIRED

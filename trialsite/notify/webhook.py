@@ -44,7 +44,7 @@ class WebhookChannel:
 
 def gateway() -> SplitResult:
     """The configured address; raises ImproperlyConfigured where it cannot be trusted."""
-    parts = urlsplit(settings.NOTIFY_WEBHOOK_URL)
+    parts = urlsplit(str(settings.NOTIFY_WEBHOOK_URL))
     if not parts.hostname or parts.username or parts.fragment:
         raise ImproperlyConfigured("NOTIFY_WEBHOOK_URL is no address of a gateway.")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_here(parts.hostname)):
