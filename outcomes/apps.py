@@ -5,3 +5,6 @@ from django.apps import AppConfig
 
 class OutcomesConfig(AppConfig):
     name = "outcomes"
+
+    def ready(self) -> None:
+        from outcomes import alerts, guards, slots  # noqa: F401

@@ -19,5 +19,6 @@ urlpatterns = [
     path("", include("trialsite.conduct.urls")),
     path("", include("trialsite.crf.urls")),
     path("", include("trialsite.casebook.urls")),
+    path("", include("trialsite.notify.urls")),
     path("", include("trialsite.access.urls")),
 ]

@@ -7,4 +7,18 @@ class VisitsConfig(AppConfig):
     name = "visits"
 
     def ready(self) -> None:
-        from visits import guards, product_guards, session_datasets  # noqa: F401
+        from trialsite.casebook.evidence import register_evidence
+        from visits import (  # noqa: F401
+            alerts,
+            deficiency_datasets,
+            deficiency_guards,
+            guards,
+            models,
+            product_alerts,
+            product_datasets,
+            product_guards,
+            session_datasets,
+        )
+        from visits.services import sessions  # noqa: F401
+
+        register_evidence(models.TreatmentSession, "started_at")

@@ -174,6 +174,9 @@ DECLARE
 BEGIN
   SELECT t.state, t.expires_at INTO p FROM public.{LOTS} t WHERE t.id = NEW.lot_id
     FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    RETURN NEW;  -- the foreign key refuses it
+  END IF;
   -- Clocks at the bedside tell minutes: what was decided within the minute counts.
   SELECT date_trunc('minute', NEW.loaded_at) AT TIME ZONE s.time_zone INTO at
     FROM public.{SITES} s WHERE s.id = NEW.site_id;

@@ -70,7 +70,9 @@ def _filter_drop(sheet: Sheet) -> Iterator[tuple[str, Finding]]:
 
 
 def _volume(sheet: Sheet) -> Iterator[tuple[str, Finding]]:
-    rates = [each.plasma_flow for each in sheet.readings if each.plasma_flow is not None]
+    rates: list[Decimal] = [
+        each.plasma_flow for each in sheet.readings if each.plasma_flow is not None
+    ]
     done = sheet.end.plasma_processed if sheet.end else None
     contact = sheet.minutes.contact
     if not rates or done is None or contact is None:

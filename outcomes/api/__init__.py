@@ -1,5 +1,9 @@
+"""Outcomes in the API: adverse events and deaths are forms; here is what begins them."""
+
 from __future__ import annotations
 
 from django.urls import URLPattern
 
-routes: list[URLPattern] = []
+from outcomes.api.beginnings import routes as beginnings
+
+routes: list[URLPattern] = [*beginnings]

@@ -25,10 +25,12 @@ from tests.factories import (
     make_visit,
     sign_in,
 )
+from tests.outcomes.conftest import complicated, treated
 from tests.screening.consenting import assess, make_document, withdraw
 from tests.screening.consenting import sign as sign_consent
 from tests.screening.deciding import confirm_all, decide, make_candidate
 from tests.signing import proof_of
+from tests.visits.products import load, make_session, received, registered, released
 from tests.visits.treating import planned, treatable
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
@@ -36,6 +38,8 @@ from trialsite.audit.models import Event
 from trialsite.conduct.models import Scope
 from trialsite.conduct.services.deviations import DeviationFacts, report_deviation
 from trialsite.conduct.services.holds import place_hold
+from trialsite.conduct.services.proposals import propose_hold
+from trialsite.core.partial_dates import PartialDate
 from trialsite.crf.api import slug_of
 from trialsite.crf.entry import read_texts
 from trialsite.crf.registry import form, forms
@@ -44,6 +48,7 @@ from trialsite.labs.models import Laboratory, PurificationInterval, ReferenceRan
 from trialsite.review.services import raise_query
 from trialsite.review.signatures import sign
 from visits.models import VitalSigns
+from visits.services.deficiencies import DeficiencyFacts, report_deficiency
 
 OPERATIONS = [pytest.param(each, id=str(each)) for each in operations()]
 WITH_IDS = [pytest.param(each, id=str(each)) for each in operations() if each.arguments]
@@ -119,6 +124,39 @@ def deviation_of(subject, nurse):
         return report_deviation(site=subject.site, subject=subject, facts=facts, by=nurse).pk
 
 
+def movement_at(cast, _record):
+    return received(cast, registered(cast)).pk
+
+
+def loaded_at(cast, record):
+    lot = released(cast)
+    received(cast, lot)
+    return load(cast, make_session(record.subject), lot).pk
+
+
+def complication_of(cast, record):
+    return complicated(treated(record.subject, cast.nurse), cast.nurse).pk
+
+
+@given
+def proposal_at(_cast, record):
+    return propose_hold(site=record.site, rule="", reason="x", key="x").pk
+
+
+def deficiency_at(cast, record):
+    facts = DeficiencyFacts(
+        component="MACHINE",
+        description="x",
+        occurred_on=PartialDate.parse("2026-03"),
+        phase="TREATMENT",
+        harm=False,
+        could_have_led=False,
+        whereabouts="IN USE",
+    )
+    with as_person(cast.nurse):
+        return report_deficiency(site=record.site, facts=facts, by=cast.nurse).pk
+
+
 #: What one argument needs, made of a record of site 001.
 MADE = {
     "query": query_on,
@@ -127,6 +165,11 @@ MADE = {
     "deviation": lambda cast, record: deviation_of(record.subject, cast.nurse),
     "evaluation": evaluation_of,
     "session": lambda cast, _record: planned(cast, treatable(cast)).pk,
+    "movement": movement_at,
+    "loaded": loaded_at,
+    "complication": complication_of,
+    "proposal": proposal_at,
+    "deficiency": deficiency_at,
 }
 
 

@@ -45,8 +45,13 @@ def test_the_schema_is_served_to_staff_and_names_every_operation(nurse):
         if operation.route == "schema/":
             continue
         path = "/api/v1/" + operation.path({each: f"{{{each}}}" for each in operation.arguments})
-        for plain in ("slug/vs", "sites/001", "datasets/subjects", "forms/vs"):
-            name = {"forms/vs": "forms/{slug}", "sites/001": "sites/{code}"}.get(plain)
+        plains = ("slug/vs", "sites/001", "product-lots/001", "datasets/subjects", "forms/vs")
+        for plain in plains:
+            name = {
+                "forms/vs": "forms/{slug}",
+                "sites/001": "sites/{code}",
+                "product-lots/001": "product-lots/{code}",
+            }.get(plain)
             name = name or ("datasets/{name}" if plain.startswith("datasets") else plain)
             path = path.replace(plain, name)
         assert operation.method.lower() in schema["paths"][path], str(operation)

@@ -168,11 +168,19 @@ _KNOWN: dict[str, dict[str, object]] = {
         **dict.fromkeys(("missing", "comparator", "flag", "significance", "unit"), ""),
         "canonical_unit": "",
     },
+    "conduct_proposedhold": {"status": "open", "dismiss_reason": ""},
+    "visits_devicedeficiency": {
+        "component": "MACHINE",
+        "phase": "TREATMENT",
+        "whereabouts": "IN USE",
+        "void_reason": "",
+    },
     "conduct_deviation": {
         "origin": "proposed",
         "status": "proposed",
         **dict.fromkeys(("importance", "dismiss_reason"), ""),
     },
+    "visits_loadedproduct": {"viable_cells": 1, "checked_by_id": 2, "reactor_serial": "R"},
     "visits_treatmentsession": {
         "modality": '["PE"]',
         **dict.fromkeys(("stop_reason", "stop_comment"), ""),

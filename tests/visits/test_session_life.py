@@ -24,7 +24,8 @@ from tests.visits.treating import (
     treatable,
 )
 from trialsite.access.capabilities import Role
-from trialsite.casebook.models import CrfRecord, RecordStatus, VisitStatus
+from trialsite.casebook.models import CrfRecord, RecordStatus, Visit, VisitStatus
+from trialsite.casebook.services import void_record
 from trialsite.conduct.models import Deviation
 from trialsite.core.exceptions import NotPermittedError, StaleError, TransitionError
 from trialsite.core.guards import APP
@@ -56,26 +57,32 @@ def subject(cast):
 
 def stored(session: TreatmentSession) -> TreatmentSession:
     found = given(TreatmentSession.objects.select_related("record", "subject__site", "site").get)
-    return found(pk=session.pk)  # type: ignore[no-any-return]
+    return found(pk=session.pk)
+
+
+def visit_of(session: TreatmentSession) -> Visit:
+    found = given(lambda: stored(session).record.visit)()
+    assert found is not None
+    return found
 
 
 def purification(session: TreatmentSession) -> list[tuple[dt.datetime, dt.datetime | None]]:
     rows = PurificationInterval.objects.filter(origin=session.pk, voided_at=None)
-    return given(lambda: list(rows.values_list("started_at", "ended_at")))()  # type: ignore[no-any-return]
+    return given(lambda: list(rows.values_list("started_at", "ended_at")))()
 
 
 def proposed(subject) -> list[str]:
     rows = Deviation.objects.filter(subject=subject).order_by("kind")
-    return given(lambda: list(rows.values_list("kind", flat=True)))()  # type: ignore[no-any-return]
+    return given(lambda: list(rows.values_list("kind", flat=True)))()
 
 
 def test_planning_makes_a_visit_of_its_own_with_the_forms_of_a_session(cast, subject):
     session = planned(cast, subject)
-    visit = given(lambda: session.record.visit)()
+    visit = visit_of(session)
     forms = given(lambda: sorted(visit.records.values_list("form_oid", flat=True)))()
     assert forms == ["F.TX", "F.TXE", "F.TXP", "F.VS"]
     assert (session.number, session.state) == (1, State.PREPARED)
-    assert session.record.status == RecordStatus.IN_PROGRESS
+    assert stored(session).record.status == RecordStatus.IN_PROGRESS
 
 
 @pytest.mark.parametrize(
@@ -115,7 +122,7 @@ def test_a_session_runs_from_start_to_end_and_everything_follows(cast, subject):
     session = end(cast, session, wall(site), by=cast.nurse)
     assert stored(session).state is State.ENDED
     assert purification(session) == [(wall(site, hours=-6), wall(site))]
-    visit = given(lambda: stored(session).record.visit)()
+    visit = visit_of(session)
     assert (visit.status, visit.attended_on) == (VisitStatus.ATTENDED, wall(site, hours=-6).date())
     assert proposed(subject) == []
 
@@ -132,7 +139,7 @@ def test_the_minutes_of_a_session_leave_out_its_interruptions(cast, subject):
         read(session, cast.nurse, texts, group=Interruption)
     with as_person(cast.nurse):
         found = minutes_of(stored(session))
-    assert (found.circuit, found.effective, found.contact) == (360, 300, None)
+    assert [found.circuit, found.effective, found.contact] == [360, 300, None]
 
 
 def test_cells_that_are_on_come_off_with_the_circuit(cast, subject):
@@ -243,7 +250,7 @@ def test_a_correction_needs_a_reason_and_moves_what_follows(cast, subject):
         session = correct_times(session=session, times=times, reason="Wrong day", by=cast.nurse)
     assert purification(session) == [(times.started_at, times.ended_at)]
     assert fresh(subject).day_zero == wall(site, hours=-31).date()
-    visit = given(lambda: stored(session).record.visit)()
+    visit = visit_of(session)
     assert visit.attended_on == wall(site, hours=-31).date()
 
 
@@ -336,10 +343,16 @@ class TestVoiding:
         with as_person(cast.nurse):
             void_session(session=session, reason="Other patient", by=cast.nurse)
         assert purification(session) == []
-        visit = given(lambda: stored(session).record.visit)()
+        visit = visit_of(session)
         assert visit.status == VisitStatus.NOT_REQUIRED
         left = CrfRecord.objects.standing().filter(visit=visit)
         assert given(lambda: [each.form_oid for each in left])() == ["F.VS"]
+
+    def test_its_record_is_not_voided_without_it(self, cast, subject):
+        session = ended(cast, subject)
+        with as_person(cast.nurse), pytest.raises(TransitionError):
+            void_record(record=session.record, reason="Wrong form", by=cast.nurse)
+        assert stored(session).record.voided_at is None
 
     def test_it_needs_a_reason(self, cast, subject):
         session = prepared(cast, subject)

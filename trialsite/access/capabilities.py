@@ -42,6 +42,8 @@ class Capability(models.TextChoices):
     MANAGE_PRODUCT = "manage_product", _("Keep the cell product")
     HOLD = "hold", _("Hold enrolment and treatment")
     CONFIGURE_STUDY = "configure_study", _("Confirm study configuration")
+    VIEW_NOTICES = "view_notices", _("See what reminders were sent")
+    MANAGE_NOTICES = "manage_notices", _("Send reminders again or cancel them")
     MANAGE_PEOPLE = "manage_people", _("Manage people and sites")
     VIEW_ACCESS_REPORT = "view_access_report", _("See who has access")
 
@@ -69,6 +71,8 @@ GRANTS: dict[Role, frozenset[Capability]] = {
             _C.HOLD,
             _C.CONFIGURE_STUDY,
             _C.VIEW_ACCESS_REPORT,
+            _C.VIEW_NOTICES,
+            _C.MANAGE_NOTICES,
         }
     ),
     Role.DATA_MANAGER: frozenset(
@@ -83,6 +87,8 @@ GRANTS: dict[Role, frozenset[Capability]] = {
             _C.UNLOCK,
             _C.EXPORT,
             _C.VIEW_ACCESS_REPORT,
+            _C.VIEW_NOTICES,
+            _C.MANAGE_NOTICES,
         }
     ),
     Role.MONITOR: frozenset(
@@ -99,10 +105,18 @@ GRANTS: dict[Role, frozenset[Capability]] = {
     Role.SAFETY_OFFICER: frozenset({_C.VIEW_CASEBOOK, _C.VIEW_TRAIL, _C.RAISE_QUERY, _C.HOLD}),
     Role.SAMPLE_TECHNICIAN: frozenset({_C.VIEW_CASEBOOK, _C.MANAGE_PRODUCT}),
     Role.AUDITOR: frozenset(
-        {_C.VIEW_CASEBOOK, _C.VIEW_SCREENING, _C.VIEW_TRAIL, _C.VIEW_ACCESS_REPORT}
+        {
+            _C.VIEW_CASEBOOK,
+            _C.VIEW_SCREENING,
+            _C.VIEW_TRAIL,
+            _C.VIEW_ACCESS_REPORT,
+            _C.VIEW_NOTICES,
+        }
     ),
     Role.SITE_RECRUITER: frozenset(_RECRUITING),
-    Role.STUDY_ADMINISTRATOR: frozenset({_C.MANAGE_PEOPLE, _C.VIEW_ACCESS_REPORT}),
+    Role.STUDY_ADMINISTRATOR: frozenset(
+        {_C.MANAGE_PEOPLE, _C.VIEW_ACCESS_REPORT, _C.VIEW_NOTICES, _C.MANAGE_NOTICES}
+    ),
     Role.SPONSOR: frozenset(),
 }
 

@@ -44,6 +44,11 @@ class PersonLanguage(LocaleMiddleware):
             request.LANGUAGE_CODE = translation.get_language()
 
 
+def _looks_on(request: HttpRequest) -> bool:
+    """Whether a page asks by itself, without anybody there: no sign of a person."""
+    return request.headers.get("X-Looking-On") == "1"
+
+
 class SessionLimits:
     """Idle sessions are locked, not ended; after the absolute limit they end.
 
@@ -63,7 +68,7 @@ class SessionLimits:
                 logout(request)
             elif now - seen > settings.IDLE_LOCK_SECONDS:
                 request.session["locked"] = True
-            elif now - seen > 30 and not request.session.get("locked"):
+            elif now - seen > 30 and not request.session.get("locked") and not _looks_on(request):
                 request.session["seen_at"] = now
         return self.get_response(request)
 

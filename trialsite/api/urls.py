@@ -15,6 +15,7 @@ from trialsite.crf.codebook import routes as codebook
 from trialsite.crf.odm import routes as odm
 from trialsite.exports.api import routes as datasets
 from trialsite.labs.api import routes as labs
+from trialsite.notify.api import routes as notify
 from trialsite.review.api import routes as review
 from visits.api import routes as visits
 
@@ -32,4 +33,5 @@ urlpatterns = [
     *screening,
     *visits,
     *outcomes,
+    *notify,
 ]

@@ -18,18 +18,29 @@ def future_problem(wall: dt.datetime, zone: str) -> str:
     return _("This time has not come yet.") if moment > trial_now() else ""
 
 
+def not_yet(when: dt.datetime | dt.date | PartialDate, zone: str) -> str:
+    """The same for a time, a date or a partial date; a month that has begun may be."""
+    if isinstance(when, dt.datetime):
+        return future_problem(when, zone)
+    day = when.earliest if isinstance(when, PartialDate) else when
+    return _("This date lies in the future.") if day > trial_today(zone) else ""
+
+
 def death_problem(subject: Subject, day: dt.date) -> str:
-    """Why nothing of the person is dated so late (decisions C10); empty where it may be.
+    """Why nothing of the person is dated so late (decisions C10); empty where it may be."""
+    return after_death(subject.died_on, day)
+
+
+def after_death(died_on: str, day: dt.date) -> str:
+    """The same by the date of death alone, as the casebook keeps it.
 
     The day of death itself stands, and every day that a partial date leaves possible.
     """
-    if not subject.died_on or day <= PartialDate.parse(subject.died_on).latest:
+    if not died_on or day <= PartialDate.parse(died_on).latest:
         return ""
-    return _("The participant died on %(date)s: this is later.") % {"date": subject.died_on}
+    return _("The participant died on %(date)s: this is later.") % {"date": died_on}
 
 
 def day_problem(subject: Subject, day: dt.date) -> str:
     """Why the person cannot have been seen on a day; empty where they can (decisions C10)."""
-    if day > trial_today(subject.site.time_zone):
-        return _("This date lies in the future.")
-    return death_problem(subject, day)
+    return not_yet(day, subject.site.time_zone) or death_problem(subject, day)

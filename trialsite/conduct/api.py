@@ -6,5 +6,6 @@ from django.urls import URLPattern
 
 from trialsite.conduct.deviation_api import routes as deviations
 from trialsite.conduct.hold_api import routes as holds
+from trialsite.conduct.proposal_api import routes as proposals
 
-routes: list[URLPattern] = [*holds, *deviations]
+routes: list[URLPattern] = [*holds, *proposals, *deviations]

@@ -5,26 +5,37 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.models import Site, User
-from trialsite.casebook.models import ProtocolVersion
+from trialsite.casebook.models import ProtocolVersion, Subject
 from trialsite.conduct.models import (
     Decision,
     GateReview,
     Hold,
+    ProposalStatus,
+    ProposedHold,
     RuleActivation,
     RuleKind,
     Scope,
 )
 from trialsite.exports.registry import Column, Dataset, Kind, register_datasets
 
-HOLDS, ACTIVATIONS, REVIEWS, SITES, USERS, VERSIONS = (
+HOLDS, ACTIVATIONS, REVIEWS, SITES, USERS, VERSIONS, PROPOSED, SUBJECTS = (
     model._meta.db_table
-    for model in (Hold, RuleActivation, GateReview, Site, User, ProtocolVersion)
+    for model in (
+        Hold,
+        RuleActivation,
+        GateReview,
+        Site,
+        User,
+        ProtocolVersion,
+        ProposedHold,
+        Subject,
+    )
 )
 
 
 @register_datasets
 def conduct() -> list[Dataset]:
-    return [holds(), rule_activations(), gate_reviews()]
+    return [holds(), proposed_holds(), rule_activations(), gate_reviews()]
 
 
 def holds() -> Dataset:
@@ -52,6 +63,43 @@ def holds() -> Dataset:
         source=f"{HOLDS} h JOIN {SITES} t ON h.site_id IS NULL OR h.site_id = t.id",
         site="t.id",
         order='h.placed_at, h.id, t.code COLLATE "C"',
+    )
+
+
+def proposed_holds() -> Dataset:
+    """What happened for which the study would pause, and what became of it."""
+    return Dataset(
+        name="proposed_holds",
+        title=_("Proposed holds"),
+        columns=(
+            Column(name="SITEID", sql="t.code", label=_("Site"), sdtm="DM.SITEID"),
+            Column(name="SUBJID", sql="s.number", label=_("Subject number"), sdtm="DM.SUBJID"),
+            Column(name="SCRNID", sql="s.screening_number", label=_("Screening number")),
+            Column(name="PROPOSAL", sql="p.id", label=_("Proposed hold"), kind=Kind.ID),
+            Column(name="RULE", sql="nullif(p.rule, '')", label=_("Rule")),
+            Column(name="EVENT", sql="nullif(p.trigger, '')", label=_("Event")),
+            Column(name="REASON", sql="p.reason", label=_("Reason")),
+            Column(name="RAISED", sql="p.raised_at", label=_("Raised"), kind=Kind.MOMENT),
+            Column(
+                name="CAUSEENDED",
+                sql="p.cause_ended_at",
+                label=_("Cause taken back"),
+                kind=Kind.MOMENT,
+            ),
+            Column(
+                name="STATUS",
+                sql="p.status",
+                label=_("Status"),
+                codes=dict(ProposalStatus.choices),
+            ),
+            Column(name="HOLD", sql="p.hold_id", label=_("Hold"), kind=Kind.ID),
+            Column(name="DECIDED", sql="p.decided_at", label=_("Decided"), kind=Kind.MOMENT),
+            Column(name="DISMISSED", sql="nullif(p.dismiss_reason, '')", label=_("Why no hold")),
+        ),
+        source=f"{PROPOSED} p JOIN {SITES} t ON t.id = p.site_id "
+        f"LEFT JOIN {SUBJECTS} s ON s.id = p.subject_id",
+        site="p.site_id",
+        order='p.raised_at, p.id, t.code COLLATE "C"',
     )
 
 

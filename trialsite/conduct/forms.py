@@ -53,6 +53,12 @@ class HoldForm(forms.Form):
         return self.sites.get(self.cleaned_data["where"])
 
 
+class ScopeForm(forms.Form):
+    """What a proposed hold shall hold."""
+
+    scope = forms.ChoiceField(label=_("What is held"), choices=Scope.choices)
+
+
 class ReasonedSigningForm(SigningForm):
     """A reason and a signature."""
 

@@ -5,15 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trialsite.access.models import Site
+from trialsite.casebook.guards import same_site
 from trialsite.casebook.models import Subject, Visit
-from trialsite.conduct.models import Hold
+from trialsite.conduct.models import Hold, ProposedHold
 from trialsite.core.catalog import Function, Protection, Trigger
 from trialsite.core.guards import APP, protect
 
-HOLDS = Hold._meta.db_table
+HOLDS, PROPOSED = Hold._meta.db_table, ProposedHold._meta.db_table
 SUBJECTS, VISITS, SITES = (model._meta.db_table for model in (Subject, Visit, Site))
 
-#: A hold is placed by the person of the context; after that it can only be lifted, once.
+#: A proposal stays what it is about, and is decided once.
+GUARD_PROPOSED_HOLD = Function(
+    "guard_proposed_hold",
+    returns="trigger",
+    execute=(),
+    source="""
+BEGIN
+  IF (OLD.subject_id, OLD.rule, OLD.trigger, OLD.key, OLD.reason, OLD.raised_at)
+     IS DISTINCT FROM (NEW.subject_id, NEW.rule, NEW.trigger, NEW.key, NEW.reason, NEW.raised_at)
+     OR (OLD.status <> 'open' AND (OLD.status, OLD.hold_id, OLD.decided_at, OLD.dismiss_reason)
+     IS DISTINCT FROM (NEW.status, NEW.hold_id, NEW.decided_at, NEW.dismiss_reason)) THEN
+    RAISE EXCEPTION 'a proposed hold is decided once' USING ERRCODE = 'TS003';
+  END IF;
+  RETURN NEW;
+END
+""",
+)
+
+#: A hold is placed by the person of the context or a signed rule; after that it can only be
+#: lifted, once.
 GUARD_HOLD = Function(
     "guard_hold",
     returns="trigger",
@@ -80,4 +100,7 @@ END
 def conduct() -> Iterable[Protection]:
     yield GUARD_HOLD
     yield STUDY_FACTS
+    yield GUARD_PROPOSED_HOLD
+    yield same_site(PROPOSED)
+    yield Trigger(PROPOSED, "guard_proposed_hold", "BEFORE UPDATE", "trialsite.guard_proposed_hold")
     yield Trigger(HOLDS, "guard_hold", "BEFORE INSERT OR UPDATE", "trialsite.guard_hold")

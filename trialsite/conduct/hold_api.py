@@ -107,7 +107,7 @@ def said_hold(hold: Hold) -> dict[str, Any]:
         "id": hold.pk,
         "SITEID": hold.site.code if hold.site else None,
         **{name: getattr(hold, name) for name in fields},
-        "placed_by": hold.placed_by.full_name,
+        "placed_by": hold.placed_by_whom,
         "lift_signature": said_signature(hold.lift_signature) if hold.lift_signature else None,
     }
 
@@ -157,7 +157,11 @@ class Holds(SignedEndpoint):
     def rows(self) -> Any:
         seen = Hold.objects.visible_to(self.request.user)
         return seen.select_related(
-            "site", "placed_by", "lift_signature__site", "lift_signature__record"
+            "site",
+            "placed_by",
+            "activation__decided_by",
+            "lift_signature__site",
+            "lift_signature__record",
         ).order_by("-placed_at", "pk")
 
     def list(self, request: Request) -> Response:

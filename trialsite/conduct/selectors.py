@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from trialsite.casebook.protocols import protocol_of
 from trialsite.conduct.gates import GateFacts, gate_facts, gate_refusal
 from trialsite.conduct.models import GateReview, Hold, RuleKind, Scope
 from trialsite.conduct.order import decide_under_holds
-from trialsite.conduct.rules import Rule, Standing, rules_of
+from trialsite.conduct.rules import Rule, Standing, proposals_of, rules_of
 from trialsite.conduct.services.holds import content_of_review
 from trialsite.protocol import Protocol
 from trialsite.protocol.proposals import GateProposal
@@ -79,6 +80,13 @@ def last_review(gate: str) -> GateReview | None:
         if stands(review.signature, content_of_review(review)):
             return review
     return None
+
+
+def rule_names(version_id: int) -> dict[str, str]:
+    """The names of a version's rules by key, in the present language."""
+    language = get_language() or "en"
+    proposals = proposals_of(protocol_of(version_id))
+    return {each.key: each.name.in_language(language) for _kind, each in proposals}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from trialsite.conduct.views import deviations, holds
+from trialsite.conduct.views import deviations, holds, proposals
 
 app_name = "conduct"
 
@@ -16,6 +16,9 @@ urlpatterns: list[URLPattern] = [
     path("deviations/<uuid:deviation_id>/close/", deviations.close, name="close_deviation"),
     path("holds/", holds.holds, name="holds"),
     path("holds/place/", holds.place, name="place_hold"),
+    path("holds/proposals/<uuid:pk>/", proposals.proposal, name="proposed_hold"),
+    path("holds/proposals/<uuid:pk>/place/", proposals.place, name="place_proposed"),
+    path("holds/proposals/<uuid:pk>/dismiss/", proposals.dismiss, name="dismiss_proposed"),
     path("holds/<uuid:hold_id>/lift/", holds.lift, name="lift_hold"),
     path("holds/rules/<slug:kind>/<str:key>/<slug:to>/", holds.switch, name="switch_rule"),
     path("holds/gates/<str:key>/review/", holds.review, name="review_gate"),

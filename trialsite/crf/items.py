@@ -75,6 +75,10 @@ class Item:
 
     #: Computed by the database from other items; shown and exported, never typed.
     derived: bool = False
+    #: Dates an observation of the living person: never in the future, never after death (C10).
+    observed: bool = False
+    #: Dates something that has happened, though not in the person's life.
+    past: bool = False
 
     @property
     def label(self) -> str:

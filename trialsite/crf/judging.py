@@ -56,7 +56,8 @@ def verdicts_of(table: type[ItemData], version_id: int) -> tuple[str, tuple[Any,
     if not checks:
         return standing, ()
     sql, parameters = table.objects.order_by().values_list(*holding).query.sql_with_params()
-    columns = sql.partition(" FROM ")[0].removeprefix("SELECT ")
+    # The last FROM is the statement's own: a check that looks at other rows has one inside.
+    columns = sql.rpartition(" FROM ")[0].removeprefix("SELECT ")
     return f"{columns}, {standing}", tuple(parameters)
 
 

@@ -53,10 +53,21 @@ class ItemData(models.Model):
     #: Item name -> the comment with which an implausible value was confirmed.
     confirmed = models.JSONField(default=dict)
 
+    #: What the save that is under way changes; the followers of a row read it.
+    changed: frozenset[str] = frozenset()
+
+    #: The subclass says whether a record has one of these or many.
+    record: models.ForeignKey[Any, Any]
+
     objects = SiteScopedQuerySet[Any].as_manager()
 
     class Meta:
         abstract = True
+
+    @property
+    def stands(self) -> bool:
+        """Whether it has been taken out of the casebook neither by itself nor with its record."""
+        return self.record.voided_at is None and getattr(self, "voided_at", None) is None
 
 
 def stored(table: type[ItemData]) -> Any:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import models
 from django.utils.functional import Promise
 
+from trialsite.access.models import User
+from trialsite.casebook.evidence import register_evidence
+from trialsite.casebook.following import after_void
 from trialsite.casebook.models import CrfRecord
 from trialsite.core.guards import guard
 from trialsite.core.slots import declare
 from trialsite.crf.items import Item, all_items_of, items_of
-from trialsite.crf.models import CrfData, CrfRow, ItemData
+from trialsite.crf.models import CrfData, CrfRow, ItemData, stored
 
 #: Actions that apps above offer on a record's page (an adverse event from a complication).
 RECORD_ACTIONS = declare("crf.record.actions")
 
 D = TypeVar("D", bound=type[CrfData])
 R = TypeVar("R", bound=type[CrfRow])
+T = TypeVar("T", bound=ItemData)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,6 +75,9 @@ class Form:
 
 
 _forms: dict[str, Form] = {}
+
+#: What apps above do when a row of a table changes.
+_followers: dict[type[ItemData], list[Callable[[Any, User], None]]] = {}
 
 
 def forms() -> dict[str, Form]:
@@ -141,8 +148,42 @@ def register_companion(
     return _forms[oid]
 
 
+def after_save(table: type[T], follower: Callable[[T, User], None]) -> None:
+    """Let an app above follow what happens to a table's rows: each save, and each voiding.
+
+    The follower is called with the row and the person inside the transaction of the act:
+    what it refuses takes the act back. `row.stands` tells a row from a voided one,
+    `row.changed` names the items that a save changes. Imports stay downward: a follower is
+    named in `AppConfig.ready` of the app that owns it.
+    """
+    _followers.setdefault(table, []).append(follower)
+
+
+def follow(row: ItemData, by: User) -> None:
+    """Tell the followers of a row's table what has just happened to it."""
+    for follower in _followers.get(type(row), ()):
+        follower(row, by)
+
+
+@after_void
+def _follow_record(record: CrfRecord, by: User) -> None:
+    """A voided record takes its rows along: their followers are told of each."""
+    known = _forms.get(record.form_oid)
+    for table in filter(is_followed, known.tables if known else ()):
+        for row in stored(table).filter(record=record):
+            if getattr(row, "voided_at", None) is None:
+                row.record = record
+                follow(row, by)
+
+
+def is_followed(table: type[ItemData]) -> bool:
+    """Whether anybody follows the rows of this table."""
+    return table in _followers
+
+
 def _guard(table: type[ItemData]) -> None:
     guard(table._meta.label, site="site_id", subject="subject_id", record="record_id")
+    register_evidence(table, *(name for name, item in items_of(table).items() if item.observed))
 
 
 def _check(table: type[ItemData]) -> None:

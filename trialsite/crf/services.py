@@ -35,7 +35,8 @@ from trialsite.crf.judging import (
 )
 from trialsite.crf.loading import locked_row
 from trialsite.crf.models import CrfData, CrfRow, Draft, ItemData
-from trialsite.crf.registry import Form, form
+from trialsite.crf.moments import expect_possible
+from trialsite.crf.registry import Form, follow, form
 from trialsite.crf.violations import refusal_of
 from trialsite.review.services import reconcile
 
@@ -93,6 +94,7 @@ def save_crf(
         return Saved(record, row)
     if completed and not reason.strip():
         raise ReasonRequiredError(_("Say why you change completed data."))
+    expect_possible(row, changed)
     with because(reason) if reason else nullcontext(), refusals(crf):
         judgement = _write(row, changed, record.protocol_version_id, made=made)
         writing.advance(
@@ -102,6 +104,7 @@ def save_crf(
             content_hash=record_hash(record, row),
             form_version=form(record.form_oid).version,
         )
+        follow(row, by)
     return Saved(record, row, changed, _ask(record, row, judgement, complete=completing))
 
 
@@ -174,7 +177,8 @@ def _assign(row: ItemData, entry: Entry, record: CrfRecord) -> frozenset[str]:
             changed.add(name)
     if not row.time_zone:
         row.time_zone = record.site.time_zone
-    return frozenset(changed)
+    row.changed = frozenset(changed)
+    return row.changed
 
 
 def _drop_outdated_confirmations(row: ItemData, entry: Entry) -> None:
@@ -238,40 +242,55 @@ def save_row(
     entry: Entry,
     by: User,
     row_id: uuid.UUID | None = None,
+    new_id: uuid.UUID | None = None,
     base_version: int = 0,
     reason: str = "",
 ) -> Saved:
     """Add a row to a repeating item group, or change one. Each row has its own version, so
-    two people on one sheet do not overwrite each other."""
+    two people on one sheet do not overwrite each other.
+
+    With `new_id` the caller names the row before it exists: adding it twice makes one row,
+    and the second save finds it as any other person's.
+    """
     record = lock_record(record, by=by)
     if group not in form(record.form_oid).groups:
         raise DomainError(_("This form has no such rows."))
-    if row_id is None:
-        row: CrfRow = group(
+    row, made = _row_to_save(record, group, row_id, new_id)
+    if not made:
+        _expect_version(row.version, base_version, row)
+    changed = _assign(row, entry, record)
+    if not changed and not made:
+        return Saved(record, row)
+    completed = record.status in {RecordStatus.COMPLETE, RecordStatus.NOT_DONE}
+    if completed and not reason.strip():
+        raise ReasonRequiredError(_("Say why you change completed data."))
+    expect_possible(row, changed)
+    row.version += 1
+    with because(reason) if reason else nullcontext(), refusals(group):
+        judgement = _write(row, changed | {"version"}, record.protocol_version_id, made=made)
+        _touch(record)
+        _follow_rows(record)
+        follow(row, by)
+    return Saved(record, row, changed, _ask(record, row, judgement, complete=completed))
+
+
+def _row_to_save(
+    record: CrfRecord, group: type[CrfRow], row_id: uuid.UUID | None, new_id: uuid.UUID | None
+) -> tuple[CrfRow, bool]:
+    """The row to change, or a new one of this record that is locked; and whether it is new."""
+    if row_id is None and not group.objects.filter(record=record, pk=new_id).exists():
+        row = group(
+            pk=new_id or uuid.uuid4(),
             record=record,
             site_id=record.site_id,
             subject_id=record.subject_id,
             number=_next_row_number(record, group),
         )
-    else:
-        row = group.objects.get(record=record, pk=row_id)
-        if row.voided_at is not None:
-            raise TransitionError(_("This row has been voided."))
-        _expect_version(row.version, base_version, row)
-    changed = _assign(row, entry, record)
-    if not changed and row_id is not None:
-        return Saved(record, row)
-    completed = record.status in {RecordStatus.COMPLETE, RecordStatus.NOT_DONE}
-    if completed and not reason.strip():
-        raise ReasonRequiredError(_("Say why you change completed data."))
-    row.version += 1
-    with because(reason) if reason else nullcontext(), refusals(group):
-        judgement = _write(
-            row, changed | {"version"}, record.protocol_version_id, made=row_id is None
-        )
-        _touch(record)
-        _follow_rows(record)
-    return Saved(record, row, changed, _ask(record, row, judgement, complete=completed))
+        return row, True
+    row = group.objects.get(record=record, pk=row_id or new_id)
+    if row.voided_at is not None:
+        raise TransitionError(_("This row has been voided."))
+    return row, False
 
 
 def _next_row_number(record: CrfRecord, group: type[CrfRow]) -> int:
@@ -313,6 +332,8 @@ def void_row(
     with because(reason), refusals(group):
         row.save(update_fields=["voided_at", "void_reason"])
         _follow_rows(record)
+        row.record = record
+        follow(row, by)
     reconcile(record=record, findings={}, row_id=row.pk)
     return row
 

@@ -41,6 +41,8 @@ ACTS = {
     "invitation_taken": gettext_lazy("Took the invitation"),
     "deactivated": gettext_lazy("Deactivated"),
     "reactivated": gettext_lazy("Reactivated"),
+    "notice_sent_again": gettext_lazy("Had a reminder sent again"),
+    "notice_cancelled": gettext_lazy("Cancelled a reminder"),
     "access_report_downloaded": gettext_lazy("Downloaded the access report"),
     "attachment_downloaded": gettext_lazy("Downloaded a document"),
     "attachment_damaged": gettext_lazy("Found a document damaged"),

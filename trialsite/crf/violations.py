@@ -44,12 +44,20 @@ def refusal_of(table: type[models.Model], error: DatabaseError) -> DomainError |
     return None
 
 
+def said_by(constraint: models.CheckConstraint) -> str:
+    """The message of a constraint as it was written.
+
+    Django's own reading formats it, and fails over a message that speaks of percent.
+    """
+    return str(constraint.violation_error_message)
+
+
 def _errors_of(table: type[models.Model], name: str) -> dict[str, list[str]]:
     if name.endswith("_missing_xor_value"):
         return {"": [_("Either a value or a reason why there is none.")]}
     for constraint in table._meta.constraints:
         if constraint.name == name and isinstance(constraint, models.CheckConstraint):
-            message = str(constraint.get_violation_error_message())
+            message = said_by(constraint)
             named = [each for each in items_of(table) if each in names_in(constraint.condition)]
             return {each: [message] for each in named} or {"": [message]}
     return {"": [_("The database refuses these values (%(rule)s).") % {"rule": name}]}

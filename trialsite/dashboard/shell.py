@@ -22,6 +22,7 @@ from trialsite.access.http import SITE_KEY
 from trialsite.access.models import Site, User
 from trialsite.core.clock import trial_now
 from trialsite.dashboard.study import study
+from trialsite.notify.selectors import Bell, bell_of
 from trialsite.protocol import Protocol
 
 THEME_COOKIE = "theme"
@@ -76,8 +77,12 @@ STUDY_TABS = (
         Capability.VIEW_CASEBOOK,
     ),
     Place("labs:laboratories", _("Laboratories"), "flask", Capability.VIEW_CASEBOOK),
+    Place("visits:products", _("Cell product"), "test-pipe", Capability.VIEW_CASEBOOK),
     Place("conduct:holds", _("Holds and gates"), "hand-stop", Capability.VIEW_CASEBOOK),
     Place("conduct:deviations", _("Deviations"), "route-off", Capability.VIEW_CASEBOOK),
+    Place(
+        "visits:deficiencies", _("Device deficiencies"), "alert-circle", Capability.VIEW_CASEBOOK
+    ),
 )
 
 
@@ -189,6 +194,12 @@ class Shell:
             return self.sites[0]
         chosen = self._request.session.get(SITE_KEY)
         return next((site for site in self.sites if site.pk == chosen), None)
+
+    @cached_property
+    def bell(self) -> Bell:
+        """How many notices are new to the person, and how many reached nobody."""
+        user = self._request.user
+        return bell_of(user) if isinstance(user, User) else Bell()
 
     @property
     def zone(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import asdict
 
 from django.conf import settings
 from django.core.cache import cache
@@ -34,6 +35,7 @@ from trialsite.dashboard.subjects import (
 )
 from trialsite.dashboard.whole_study import whole_study
 from trialsite.dashboard.worklist import drafts_of, lanes_of, queries_of
+from trialsite.notify.selectors import backlog
 
 PAGE = 50
 
@@ -147,11 +149,13 @@ def live(_request: HttpRequest) -> HttpResponse:
 def ready(_request: HttpRequest) -> JsonResponse:
     """The database is reachable, guarded as the code says, and keeps what it acknowledges.
 
-    The detail is for the log of the prober; it names no data.
+    The detail is for the log of the prober; it names no data. What delivery of reminders
+    is behind by is told beside it: no server gets better by being taken out for that.
     """
     problems = [*drift(), *unsafe_settings(), *_clock_problems()]
     cache.set("ready", 1, 5)
-    return JsonResponse({"problems": problems}, status=503 if problems else 200)
+    said = {"problems": problems, "reminders": asdict(backlog())}
+    return JsonResponse(said, status=503 if problems else 200)
 
 
 def _clock_problems() -> list[str]:

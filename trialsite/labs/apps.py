@@ -7,4 +7,7 @@ class LabsConfig(AppConfig):
     name = "trialsite.labs"
 
     def ready(self) -> None:
-        from trialsite.labs import datasets, guards  # noqa: F401
+        from trialsite.casebook.evidence import register_evidence
+        from trialsite.labs import datasets, guards, models  # noqa: F401
+
+        register_evidence(models.LabPanel, "collected_at")

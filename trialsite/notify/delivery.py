@@ -10,26 +10,18 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Iterable
-
-from django.core.mail import EmailMessage
-from django.db import transaction
 
 from trialsite.access.context import system_context
 from trialsite.core.clock import trial_now
-from trialsite.core.context import Channel, Context, acting
-from trialsite.notify.mail import Post, ServerAwayError, compose
-from trialsite.notify.models import (
-    HELD,
-    READY_MADE,
-    WAITING,
-    DeliveryAttempt,
-    Notice,
-    Outcome,
-    State,
-)
-from trialsite.notify.planning import planner_of
+from trialsite.core.context import Channel as Source
+from trialsite.core.context import Context, acting
+from trialsite.notify.channels import AwayError, Channel, Letter, Post, channels_on
+from trialsite.notify.digests import gather, reviewed
+from trialsite.notify.letters import compose
+from trialsite.notify.models import DIGEST, WAITING, By, Lane, Notice, Outcome, State
+from trialsite.notify.readers import readers_of
+from trialsite.notify.settling import end_leases, release, settle
+from trialsite.notify.sifting import sift
 
 log = logging.getLogger(__name__)
 
@@ -40,18 +32,38 @@ LEASE = dt.timedelta(seconds=120)
 
 
 def deliver_due(now: dt.datetime | None = None, *, limit: int = BATCH) -> bool:
-    """Send one batch of what is due; whether there may be more to do at once."""
+    """Send one batch of what is due by each channel; whether there may be more to do at once."""
+    context = system_context("notify", Source.TASK)
+    moment = now or trial_now()
+    drop_unsendable(context, limit)
+    more = False
+    for channel in channels_on().values():
+        more |= gather(context, moment, channel.name)
+        more |= _deliver_batch(context, channel, moment, limit)
+    return more
+
+
+def drop_unsendable(context: Context, limit: int) -> None:
+    """Cancel what waits for a channel that the operator has switched off."""
+    with acting(context):
+        waiting = Notice.objects.select_for_update(skip_locked=True, of=("self",)).filter(
+            state__in=WAITING
+        )
+        for notice in waiting.exclude(channel__in=channels_on())[:limit]:
+            settle(notice, Outcome.CANCELLED, "the channel is switched off")
+
+
+def _deliver_batch(context: Context, channel: Channel, now: dt.datetime, limit: int) -> bool:
     started = time.monotonic()
-    context = system_context("notify", Channel.TASK)
-    claimed = claim(context, now or trial_now(), limit)
-    post = Post()
+    claimed = claim(context, now, limit, channel.name)
+    post = channel.open()
     try:
         for done, notice in enumerate(claimed):
             if time.monotonic() - started > BEGIN_WITHIN:
                 release(claimed[done:])
                 return True
             _deliver(context, post, notice)
-    except ServerAwayError as error:
+    except AwayError as error:
         settle(notice, Outcome.DEFERRED, str(error))
         release(claimed[done + 1 :])
         return False
@@ -60,17 +72,18 @@ def deliver_due(now: dt.datetime | None = None, *, limit: int = BATCH) -> bool:
     return len(claimed) == limit
 
 
-def claim(context: Context, now: dt.datetime, limit: int = BATCH) -> list[Notice]:
+def claim(
+    context: Context, now: dt.datetime, limit: int = BATCH, channel: By = By.MAIL
+) -> list[Notice]:
     """Take what is due for a while, after asking its planners whether it still is."""
     with acting(context):
-        _end_leases(now)
-        found = list(
-            Notice.objects.select_for_update(skip_locked=True, of=("self",))
-            .select_related("recipient")
-            .filter(state__in=WAITING, due_at__lte=now, try_at__lte=now)
-            .order_by("due_at", "id")[:limit]
-        )
-        ready = _ready(found)
+        end_leases(now)
+        found = _found(now, limit, channel)
+        readers = readers_of([notice.recipient for notice in found], now)
+        ready = sift(found, readers, now)
+        digests = [notice for notice in ready if notice.kind == DIGEST]
+        standing = set(reviewed(digests, readers, now))
+        ready = [notice for notice in ready if notice.kind != DIGEST or notice in standing]
         for notice in ready:
             notice.state, notice.lease_until = State.CLAIMED, now + LEASE
         Notice.objects.filter(pk__in=[notice.pk for notice in ready]).update(
@@ -79,80 +92,26 @@ def claim(context: Context, now: dt.datetime, limit: int = BATCH) -> list[Notice
     return ready
 
 
-def release(notices: Iterable[Notice]) -> None:
-    """Give back claims that were not begun."""
-    for notice in notices:
-        Notice.objects.filter(
-            pk=notice.pk, state=State.CLAIMED, lease_until=notice.lease_until
-        ).update(state=State.PLANNED, lease_until=None)
-
-
-def settle(notice: Notice, outcome: Outcome, error: str = "") -> None:
-    """Log what an attempt came to, and let the notice take the state that follows.
-
-    A worker that outlived its lease only logs, unless it knows that the mail went out.
-    """
-    now = trial_now()
-    with transaction.atomic():
-        current = Notice.objects.select_for_update(of=("self",)).get(pk=notice.pk)
-        DeliveryAttempt.objects.create(notice=current, outcome=outcome, error=error[:500], at=now)
-        ours = current.lease_until == notice.lease_until
-        if current.state == State.SENT or not (ours or outcome is Outcome.SENT):
-            return
-        current.follow(outcome, now)
-        current.last_error = error[:500]
-        current.save()
-
-
-def _end_leases(now: dt.datetime) -> None:
-    """Take back what dead workers held: begun is in doubt, merely claimed is not."""
-    lapsed = Notice.objects.select_for_update(skip_locked=True).filter(
-        state__in=HELD, due_at__lte=now, lease_until__lt=now
+def _found(now: dt.datetime, limit: int, channel: By) -> list[Notice]:
+    """What waits and is due: what is urgent first, whatever else has piled up."""
+    due = (
+        Notice.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("recipient")
+        .filter(state__in=WAITING, channel=channel, send_at__lte=now, try_at__lte=now)
+        .order_by("send_at", "id")
     )
-    for notice in lapsed:
-        if notice.state == State.SENDING:
-            settle(notice, Outcome.IN_DOUBT, "the worker was lost while sending")
-        else:
-            release([notice])
-
-
-def _ready(notices: list[Notice]) -> list[Notice]:
-    """Those to send now; the others are settled."""
-    by_kind: dict[str, list[Notice]] = defaultdict(list)
-    for notice in notices:
-        by_kind[notice.kind].append(notice)
-    due = [notice for kind, asked in by_kind.items() for notice in _still_due(kind, asked)]
-    for notice in due:
-        if not notice.has_reader:
-            settle(notice, Outcome.NOBODY)
-    return [notice for notice in due if notice.has_reader]
-
-
-def _still_due(kind: str, notices: list[Notice]) -> list[Notice]:
-    """What the planner of a kind says of its notices; a mail given ready-made stays due."""
-    if kind == READY_MADE:
-        return notices
-    try:
-        with transaction.atomic():
-            due = planner_of(kind).still_due(notices)
-    except Exception as error:  # one broken planner holds up its own kind only
-        log.exception("whether %s is still due cannot be told", kind)
-        for notice in notices:
-            settle(notice, Outcome.DEFERRED, repr(error))
-        return []
-    for notice in notices:
-        if notice.pk not in due:
-            settle(notice, Outcome.CANCELLED)
-    return [notice for notice in notices if notice.pk in due]
+    urgent = list(due.filter(lane=Lane.URGENT)[:limit])
+    room = limit - len(urgent)
+    return urgent + (list(due.filter(lane=Lane.ORDINARY)[:room]) if room else [])
 
 
 def _deliver(context: Context, post: Post, notice: Notice) -> None:
-    message = _begin(context, notice)
-    if message is not None:
-        settle(notice, *post.send(message))
+    letter = _begin(context, notice)
+    if letter is not None:
+        settle(notice, *post.send(letter))
 
 
-def _begin(context: Context, notice: Notice) -> EmailMessage | None:
+def _begin(context: Context, notice: Notice) -> Letter | None:
     """Mark the notice as begun and write its text; nothing where the lease is lost."""
     try:
         with acting(context):

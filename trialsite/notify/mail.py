@@ -9,13 +9,10 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
-from django.utils.translation import gettext as _
-from django.utils.translation import override
 
-from trialsite.access.adapters import address_of
-from trialsite.notify.models import Notice, Outcome
+from trialsite.notify.channels import AwayError, Letter
+from trialsite.notify.models import By, Outcome
 from trialsite.notify.outbox import Sealed, queue_mail
-from trialsite.notify.planning import render
 
 
 class OutboxEmailBackend(BaseEmailBackend):
@@ -36,25 +33,35 @@ class OutboxEmailBackend(BaseEmailBackend):
             queue_mail(Sealed(address, str(message.subject), str(message.body)))
 
 
-class ServerAwayError(Exception):
-    """The mail server cannot be reached: it concerns every mail, not this one."""
+class MailChannel:
+    """Mail, by the server of EMAIL_URL."""
+
+    name = By.MAIL
+
+    def is_on(self) -> bool:
+        """Always: without a server the mails go to files."""
+        return True
+
+    def open(self) -> MailPost:
+        """One connection for a batch."""
+        return MailPost()
 
 
-class Post:
+class MailPost:
     """One connection to the mail server, for the mails of a batch."""
 
     def __init__(self) -> None:
         self._connection = get_connection(settings.NOTIFY_DELIVERY_BACKEND)
 
-    def send(self, message: EmailMessage) -> tuple[Outcome, str]:
+    def send(self, letter: Letter) -> tuple[Outcome, str]:
         """What came of it, and the server's words."""
         try:
             self._connection.open()
         except (OSError, smtplib.SMTPException) as error:
             self.close()
-            raise ServerAwayError(str(error)) from error
+            raise AwayError(str(error)) from error
         try:
-            self._connection.send_messages([message])
+            self._connection.send_messages([_message(letter)])
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             return _judge(error), _words(error)
@@ -64,6 +71,13 @@ class Post:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _message(letter: Letter) -> EmailMessage:
+    headers = {"Message-ID": letter.message_id, "Auto-Submitted": "auto-generated"}
+    if letter.urgent:
+        headers |= {"Importance": "high", "X-Priority": "1"}
+    return EmailMessage(letter.subject, letter.body, to=[letter.to], headers=headers)
 
 
 def _judge(error: Exception) -> Outcome:
@@ -86,25 +100,3 @@ def _words(error: Exception) -> str:
         f"{code} {text.decode(errors='replace').replace(address, '…')}"
         for address, (code, text) in error.recipients.items()
     )
-
-
-def compose(notice: Notice) -> EmailMessage:
-    """The message to send, in the reader's language."""
-    user = notice.recipient
-    with override(user.language if user else settings.LANGUAGE_CODE):
-        if notice.sealed:
-            sealed = Sealed.open(notice.sealed)
-            return _message(notice, sealed.to, sealed.subject, sealed.body)
-        assert user is not None
-        mail = render(notice, user)
-        link = f"\n{address_of(mail.path)}\n" if mail.path else ""
-        return _message(notice, user.email, mail.subject, f"{mail.body.strip()}\n{link}")
-
-
-def _message(notice: Notice, to: str, subject: str, body: str) -> EmailMessage:
-    if settings.DEMO:
-        subject = f"[{_('SYNTHETIC')}] {subject}"
-        notes = _("This mail comes from a demonstration: all data in it are synthetic.")
-        body = f"{body.rstrip()}\n\n-- \n{notes}\n"
-    headers = {"Message-ID": notice.message_id, "Auto-Submitted": "auto-generated"}
-    return EmailMessage(" ".join(subject.split()), body, to=[to], headers=headers)

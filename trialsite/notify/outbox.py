@@ -15,7 +15,7 @@ from django.db import transaction
 from trialsite.access.models import User, email_key
 from trialsite.core.clock import trial_now
 from trialsite.core.encryption import decrypt, encrypt
-from trialsite.notify.models import READY_MADE, Notice
+from trialsite.notify.models import READY_MADE, Lane, Notice
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +45,10 @@ def queue_mail(mail: Sealed) -> Notice:
         id=key,
         kind=READY_MADE,
         recipient=User.objects.filter(email=email_key(parseaddr(mail.to)[1])).first(),
+        lane=Lane.URGENT,
         dedupe_key=f"{READY_MADE}:{key}",
         due_at=now,
+        send_at=now,
         try_at=now,
         sealed=mail.seal(),
     )

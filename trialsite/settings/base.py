@@ -275,6 +275,10 @@ globals().update(EMAIL_CONFIG)
 EMAIL_BACKEND = "trialsite.notify.mail.OutboxEmailBackend"
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "trialsite@localhost")
+#: A gateway of the operator's own for notices (WeCom, DingTalk, SMS); empty: none.
+NOTIFY_WEBHOOK_URL = env.str("NOTIFY_WEBHOOK_URL", "")
+NOTIFY_WEBHOOK_SECRET = env.str("NOTIFY_WEBHOOK_SECRET", "")
+NOTIFY_WEBHOOK_TIMEOUT = 5.0
 
 # -- API -----------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -25,17 +25,6 @@ from trialsite.casebook.answers import VoidBody
 from trialsite.casebook.api import DETAIL, ENTERS, SEES
 from trialsite.casebook.models import Subject
 from trialsite.crf.api import refusals_by_item
-from visits.answers import (
-    ChecklistBody,
-    NewSession,
-    SessionAnswer,
-    SessionInBrief,
-    SessionMoment,
-    SessionStart,
-    SessionStop,
-    said_answer,
-    said_session,
-)
 from visits.models import ChecklistAnswer, TreatmentSession
 from visits.selectors.people import people_at
 from visits.selectors.sessions import minutes_of, pauses_of, sessions_of
@@ -48,6 +37,17 @@ from visits.services.sessions import (
     plan_session,
     start_session,
     void_session,
+)
+from visits.session_answers import (
+    ChecklistBody,
+    NewSession,
+    SessionAnswer,
+    SessionInBrief,
+    SessionMoment,
+    SessionStart,
+    SessionStop,
+    said_answer,
+    said_session,
 )
 
 
@@ -116,7 +116,7 @@ class SessionAct(SessionRows):
     matches = True
 
     def act(self, session: uuid.UUID, do: Callable[..., object], **said: Any) -> Response:
-        found, base = self.held(session), expected_version(self.request)
+        found, base = self.held(session), expected_version(self.request)  # type: ignore[arg-type]
         with self.remembered(), refusals_by_item():
             do(session=found, by=self.request.user, base_version=base, **said)
         return self.answer(session)
@@ -132,7 +132,7 @@ class SessionAct(SessionRows):
         try:
             yield
         except ProcedureRefusedError as refused:
-            keep(self.request._request, refused.propose)
+            keep(self.request._request, refused.propose)  # type: ignore[attr-defined]
             raise
 
 

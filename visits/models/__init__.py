@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from visits.models.deficiencies import Component, DeviceDeficiency, Phase, Whereabouts
 from visits.models.loaded_product import LoadedProduct
 from visits.models.product_use import LotMovement, MovementKind
 from visits.models.products import (
@@ -34,6 +35,8 @@ __all__ = [
     "CellSource",
     "ChecklistAnswer",
     "Complication",
+    "Component",
+    "DeviceDeficiency",
     "DonorScreening",
     "IntegrityTest",
     "Interruption",
@@ -44,6 +47,7 @@ __all__ = [
     "LotState",
     "MovementKind",
     "OxygenSupport",
+    "Phase",
     "Position",
     "ProductLot",
     "ReleaseTest",
@@ -54,4 +58,5 @@ __all__ = [
     "TreatmentSession",
     "Verdict",
     "VitalSigns",
+    "Whereabouts",
 ]

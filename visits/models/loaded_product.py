@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import ClassVar
+from decimal import Decimal
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
 from django.db import models
 from django.db.models import F, Q
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.models import Site, SiteScopedQuerySet, User
@@ -22,8 +24,9 @@ from visits.models.products import ProductLot
 from visits.models.sessions import TreatmentSession
 
 
-def _percent(label: str) -> models.DecimalField[object, object]:
-    return models.DecimalField(label, max_digits=4, decimal_places=1, null=True, blank=True)
+def _percent(label: str | Promise) -> models.DecimalField[Decimal | None, Decimal | None]:
+    name: Any = label
+    return models.DecimalField(name, max_digits=4, decimal_places=1, null=True, blank=True)
 
 
 class LoadedProductQuerySet(SiteScopedQuerySet["LoadedProduct"]):
@@ -107,7 +110,7 @@ class LoadedProduct(models.Model):
                 condition=(Q(viability_thawed=None) | Q(viability_thawed__range=(0, 100)))
                 & (Q(viability_loaded=None) | Q(viability_loaded__range=(0, 100))),
                 name="loaded_viability_is_a_percentage",
-                violation_error_message=_("Viability lies between 0 and 100 %."),
+                violation_error_message=_("A viability is a percentage from 0 to 100."),
             ),
             models.CheckConstraint(
                 condition=Q(

@@ -126,7 +126,7 @@ class ProductLot(models.Model):
                 condition=Q(viability__gte=0, viability__lte=100)
                 & (Q(doublings=None) | Q(doublings__gte=0)),
                 name="lot_viability_is_a_percentage",
-                violation_error_message=_("Viability lies between 0 and 100 %."),
+                violation_error_message=_("A viability is a percentage from 0 to 100."),
             ),
             models.CheckConstraint(
                 condition=Q(certificate_sha256="") | Q(certificate_sha256__regex=_SHA256),

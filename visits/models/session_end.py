@@ -45,7 +45,7 @@ class SessionEnd(CrfData):
     form_oid = "F.TXE"
     title = _("End of session")
 
-    recorded_at = item(WallTimeField(_("Date and time")), oid="I.TXE.AT")
+    recorded_at = item(WallTimeField(_("Date and time")), oid="I.TXE.AT", past=True)
     plasma_exchanged = _volume(_("Plasma exchanged"), "I.TXE.VEXCH", limits="VEXCH")
     plasma_processed = _volume(
         _("Plasma processed through the reactor"), "I.TXE.VPROC", limits="VPROC"
@@ -211,6 +211,6 @@ class SessionEnd(CrfData):
             models.CheckConstraint(
                 condition=Q(cell_viability__gte=0, cell_viability__lte=100),
                 name="session_end_viability_is_a_percentage",
-                violation_error_message=_("Viability lies between 0 and 100 %."),
+                violation_error_message=_("A viability is a percentage from 0 to 100."),
             ),
         ]

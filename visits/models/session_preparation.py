@@ -79,7 +79,7 @@ class SessionPreparation(CrfData):
     form_oid = "F.TXP"
     title = _("Session preparation: circuit and prescription")
 
-    prepared_at = item(WallTimeField(_("Prepared at")), oid="I.TXP.AT")
+    prepared_at = item(WallTimeField(_("Prepared at")), oid="I.TXP.AT", past=True)
     machine_model = _text(_("Machine, model"), "I.TXP.MACHMODEL")
     machine_serial = _text(_("Machine, serial number"), "I.TXP.MACHSER")
     machine_software = _text(_("Machine, software version"), "I.TXP.MACHSW")
@@ -155,7 +155,9 @@ class SessionPreparation(CrfData):
     act_before = _number(
         _("Activated clotting time before"), "I.TXP.ACT", "s", places=1, limits="ACT"
     )
-    identity_at = item(WallTimeField(_("Identity checked at")), oid="I.TXP.IDAT", required=False)
+    identity_at = item(
+        WallTimeField(_("Identity checked at")), oid="I.TXP.IDAT", required=False, observed=True
+    )
     identity_first = _text(_("Identity checked by, first"), "I.TXP.IDFIRST")
     identity_second = _text(_("Identity checked by, second"), "I.TXP.IDSECOND")
     comment = item(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Case, F, IntegerField, Q, Value, When
 from django.db.models.functions import Cast, Round
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from screening.models.forms.examination import Grade
@@ -33,13 +34,15 @@ COMPLICATION_ACTIONS = declare("visits.complication.actions")
 _TENTHS = models.DecimalField(max_digits=9, decimal_places=3)
 
 
-def _flow(label: str, **metadata: str) -> models.DecimalField[object, object]:
-    column = models.DecimalField(label, max_digits=6, decimal_places=1)
+def _flow(label: str | Promise, **metadata: Any) -> models.DecimalField[Any, Any]:
+    name: Any = label
+    column = models.DecimalField(name, max_digits=6, decimal_places=1)
     return item(column, unit="mL/min", required=False, **metadata)
 
 
-def _pressure(label: str, **metadata: str) -> models.SmallIntegerField[object, object]:
-    return item(models.SmallIntegerField(label), unit="mm[Hg]", required=False, **metadata)
+def _pressure(label: str | Promise, **metadata: Any) -> models.SmallIntegerField[Any, Any]:
+    name: Any = label
+    return item(models.SmallIntegerField(name), unit="mm[Hg]", required=False, **metadata)
 
 
 @register_rows
@@ -54,7 +57,7 @@ class SessionReading(CrfRow):
     group_oid = "G.TXR"
     title = _("Readings")
 
-    observed_at = item(WallTimeField(_("Read at")), oid="I.TXR.AT", sdtm="VS.VSDTC")
+    observed_at = item(WallTimeField(_("Read at")), oid="I.TXR.AT", sdtm="VS.VSDTC", observed=True)
     planned_minute = item(
         models.SmallIntegerField(_("Planned minute")), oid="I.TXR.MIN", unit="min", required=False
     )
@@ -256,8 +259,8 @@ class Interruption(CrfRow):
     group_oid = "G.TXI"
     title = _("Interruptions")
 
-    off_at = item(WallTimeField(_("Off at")), oid="I.TXI.OFF")
-    on_at = item(WallTimeField(_("On again at")), oid="I.TXI.ON", required=False)
+    off_at = item(WallTimeField(_("Off at")), oid="I.TXI.OFF", observed=True)
+    on_at = item(WallTimeField(_("On again at")), oid="I.TXI.ON", required=False, observed=True)
     reason = item(
         models.CharField(_("Reason"), max_length=12, choices=InterruptionReason),
         oid="I.TXI.REASON",
@@ -289,7 +292,7 @@ class Complication(CrfRow):
         oid="I.TXC.CODE",
         sdtm="CE.CETERM",
     )
-    onset_at = item(WallTimeField(_("Onset")), oid="I.TXC.ONSET", sdtm="CE.CESTDTC")
+    onset_at = item(WallTimeField(_("Onset")), oid="I.TXC.ONSET", sdtm="CE.CESTDTC", observed=True)
     severity = item(
         models.CharField(_("Severity"), max_length=10, choices=ComplicationSeverity),
         oid="I.TXC.SEV",
@@ -319,7 +322,7 @@ class IntegrityTest(CrfRow):
     method = item(
         models.CharField(_("Method"), max_length=15, choices=TestMethod), oid="I.TXT.METHOD"
     )
-    tested_at = item(WallTimeField(_("Tested at")), oid="I.TXT.AT")
+    tested_at = item(WallTimeField(_("Tested at")), oid="I.TXT.AT", past=True)
     result = item(
         models.CharField(_("Result"), max_length=5, choices=TestVerdict), oid="I.TXT.RESULT"
     )

@@ -42,7 +42,9 @@ class VitalSigns(CrfData):
     form_oid = "F.VS"
     title = _("Vital signs")
 
-    assessed_at = item(WallTimeField(_("Date and time")), oid="I.VS.VSDTC", sdtm="VS.VSDTC")
+    assessed_at = item(
+        WallTimeField(_("Date and time")), oid="I.VS.VSDTC", sdtm="VS.VSDTC", observed=True
+    )
     position = item(
         models.CharField(_("Position"), max_length=20, choices=Position),
         oid="I.VS.VSPOS",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import unicodedata
+import uuid
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from django.db.models import Case, F, Q, Sum, When
+from django.db.models import Case, F, Prefetch, Q, QuerySet, Sum, When
 from django.utils.translation import gettext as _
 
-from trialsite.access.capabilities import Capability
-from trialsite.access.models import Site, User
+from trialsite.access.capabilities import Capability, roles_granting
+from trialsite.access.models import Membership, Site, SiteScopedQuerySet, User
 from trialsite.casebook.models import Subject
 from trialsite.casebook.protocols import protocol_of
 from trialsite.core.clock import trial_now
@@ -37,6 +40,11 @@ DOSE_TOLERANCE = Decimal("0.10")
 
 _SIGNED = Case(When(kind=MovementKind.RECEIVED, then=F("units")), default=-F("units"))
 _MINUTE = dt.timedelta(minutes=1)
+
+
+def scanned(text: str) -> str:
+    """A code as typed or scanned, in the one way it is kept: capitals, no spaces around."""
+    return unicodedata.normalize("NFKC", text).strip().upper()
 
 
 def state_at(lot: ProductLot, at: dt.datetime) -> str:
@@ -228,9 +236,67 @@ def recall(lot: ProductLot, user: User) -> Recall:
 
 def whom_to_inform(sites: list[Site]) -> list[tuple[Site, list[User]]]:
     """Who must hear of a stopped lot at each site: whoever may hold treatment there."""
-    people = User.objects.filter(is_active=True, memberships__isnull=False).distinct()
-    holders: dict[int, list[User]] = defaultdict(list)
-    for person in people.order_by("full_name"):
-        for site_id in person.access.sites(Capability.HOLD):
-            holders[site_id].append(person)
-    return [(site, holders[site.pk]) for site in sites]
+    roles = roles_granting(Capability.HOLD)
+    held = Membership.objects.on(trial_now().date()).filter(role__in=roles, user__is_active=True)
+    lines = list(held.select_related("user").order_by("user__full_name", "pk"))
+    return [
+        (site, list(dict.fromkeys(each.user for each in lines if each.site_id in {None, site.pk})))
+        for site in sites
+    ]
+
+
+def lot_of(key: str) -> ProductLot | None:
+    """The lot of a number, as scanned, or of a key."""
+    try:
+        return ProductLot.objects.filter(pk=uuid.UUID(key)).first()
+    except ValueError:
+        return ProductLot.objects.filter(code=scanned(key)).first()
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """A lot with the units that the person's sites have of it."""
+
+    lot: ProductLot
+    left: int
+    expired: bool
+
+
+def stock_of(user: User) -> list[Stock]:
+    """Every lot of the study, newest first, with what the person's sites have."""
+    left: dict[object, int] = defaultdict(int)
+    for each in accounts(user):
+        left[each.lot.pk] += each.left
+    now = trial_now()
+    lots = ProductLot.objects.order_by("-registered_at", "code")
+    return [Stock(lot, left[lot.pk], lot.is_expired(now)) for lot in lots]
+
+
+def movements_of(user: User, lot: ProductLot) -> SiteScopedQuerySet[LotMovement]:
+    """The lines of a lot's accounts at the person's sites, voided ones too."""
+    lines = LotMovement.objects.visible_to(user).filter(lot=lot)
+    people = ("site", "entered_by", "witness", "voided_by")
+    return lines.select_related(*people).order_by("site__code", "number")
+
+
+def released_by(lot: ProductLot) -> list[LotDecision]:
+    """What was decided about a lot, newest first, with signatures."""
+    found = LotDecision.objects.filter(lot=lot).select_related("decided_by", "signature", "test")
+    return list(found.order_by("-number"))
+
+
+def staff_at(sites: Iterable[Site]) -> list[User]:
+    """Who handles the product at one of these sites today, by name."""
+    roles = roles_granting(Capability.MANAGE_PRODUCT)
+    held = Membership.objects.on(trial_now().date()).filter(role__in=roles)
+    held = held.filter(Q(site=None) | Q(site__in=list(sites)))
+    people = User.objects.filter(is_active=True, memberships__in=held)
+    return list(people.distinct().order_by("full_name", "pk"))
+
+
+def lots_said() -> QuerySet[ProductLot]:
+    """Every lot with its decisions and their signatures, in the order of the numbers."""
+    decisions = LotDecision.objects.select_related(
+        "decided_by", "signature__site", "signature__record"
+    ).order_by("number")
+    return ProductLot.objects.order_by("code").prefetch_related(Prefetch("decisions", decisions))

@@ -22,7 +22,7 @@ from trialsite.core.exceptions import StaleError
 from trialsite.crf import writing
 from trialsite.crf.hashing import record_hash
 from trialsite.crf.services import ReasonRequiredError, lock_record
-from trialsite.crf.violations import ImpossibleError, refusal_of
+from trialsite.crf.violations import ImpossibleError, refusal_of, said_by
 from trialsite.labs.codes import PurificationKind
 from trialsite.labs.models import PurificationInterval
 from trialsite.labs.services.purification import record_purification, void_purification
@@ -111,7 +111,7 @@ def session_refusals() -> Iterator[None]:
             raise ImpossibleError({_FIELDS[name]: [message]}) from error
         for constraint in TreatmentSession._meta.constraints:
             if constraint.name == name and isinstance(constraint, models.CheckConstraint):
-                message = str(constraint.get_violation_error_message())
+                message = said_by(constraint)
                 raise ImpossibleError({_FIELDS.get(name, ""): [message]}) from error
         refusal = refusal_of(TreatmentSession, error)
         if refusal is None:

@@ -6,6 +6,7 @@ Every act on a session is imported from here; the modules beside it hold the par
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
+from trialsite.casebook.following import after_void, follow_void
 from trialsite.casebook.models import CrfRecord, RecordStatus, Subject, VisitStatus
 from trialsite.casebook.services import add_visit, cancel_visit, open_record
 from trialsite.casebook.services.holding import held
@@ -166,7 +168,7 @@ def _next_number(subject: Subject) -> int:
     return int(taken.aggregate(last=Max("number"))["last"] or 0) + 1
 
 
-def _record_at(subject: Subject, visit_id: object, *, by: User) -> CrfRecord:
+def _record_at(subject: Subject, visit_id: uuid.UUID, *, by: User) -> CrfRecord:
     """The record that the visit expects for its session; else one more."""
     waiting = CrfRecord.objects.standing().filter(
         visit_id=visit_id, form_oid=FORM_OID, status=RecordStatus.NOT_STARTED
@@ -174,7 +176,7 @@ def _record_at(subject: Subject, visit_id: object, *, by: User) -> CrfRecord:
     found = waiting.filter(session=None).order_by("repeat_key").first()
     if found is not None:
         return found
-    return open_record(subject=subject, form_oid=FORM_OID, visit_id=visit_id, by=by)  # type: ignore[arg-type]
+    return open_record(subject=subject, form_oid=FORM_OID, visit_id=visit_id, by=by)
 
 
 @transaction.atomic
@@ -289,6 +291,8 @@ def _void_records(session: TreatmentSession, *, reason: str, by: User) -> None:
         CrfRecord.objects.filter(pk=record.pk).update(
             voided_at=TrialNow(), void_reason=reason, version=record.version + 1
         )
+        record.refresh_from_db()
+        follow_void(record, by)
     empty = (RecordStatus.NOT_STARTED, RecordStatus.NOT_DONE)
     if visit is None:
         return
@@ -296,3 +300,12 @@ def _void_records(session: TreatmentSession, *, reason: str, by: User) -> None:
         visit.refresh_from_db()
         if visit.status != VisitStatus.NOT_REQUIRED:
             cancel_visit(visit=visit, reason=reason, by=by)
+
+
+@after_void
+def refuse_a_record_without_its_session(record: CrfRecord, by: User) -> None:  # noqa: ARG001
+    """A session is voided as a whole: its record alone would leave day zero behind it."""
+    if record.form_oid != FORM_OID:
+        return
+    if TreatmentSession.objects.standing().filter(pk=record.pk).exists():
+        raise TransitionError(_("A session is voided on its run sheet."))

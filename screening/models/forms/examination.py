@@ -98,7 +98,9 @@ class Examination(CrfData):
     form_oid = "F.HE"
     title = _("Encephalopathy and examination")
 
-    assessed_at = item(WallTimeField(_("Date and time")), oid="I.HE.RSDTC", sdtm="RS.RSDTC")
+    assessed_at = item(
+        WallTimeField(_("Date and time")), oid="I.HE.RSDTC", sdtm="RS.RSDTC", observed=True
+    )
     assessor = item(
         models.CharField(_("Assessor"), max_length=80), oid="I.HE.RSEVAL", sdtm="RS.RSEVALID"
     )

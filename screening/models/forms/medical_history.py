@@ -101,19 +101,24 @@ class MedicalHistory(CrfData):
         sdtm="FA.FAORRES",
     )
     first_symptom_on = item(
-        PartialDateField(_("First symptom on")), oid="I.MH.ONSETDAT", sdtm="MH.MHSTDTC"
+        PartialDateField(_("First symptom on")),
+        oid="I.MH.ONSETDAT",
+        sdtm="MH.MHSTDTC",
+        observed=True,
     )
     jaundice_on = item(
         PartialDateField(_("Jaundice since")),
         oid="I.MH.JAUNDDAT",
         sdtm="MH.MHSTDTC",
         required=False,
+        observed=True,
     )
     encephalopathy_on = item(
         PartialDateField(_("First hepatic encephalopathy on")),
         oid="I.MH.HEDAT",
         sdtm="MH.MHSTDTC",
         required=False,
+        observed=True,
     )
 
     hbsag = item(
@@ -136,7 +141,7 @@ class MedicalHistory(CrfData):
     )
     hbv_antiviral_since = item(
         PartialDateField(_("Antiviral since")), oid="I.MH.HBVAVST", sdtm="CM.CMSTDTC",
-        required=False,
+        required=False, observed=True,
     )  # fmt: skip
     hbv_reactivation = _yes_no(
         _("Hepatitis B reactivation"), "I.MH.HBVREACT", sdtm="FA.FAORRES", required=False
@@ -151,7 +156,7 @@ class MedicalHistory(CrfData):
     )
     last_drink_on = item(
         PartialDateField(_("Last drink on")), oid="I.MH.LASTDRNK", sdtm="SU.SUENDTC",
-        required=False,
+        required=False, observed=True,
     )  # fmt: skip
 
     suspect_drug = item(
@@ -342,10 +347,16 @@ class Condition(CrfRow):
     term = item(
         models.CharField(_("Condition"), max_length=200), oid="I.MHCOND.TERM", sdtm="MH.MHTERM"
     )
-    started_on = item(PartialDateField(_("Since")), oid="I.MHCOND.START", sdtm="MH.MHSTDTC")
+    started_on = item(
+        PartialDateField(_("Since")), oid="I.MHCOND.START", sdtm="MH.MHSTDTC", observed=True
+    )
     ongoing = _yes_no(_("Ongoing"), "I.MHCOND.ONGO", sdtm="MH.MHENRF")
     ended_on = item(
-        PartialDateField(_("Until")), oid="I.MHCOND.END", sdtm="MH.MHENDTC", required=False
+        PartialDateField(_("Until")),
+        oid="I.MHCOND.END",
+        sdtm="MH.MHENDTC",
+        required=False,
+        observed=True,
     )
 
     edit_checks = (

@@ -187,10 +187,16 @@ class Medication(CrfData):
         sdtm="SUPPCM.UNITNO",
         required=False,
     )
-    started_on = item(PartialDateField(_("Start")), oid="I.CM.CMSTDAT", sdtm="CM.CMSTDTC")
+    started_on = item(
+        PartialDateField(_("Start")), oid="I.CM.CMSTDAT", sdtm="CM.CMSTDTC", observed=True
+    )
     ongoing = item(models.BooleanField(_("Ongoing")), oid="I.CM.CMONGO", sdtm="CM.CMENRF")
     ended_on = item(
-        PartialDateField(_("End")), oid="I.CM.CMENDAT", sdtm="CM.CMENDTC", required=False
+        PartialDateField(_("End")),
+        oid="I.CM.CMENDAT",
+        sdtm="CM.CMENDTC",
+        required=False,
+        observed=True,
     )
     indication = item(
         models.CharField(_("Given for"), max_length=25, choices=Indication),

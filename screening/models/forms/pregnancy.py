@@ -51,7 +51,7 @@ class PregnancyTest(CrfData):
     )
     tested_on = item(
         models.DateField(_("Date of the test")), oid="I.PREG.LBDAT", sdtm="LB.LBDTC",
-        required=False,
+        required=False, observed=True,
     )  # fmt: skip
     specimen = item(
         models.CharField(_("Type of test"), max_length=10, choices=Specimen),

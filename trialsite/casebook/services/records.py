@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
+from trialsite.casebook.following import follow_void
 from trialsite.casebook.models import CrfRecord, ProtocolVersion, RecordStatus, Subject, Visit
 from trialsite.core.clock import TrialNow
 from trialsite.core.context import because
@@ -59,9 +60,10 @@ def void_record(*, record: CrfRecord, reason: str, by: User) -> CrfRecord:
         CrfRecord.objects.filter(pk=record.pk).update(
             voided_at=TrialNow(), void_reason=reason, version=record.version + 1
         )
+        record.refresh_from_db()
+        follow_void(record, by)
     if record.visit_id is not None:
         _expect_again(record)
-    record.refresh_from_db()
     return record
 
 

@@ -15,6 +15,7 @@ from trialsite.conduct.models.holds import (
     RuleKind,
     Scope,
 )
+from trialsite.conduct.models.proposed import ProposalStatus, ProposedHold
 
 __all__ = [
     "Category",
@@ -25,6 +26,8 @@ __all__ = [
     "Hold",
     "Importance",
     "Origin",
+    "ProposalStatus",
+    "ProposedHold",
     "RuleActivation",
     "RuleKind",
     "Scope",

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from trialsite.access.models import Site, StudyScopedQuerySet, User
 from trialsite.casebook.models import ProtocolVersion
@@ -34,8 +34,9 @@ class HoldQuerySet(StudyScopedQuerySet["Hold"]):
 class Hold(models.Model):
     """A pause of enrolment, treatment or both, at one site or in the whole study.
 
-    Placed at once by whoever may; never lifted by itself, only by a signed act of the
-    study-wide principal investigator (decisions C7, D6).
+    Placed at once by whoever may, or by a rule that was switched on by signature; never
+    lifted by itself, only by a signed act of the study-wide principal investigator
+    (decisions C7, D6).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -44,7 +45,11 @@ class Hold(models.Model):
     reason = models.CharField(_("Reason"), max_length=1000)
     #: The key of the protocol's rule that asked for it; empty where a person judged alone.
     rule = models.CharField(_("Rule"), max_length=60, blank=True)
-    placed_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    placed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    #: The signed decision under which the rule placed it by itself.
+    activation = models.ForeignKey(
+        "RuleActivation", models.PROTECT, null=True, blank=True, related_name="holds"
+    )
     placed_at = models.DateTimeField(_("Placed"))
     lifted_at = models.DateTimeField(_("Lifted"), null=True, blank=True)
     lifted_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
@@ -65,6 +70,13 @@ class Hold(models.Model):
                 violation_error_message=_("A hold needs its reason."),
             ),
             models.CheckConstraint(
+                condition=Q(placed_by=None) ^ Q(activation=None),
+                name="hold_placed_by_a_person_or_a_signed_rule",
+            ),
+            models.CheckConstraint(
+                condition=Q(activation=None) | ~Q(rule=""), name="hold_of_a_rule_names_it"
+            ),
+            models.CheckConstraint(
                 condition=Q(lifted_at=None, lifted_by=None, lift_signature=None, lift_reason="")
                 | (
                     Q(lifted_at__isnull=False, lifted_by__isnull=False)
@@ -78,6 +90,16 @@ class Hold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.site.code if self.site else '*'} {self.scope}"
+
+    @property
+    def placed_by_whom(self) -> str:
+        """The person, or the rule with whoever switched it on."""
+        if self.placed_by is not None:
+            return self.placed_by.full_name
+        assert self.activation is not None
+        return gettext("Rule switched on by %(name)s") % {
+            "name": self.activation.decided_by.full_name
+        }
 
 
 class RuleKind(models.TextChoices):

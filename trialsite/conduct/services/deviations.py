@@ -22,7 +22,7 @@ from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, StaleError, TransitionError
 from trialsite.core.partial_dates import PartialDate
 from trialsite.crf import writing
-from trialsite.crf.violations import refusal_of
+from trialsite.crf.violations import refusal_of, said_by
 
 FORM_OID = "F.DV"
 
@@ -221,7 +221,7 @@ def _refusals() -> Iterator[None]:
         name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
         for constraint in Deviation._meta.constraints:
             if constraint.name == name and isinstance(constraint, models.CheckConstraint):
-                message = str(constraint.get_violation_error_message())
+                message = said_by(constraint)
                 raise DeviationError({_FIELDS.get(name, "description"): [message]}) from error
         refusal = refusal_of(Deviation, error)
         if refusal is None:

@@ -22,9 +22,17 @@ from trialsite.access.signing import SigningForm, statement
 from trialsite.casebook.models import ProtocolVersion
 from trialsite.casebook.selectors import current_version
 from trialsite.conduct.forms import HoldForm, ReasonedSigningForm, ReviewForm, SwitchForm
-from trialsite.conduct.models import Decision, GateReview, Hold, RuleKind, Scope
+from trialsite.conduct.models import (
+    Decision,
+    GateReview,
+    Hold,
+    ProposalStatus,
+    ProposedHold,
+    RuleKind,
+    Scope,
+)
 from trialsite.conduct.rules import Standing, content_of
-from trialsite.conduct.selectors import RuleLine, rule_lines
+from trialsite.conduct.selectors import RuleLine, rule_lines, rule_names
 from trialsite.conduct.services.holds import (
     LIFT_MEANING,
     REVIEW_MEANING,
@@ -39,11 +47,13 @@ from trialsite.core.exceptions import DomainError, NotPermittedError
 
 configures = requires(Capability.CONFIGURE_STUDY)
 PAGE = "conduct:holds"
+#: Decided proposals on the page; the dataset has them all.
+DECIDED_SHOWN = 20
 
 
 def _visible(request: StaffRequest) -> QuerySet[Hold]:
     return Hold.objects.visible_to(request.user).select_related(
-        "site", "placed_by", "lifted_by", "lift_signature"
+        "site", "placed_by", "activation__decided_by", "lifted_by", "lift_signature"
     )
 
 
@@ -68,6 +78,8 @@ def _page(request: StaffRequest, form: HoldForm | None, status: int = 200) -> Ht
     context = {
         "active": [each for each in found if each.lifted_at is None],
         "lifted": [each for each in found if each.lifted_at is not None],
+        "proposals": _proposals(request),
+        "names": rule_names(version.pk) if version else {},
         "form": form,
         "version": version,
         "gates": [line for line in lines if line.rule.kind is RuleKind.GATE],
@@ -76,6 +88,13 @@ def _page(request: StaffRequest, form: HoldForm | None, status: int = 200) -> Ht
         "may_configure": request.user.access.study_wide(Capability.CONFIGURE_STUDY),
     }
     return render(request, "conduct/holds.html", context, status=status)
+
+
+def _proposals(request: StaffRequest) -> list[ProposedHold]:
+    """Proposed holds that wait for a decision first, then the last that were decided."""
+    seen = ProposedHold.objects.visible_to(request.user).select_related("site", "subject")
+    waiting = seen.filter(status=ProposalStatus.OPEN)
+    return [*waiting, *seen.exclude(status=ProposalStatus.OPEN)[:DECIDED_SHOWN]]
 
 
 def _version() -> ProtocolVersion | None:

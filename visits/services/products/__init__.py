@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from visits.selectors.products import scanned
 from visits.services.products.loading import (
     LoadFacts,
     confirm_load,
@@ -24,7 +25,6 @@ from visits.services.products.lots import (
     register_lot,
     release_lot,
     release_problems,
-    scanned,
     void_test,
 )
 from visits.services.products.stock import (

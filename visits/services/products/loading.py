@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, RecordStatus
 from trialsite.casebook.moments import future_problem
@@ -24,17 +24,19 @@ from trialsite.core.context import because
 from trialsite.core.exceptions import TransitionError
 from trialsite.core.partial_dates import PartialDate
 from trialsite.crf import writing
+from trialsite.crf.hashing import record_hash
 from trialsite.crf.violations import ImpossibleError
 from visits.models import LoadedProduct, MovementKind, ProductLot, TreatmentSession
-from visits.selectors.products import lot_problem, state_problem, units_left
-from visits.services.products.lots import locked_lot, scanned
+from visits.selectors.products import lot_problem, scanned, state_problem, units_left
+from visits.services.products.lots import locked_lot
+from visits.services.products.refusing import product_refusals
 from visits.services.products.stock import (
     MovementFacts,
-    account_refusals,
     add_movement,
     expect_at_site,
     strike_movement,
 )
+from visits.services.session_store import hold_session
 
 TOO_LONG = declare_kind(
     "cells_too_long",
@@ -76,9 +78,8 @@ def load_product(
     Raises ImpossibleError with what is wrong by field: a lot that is not released, expired
     or not at this site, a reactor that has served another session, times out of order.
     """
-    by.require(Capability.ENTER_DATA, site=session.site_id)
-    session = _locked(session)
-    _expect_times(session, facts)
+    session = _held(session, by=by)
+    _expect_possible(session, facts)
     for name in ("loaded_by", "checked_by"):
         expect_at_site(getattr(facts, name), session.site_id, name)
     lot = _loadable(session, lot_code, facts)
@@ -102,35 +103,42 @@ def load_product(
             **{name: getattr(facts, name) for name in LoadFacts.__dataclass_fields__},
         )
         loaded.reactor_serial = scanned(facts.reactor_serial)
-        with account_refusals(LoadedProduct):
+        with product_refusals(LoadedProduct):
             loaded.save(force_insert=True)
         _advance(session.record)
-    loaded.refresh_from_db()
+    loaded.refresh_from_db(fields=["entered_at"])
     judge_thawing(session=session)
     return loaded
 
 
-def _locked(session: TreatmentSession) -> TreatmentSession:
-    found = (
-        TreatmentSession.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("site", "subject")
-        .get(pk=session.pk)
-    )
-    if found.voided_at is not None:
+def _held(session: TreatmentSession, *, by: User) -> TreatmentSession:
+    """The session under lock, if this person may enter into it now."""
+    held = hold_session(session, by=by)
+    if held.voided_at is not None:
         raise TransitionError(_("This session has been voided."))
-    found.record = CrfRecord.objects.select_for_update(no_key=True, of=("self",)).get(pk=session.pk)
-    if found.record.is_closed:
-        raise TransitionError(_("This record is locked. Ask the data manager to unlock it."))
-    return found
+    return held
 
 
-def _expect_times(session: TreatmentSession, facts: LoadFacts) -> None:
+_ORDER = ("thaw_started_at", "thaw_ended_at", "loaded_at")
+
+
+def _expect_possible(session: TreatmentSession, facts: LoadFacts) -> None:
+    """Refuse what the row's own constraints cannot know, each at its field."""
+    errors = _time_problems(session, facts)
+    if facts.loaded_by.pk == facts.checked_by.pk:
+        errors["checked_by"] = [_("A second person checks what is loaded.")]
+    if session.record.status == RecordStatus.COMPLETE and not facts.late_reason.strip():
+        errors["late_reason"] = [_("A change of completed data needs a reason.")]
+    if errors:
+        raise ImpossibleError(errors)
+
+
+def _time_problems(session: TreatmentSession, facts: LoadFacts) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
-    order = ("thaw_started_at", "thaw_ended_at", "loaded_at")
-    for name in order:
+    for name in _ORDER:
         if problem := future_problem(getattr(facts, name), session.site.time_zone):
             errors[name] = [problem]
-    for earlier, later in zip(order, order[1:], strict=False):
+    for earlier, later in pairwise(_ORDER):
         if getattr(facts, later) < getattr(facts, earlier):
             errors.setdefault(later, []).append(
                 _("Thawing starts, then ends, then the cells are loaded.")
@@ -139,12 +147,7 @@ def _expect_times(session: TreatmentSession, facts: LoadFacts) -> None:
         errors.setdefault("loaded_at", []).append(
             _("The reactor had been taken off before this time.")
         )
-    if facts.loaded_by.pk == facts.checked_by.pk:
-        errors["checked_by"] = [_("A second person checks what is loaded.")]
-    if session.record.status == RecordStatus.COMPLETE and not facts.late_reason.strip():
-        errors["late_reason"] = [_("A change of completed data needs a reason.")]
-    if errors:
-        raise ImpossibleError(errors)
+    return errors
 
 
 def _loadable(session: TreatmentSession, lot_code: str, facts: LoadFacts) -> ProductLot:
@@ -156,16 +159,15 @@ def _loadable(session: TreatmentSession, lot_code: str, facts: LoadFacts) -> Pro
     at = facts.loaded_at.replace(tzinfo=ZoneInfo(session.site.time_zone))
     if problem := lot_problem(lot, at):
         raise ImpossibleError({"lot_code": [problem]})
-    if problem := state_problem(lot.state):
-        if not facts.late_reason.strip():
-            raise ImpossibleError(
-                {
-                    "lot_code": [problem],
-                    "late_reason": [
-                        _("If it was loaded before it was stopped, say why it is entered only now.")
-                    ],
-                }
-            )
+    if (problem := state_problem(lot.state)) and not facts.late_reason.strip():
+        raise ImpossibleError(
+            {
+                "lot_code": [problem],
+                "late_reason": [
+                    _("If it was loaded before it was stopped, say why it is entered only now.")
+                ],
+            }
+        )
     left = units_left(lot, session.site_id)
     if facts.units > left:
         raise ImpossibleError(
@@ -177,7 +179,8 @@ def _loadable(session: TreatmentSession, lot_code: str, facts: LoadFacts) -> Pro
 def _advance(record: CrfRecord) -> None:
     """Let the record's header count the change: a signature under it was for less."""
     record.version += 1
-    names = ["version"]
+    record.content_hash = record_hash(record)
+    names = ["version", "content_hash"]
     if record.status == RecordStatus.NOT_STARTED:
         record.status, record.first_entered_at = RecordStatus.IN_PROGRESS, TrialNow()
         names += ["status", "first_entered_at"]
@@ -187,13 +190,12 @@ def _advance(record: CrfRecord) -> None:
 @transaction.atomic
 def confirm_load(*, loaded: LoadedProduct, comment: str, by: User) -> LoadedProduct:
     """State why an unusual viability or dose is right as it stands (decisions C1)."""
-    by.require(Capability.ENTER_DATA, site=loaded.site_id)
-    session = _locked(loaded.session)
+    session = _held(loaded.session, by=by)
     loaded = _standing(loaded)
     if not comment.strip():
         raise ImpossibleError({"comment": [_("Say why this is right.")]})
     loaded.confirmed = comment.strip()[:500]
-    with because(loaded.confirmed), account_refusals(LoadedProduct):
+    with because(loaded.confirmed), product_refusals(LoadedProduct):
         loaded.save(update_fields=["confirmed"])
         _advance(session.record)
     return loaded
@@ -202,15 +204,14 @@ def confirm_load(*, loaded: LoadedProduct, comment: str, by: User) -> LoadedProd
 @transaction.atomic
 def void_load(*, loaded: LoadedProduct, reason: str, by: User) -> LoadedProduct:
     """Take back what was entered wrongly; its units return to the stock of their site."""
-    by.require(Capability.ENTER_DATA, site=loaded.site_id)
-    session = _locked(loaded.session)
+    session = _held(loaded.session, by=by)
     loaded = _standing(loaded)
     if not reason.strip():
         raise ImpossibleError({"reason": [_("Voiding needs a reason.")]})
     locked_lot(loaded.lot)
     loaded.voided_at, loaded.voided_by = trial_now(), by
     loaded.void_reason = reason.strip()[:500]
-    with because(loaded.void_reason), account_refusals(LoadedProduct):
+    with because(loaded.void_reason), product_refusals(LoadedProduct):
         loaded.save(update_fields=["voided_at", "voided_by", "void_reason"])
         strike_movement(loaded.movement, loaded.void_reason, by)
         _advance(session.record)

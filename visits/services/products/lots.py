@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import unicodedata
 import uuid
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -19,7 +18,6 @@ from trialsite.access.signing import SigningProof
 from trialsite.core.clock import TrialNow, trial_now
 from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, TransitionError
-from trialsite.crf.services import refusals
 from trialsite.crf.violations import ImpossibleError
 from trialsite.notify.outbox import announce
 from trialsite.review.signatures import canonical, sign
@@ -36,6 +34,8 @@ from visits.models import (
     ResultStage,
     Verdict,
 )
+from visits.selectors.products import scanned
+from visits.services.products.refusing import product_refusals
 
 RELEASED = "product_released"
 #: The kind of the notices about a lot that was stopped (`visits.product_alerts`).
@@ -98,11 +98,6 @@ class TestFacts:
     document_sha256: str = ""
 
 
-def scanned(text: str) -> str:
-    """A code as typed or scanned, in the one way it is kept: capitals, no spaces around."""
-    return unicodedata.normalize("NFKC", text).strip().upper()
-
-
 @transaction.atomic
 def register_lot(*, code: str, facts: LotFacts, by: User) -> ProductLot:
     """Enter a lot into the study's register; nobody may use it before it is released."""
@@ -112,9 +107,9 @@ def register_lot(*, code: str, facts: LotFacts, by: User) -> ProductLot:
         raise ImpossibleError({"code": [_("This lot is registered already.")]})
     lot = ProductLot(code=code, registered_by=by, registered_at=TrialNow(), **asdict(facts))
     _expect_plausible(facts)
-    with refusals(ProductLot):
+    with product_refusals(ProductLot):
         lot.save(force_insert=True)
-    lot.refresh_from_db()
+    lot.refresh_from_db(fields=["registered_at"])
     return lot
 
 
@@ -131,7 +126,7 @@ def correct_lot(*, lot: ProductLot, facts: LotFacts, reason: str, by: User) -> P
     _expect_plausible(facts)
     for name, value in asdict(facts).items():
         setattr(lot, name, value)
-    with because(reason), refusals(ProductLot):
+    with because(reason), product_refusals(ProductLot):
         lot.save(update_fields=list(asdict(facts)))
     return lot
 
@@ -150,9 +145,9 @@ def record_test(*, lot: ProductLot, facts: TestFacts, by: User) -> ReleaseTest:
     if facts.resulted_on > trial_now().date() + dt.timedelta(days=1):
         raise ImpossibleError({"resulted_on": [_("This date lies in the future.")]})
     test = ReleaseTest(lot=lot, entered_by=by, entered_at=TrialNow(), **asdict(facts))
-    with refusals(ReleaseTest):
+    with product_refusals(ReleaseTest):
         test.save(force_insert=True)
-    test.refresh_from_db()
+    test.refresh_from_db(fields=["entered_at"])
     if test.verdict == Verdict.FAIL and lot.state in _STOPPABLE:
         said = _("%(test)s (%(stage)s): %(result)s %(unit)s fails the limit.") % {
             "test": test.title,
@@ -316,7 +311,7 @@ def _decide(
 
 def _enact(lot: ProductLot, decision: LotDecision) -> ProductLot:
     """Write the decision, then the state it puts the lot into; whoever must know is told."""
-    with because(decision.reason[:500]), refusals(LotDecision):
+    with because(decision.reason[:500]), product_refusals(LotDecision):
         decision.save(force_insert=True)
         lot.state = STATE_AFTER[LotAct(decision.act)]
         lot.save(update_fields=["state"])

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db import DatabaseError, models, transaction
+from django.db import models, transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import Site, User
@@ -18,34 +15,10 @@ from trialsite.casebook.moments import future_problem
 from trialsite.core.clock import TrialNow, trial_now
 from trialsite.core.context import because
 from trialsite.core.exceptions import TransitionError
-from trialsite.crf.services import refusals
 from trialsite.crf.violations import ImpossibleError
 from visits.models import LotMovement, MovementKind, ProductLot
-from visits.product_guards import MORE_THAN_MADE, NOT_LOADABLE, TOO_MANY
 from visits.services.products.lots import locked_lot
-
-_SAID = {
-    TOO_MANY: ("units", gettext_lazy("This site does not have so many units of this lot.")),
-    MORE_THAN_MADE: ("units", gettext_lazy("More units than were made of this lot.")),
-    NOT_LOADABLE: ("lot_code", gettext_lazy("This lot may not be used.")),
-    "23P01": (
-        "reactor_serial",
-        gettext_lazy("A reactor with this serial number has served another session."),
-    ),
-}
-
-
-@contextmanager
-def account_refusals(table: type[models.Model]) -> Iterator[None]:
-    """Say what the account, the lot's state or the reactor's one use refuses, at its field."""
-    try:
-        with refusals(table):
-            yield
-    except DatabaseError as error:
-        name, said = _SAID.get(getattr(error.__cause__, "sqlstate", ""), ("", ""))
-        if not name:
-            raise
-        raise ImpossibleError({name: [str(said)]}) from error
+from visits.services.products.refusing import product_refusals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +86,9 @@ def add_movement(
         entered_by=by,
         entered_at=TrialNow(),
     )
-    with because(facts.reason.strip()[:500]), account_refusals(LotMovement):
+    with because(facts.reason.strip()[:500]), product_refusals(LotMovement):
         movement.save(force_insert=True)
-    movement.refresh_from_db()
+    movement.refresh_from_db(fields=["entered_at"])
     return movement
 
 
@@ -138,7 +111,7 @@ def strike_movement(movement: LotMovement, reason: str, by: User) -> LotMovement
         raise ImpossibleError({"reason": [_("Voiding needs a reason.")]})
     movement.voided_at, movement.voided_by = trial_now(), by
     movement.void_reason = reason.strip()[:500]
-    with because(movement.void_reason), account_refusals(LotMovement):
+    with because(movement.void_reason), product_refusals(LotMovement):
         movement.save(update_fields=["voided_at", "voided_by", "void_reason"])
     return movement
 

@@ -6,6 +6,8 @@ import datetime as dt
 from typing import Any
 
 from django.core.exceptions import ValidationError as Invalid
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from trialsite.access.bodies import Body
@@ -20,24 +22,25 @@ from visits.models.session_codes import Modality, State, StopReason
 _CLOCK = "The clock at the site, without offset"
 
 
-class WallTime(serializers.CharField):
+@extend_schema_field(OpenApiTypes.STR)
+class WallTime(serializers.Field[dt.datetime, Any, Any, Any]):
     """A time on the clock at the site, without an offset."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**({"max_length": 25, "help_text": _CLOCK} | options))
+        super().__init__(**({"help_text": _CLOCK} | options))
 
     def to_internal_value(self, data: Any) -> dt.datetime:
-        text = super().to_internal_value(data)
+        text = data if isinstance(data, str) else "-"
         try:
-            moment: dt.datetime | None = WallTimeField().to_python(text)
+            moment: dt.datetime | None = WallTimeField().to_python(text.strip()[:30])
         except Invalid as error:
             raise serializers.ValidationError(list(error.messages)) from error
         if moment is None:
-            self.fail("blank")
+            self.fail("required")
         return moment
 
-    def to_representation(self, value: Any) -> str:
-        return value if isinstance(value, str) else value.isoformat(timespec="minutes")
+    def to_representation(self, value: Any) -> Any:
+        return value
 
 
 def _codes(choices: Any, **options: Any) -> serializers.ChoiceField:

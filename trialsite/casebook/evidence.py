@@ -1,0 +1,56 @@
+"""Dated observations of a living person, whichever app keeps them.
+
+What a date of death is compared with (decisions C10), and by what survival on a day is
+proven (C11): any dated evidence at or after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import models
+
+from trialsite.casebook.models import CrfRecord
+from trialsite.core.partial_dates import PartialDateField
+
+RECORDS = CrfRecord._meta.db_table
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A column in which a day is written on which the person was seen alive."""
+
+    model: type[models.Model]
+    column: str
+
+    @property
+    def select(self) -> str:
+        """SQL of the standing evidence: subject, day as ISO text as far as it is known."""
+        meta = self.model._meta
+        known = meta.get_field(self.column)
+        column = f'e."{self.column}"'
+        day = column if isinstance(known, PartialDateField) else f"to_char({column}, 'YYYY-MM-DD')"
+        own = " AND e.voided_at IS NULL" if _has(self.model, "voided_at") else ""
+        return (
+            f"SELECT e.subject_id AS subject_id, {day} AS day "
+            f'FROM "{meta.db_table}" e JOIN "{RECORDS}" r ON r.id = e.record_id '
+            f"WHERE {column} IS NOT NULL AND r.voided_at IS NULL{own}"
+        )
+
+
+_evidence: list[Evidence] = []
+
+
+def register_evidence(model: type[models.Model], *columns: str) -> None:
+    """Say that these columns of a table with subject and record date an observation."""
+    _evidence.extend(Evidence(model, column) for column in columns)
+
+
+def evidence() -> Iterator[Evidence]:
+    """Every kind of dated evidence, in the order of registration."""
+    yield from _evidence
+
+
+def _has(model: type[models.Model], name: str) -> bool:
+    return any(column.name == name for column in model._meta.concrete_fields)

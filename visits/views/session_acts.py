@@ -1,0 +1,414 @@
+"""Acts on the run sheet. Each is a plain form post that returns to its place on the sheet;
+what is refused comes back with every keystroke, and the reason beside its field."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from trialsite.access.capabilities import Capability
+from trialsite.access.http import StaffRequest, requires
+from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
+from trialsite.crf.entry import read_texts, texts_of
+from trialsite.crf.posting import integer, reason_of
+from trialsite.crf.services import save_row
+from visits.models import Interruption, SessionReading, TreatmentSession
+from visits.runsheet.forms import (
+    ActForm,
+    CellsOffForm,
+    CellsOnForm,
+    ComplicationForm,
+    EndForm,
+    IntegrityForm,
+    InterruptionForm,
+    RowForm,
+    StartForm,
+    TimesForm,
+    VoidForm,
+)
+from visits.runsheet.page import RunSheet
+from visits.services.sessions import (
+    Answer,
+    Times,
+    answer_checklist,
+    cells_off,
+    cells_on,
+    complete_session,
+    correct_times,
+    end_session,
+    override_answer,
+    start_session,
+    void_session,
+)
+from visits.views.sessions import refusals_of, session_of, sheet_page
+
+ROW_FORMS: dict[str, type[RowForm]] = {
+    form.act: form for form in (InterruptionForm, ComplicationForm, IntegrityForm)
+}
+
+
+def back_to(found: TreatmentSession, place: str) -> HttpResponse:
+    """The sheet, at the step where the person was."""
+    return redirect(f"{reverse('visits:session', args=[found.pk])}#{place}")
+
+
+def _act(
+    request: StaffRequest,
+    found: TreatmentSession,
+    form: ActForm,
+    act: Callable[[dict[str, Any]], object],
+    *,
+    place: str,
+) -> HttpResponse:
+    """Do it, and return; or show the sheet with what was refused."""
+    if not form.is_valid():
+        return sheet_page(request, found, refused=form, status=422)
+    try:
+        with transaction.atomic():
+            act(form.cleaned_data)
+    except NotPermittedError:
+        raise
+    except DomainError as error:
+        form.refuse(refusals_of(request, error))
+        stale = isinstance(error, StaleError)
+        if stale:
+            # The sheet that is shown now says what stands; the next post acts from there.
+            form.data = form.data.copy() | {"version": str(error.version)}
+        again = session_of(request, found.pk)
+        return sheet_page(request, again, refused=form, status=409 if stale else 422)
+    return back_to(found, place)
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def checklist(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Answer the questions of the checklist, all at once or one by one."""
+    found = session_of(request, pk)
+    answers = {
+        key.removeprefix("q."): Answer(
+            answer=value == "yes",
+            reason=str(request.POST.get(f"why.{key.removeprefix('q.')}", "")),
+            base_version=max(integer(request.POST.get(f"v.{key.removeprefix('q.')}", "")), 0),
+        )
+        for key, value in request.POST.items()
+        if key.startswith("q.") and value in {"yes", "no"}
+    }
+    try:
+        with transaction.atomic():
+            answer_checklist(
+                session=found,
+                answers=answers,
+                by=request.user,
+                reason=request.POST.get("reason_text", ""),
+            )
+    except NotPermittedError:
+        raise
+    except DomainError as error:
+        said = getattr(error, "errors", {"": [str(error)]})
+        return sheet_page(
+            request,
+            session_of(request, pk),
+            status=409 if isinstance(error, StaleError) else 422,
+            checklist_errors=[message for each in said.values() for message in each],
+            checklist_typed={
+                key: (answer.answer, answer.reason) for key, answer in answers.items()
+            },
+            checklist_reason=True,
+        )
+    return back_to(found, "checklist")
+
+
+@requires(Capability.SIGN_FORM)
+@require_POST
+def override(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """A physician lets the session start in spite of a "no"."""
+    found = session_of(request, pk)
+    try:
+        with transaction.atomic():
+            override_answer(
+                session=found,
+                key=request.POST.get("key", ""),
+                reason=request.POST.get("reason", ""),
+                by=request.user,
+                base_version=integer(request.POST.get("version", "")),
+            )
+    except NotPermittedError:
+        raise
+    except DomainError as error:
+        said = getattr(error, "errors", {"": [str(error)]})
+        return sheet_page(
+            request,
+            session_of(request, pk),
+            status=422,
+            override_key=request.POST.get("key", ""),
+            override_reason=request.POST.get("reason", ""),
+            override_errors=[message for each in said.values() for message in each],
+        )
+    return back_to(found, "checklist")
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def start(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """The circuit starts, if nothing stands in the way."""
+    found = session_of(request, pk)
+    sheet = RunSheet(found, request.user)
+    form = StartForm(request.POST, near=sheet.near, team=sheet.team, physicians=sheet.physicians)
+
+    def act(said: dict[str, Any]) -> None:
+        start_session(
+            session=found,
+            started_at=said["started_at"] or _now(sheet),
+            operator=said["operator"],
+            second_checker=said["second_checker"],
+            physician=said["physician"],
+            late_reason=said["late_reason"],
+            by=request.user,
+            base_version=form.base_version,
+        )
+
+    return _act(request, found, form, act, place="readings")
+
+
+def _now(sheet: RunSheet) -> Any:
+    """The clock at the site, to the minute as a bedside clock shows it."""
+    return sheet.now.replace(second=0, microsecond=0)
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def cells(request: StaffRequest, pk: uuid.UUID, which: str) -> HttpResponse:
+    """The reactor goes into the circuit, or out of it."""
+    found = session_of(request, pk)
+    sheet = RunSheet(found, request.user)
+    kind, service = (CellsOnForm, cells_on) if which == "on" else (CellsOffForm, cells_off)
+    form = kind(request.POST, near=sheet.near)
+
+    def act(said: dict[str, Any]) -> None:
+        service(
+            session=found,
+            at=said["at"] or _now(sheet),
+            by=request.user,
+            base_version=form.base_version,
+        )
+
+    return _act(request, found, form, act, place="readings")
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def end(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """The circuit ends, with the reason."""
+    found = session_of(request, pk)
+    sheet = RunSheet(found, request.user)
+    form = EndForm(request.POST, near=sheet.near)
+
+    def act(said: dict[str, Any]) -> None:
+        end_session(
+            session=found,
+            ended_at=said["ended_at"] or _now(sheet),
+            stop_reason=said["stop_reason"],
+            stop_comment=said["stop_comment"],
+            by=request.user,
+            base_version=form.base_version,
+        )
+
+    return _act(request, found, form, act, place="end")
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def times(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Correct the times of the session, with a reason."""
+    found = session_of(request, pk)
+    sheet = RunSheet(found, request.user)
+    form = TimesForm(request.POST, near=found.started_at or sheet.near)
+
+    def act(said: dict[str, Any]) -> None:
+        names = ("started_at", "cells_on_at", "cells_off_at", "ended_at")
+        correct_times(
+            session=found,
+            times=Times(**{name: said[name] for name in names}),
+            reason=said["reason"],
+            by=request.user,
+            base_version=form.base_version,
+        )
+
+    return _act(request, found, form, act, place="end")
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def void(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """The session does not belong here; it keeps its number."""
+    found = session_of(request, pk)
+    form = VoidForm(request.POST, near=RunSheet(found, request.user).near)
+
+    def act(said: dict[str, Any]) -> None:
+        void_session(session=found, reason=said["reason"], by=request.user)
+
+    return _act(request, found, form, act, place="sheet")
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def complete(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Everything of the session is entered."""
+    found = session_of(request, pk)
+    try:
+        with transaction.atomic():
+            complete_session(
+                session=found,
+                by=request.user,
+                base_version=integer(request.POST.get("version", "")),
+            )
+    except NotPermittedError:
+        raise
+    except DomainError as error:
+        problems = getattr(error, "problems", None) or {"": str(error)}
+        return sheet_page(
+            request,
+            session_of(request, pk),
+            status=422,
+            completion_problems=list(problems.values()),
+        )
+    return back_to(found, "complete")
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def add_row(request: StaffRequest, pk: uuid.UUID, kind: str) -> HttpResponse:
+    """Add an interruption, a complication or an integrity test; the time may be now."""
+    found = session_of(request, pk)
+    sheet = RunSheet(found, request.user)
+    form_class = ROW_FORMS.get(kind)
+    if form_class is None:
+        return back_to(found, "sheet")
+    form = form_class(request.POST, near=sheet.near)
+
+    def act(said: dict[str, Any]) -> None:
+        for name, field in form.fields.items():
+            if field.help_text and hasattr(field, "near") and said.get(name) is None:
+                said[name] = _now(sheet)
+        save_row(
+            record=found.record,
+            group=form_class.table,
+            entry=form.entry(),
+            by=request.user,
+            reason=reason_of(request),
+        )
+
+    return _act(request, found, form, act, place=kind)
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def stand_still(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """One tap: the circuit stands still from now on; why is said when it runs again."""
+    found = session_of(request, pk)
+    sheet = RunSheet(found, request.user)
+    if sheet.standing_still is None:
+        _save(request, sheet, Interruption, {"off_at": _now(sheet).isoformat(timespec="minutes")})
+    return back_to(found, "interruption")
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def run_again(request: StaffRequest, pk: uuid.UUID, row_id: uuid.UUID) -> HttpResponse:
+    """One tap: the circuit runs again, with the reason and what was done."""
+    found = session_of(request, pk)
+    rows = Interruption.objects.visible_to(request.user).filter(record=found.record)
+    row = get_object_or_404(rows, pk=row_id)
+    sheet = RunSheet(found, request.user)
+    if row.on_at is None:
+        texts = texts_of(row) | {"on_at": _now(sheet).isoformat(timespec="minutes")}
+        for name in ("reason", "action"):
+            if request.POST.get(name):
+                texts[name] = str(request.POST[name])
+        _save(request, sheet, Interruption, texts, row)
+    return back_to(found, "interruption")
+
+
+def _save(
+    request: StaffRequest,
+    sheet: RunSheet,
+    table: Any,
+    texts: dict[str, str],
+    row: Any = None,
+) -> None:
+    entry = read_texts(table, texts)
+    try:
+        save_row(
+            record=sheet.record,
+            group=table,
+            entry=entry,
+            by=request.user,
+            row_id=row.pk if row else None,
+            base_version=row.version if row else 0,
+        )
+    except NotPermittedError:
+        raise
+    except DomainError as error:
+        messages.error(request, str(error))
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def confirm(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """One comment confirms the values of an episode: readings by items (decisions C1)."""
+    found = session_of(request, pk)
+    comment = request.POST.get("comment", "").strip()[:500]
+    chosen: dict[str, list[str]] = {}
+    for key in request.POST.getlist("value"):
+        row_id, _dot, name = key.partition(".")
+        chosen.setdefault(row_id, []).append(name)
+    if not comment or not chosen:
+        said = _("Choose the values and write what explains them.")
+        return sheet_page(
+            request, found, status=422, confirm_errors=[said], confirm_comment=comment
+        )
+    rows = SessionReading.objects.visible_to(request.user).filter(
+        record=found.record, voided_at=None
+    )
+    try:
+        with transaction.atomic():
+            for row in rows.order_by("number"):
+                names = chosen.get(str(row.pk), [])
+                if names:
+                    _confirm(request, found, row, names, comment)
+    except NotPermittedError:
+        raise
+    except DomainError as error:
+        return sheet_page(
+            request, found, status=422, confirm_errors=[str(error)], confirm_comment=comment
+        )
+    return back_to(found, "complete")
+
+
+def _confirm(
+    request: StaffRequest,
+    found: TreatmentSession,
+    row: SessionReading,
+    names: list[str],
+    comment: str,
+) -> None:
+    texts = texts_of(row)
+    texts |= {f"{name}.confirm": comment for name in names if texts.get(name)}
+    save_row(
+        record=found.record,
+        group=SessionReading,
+        entry=read_texts(SessionReading, texts),
+        by=request.user,
+        row_id=row.pk,
+        base_version=row.version,
+        reason=reason_of(request) or comment,
+    )
