@@ -12,7 +12,7 @@ from tests.screening.consenting import withdraw
 from tests.visits.scheduling import anchor, consenting, enrolled, today, visit_at
 from trialsite.audit.models import Event
 from trialsite.casebook.models import LockState, Subject, Visit, VisitMode, VisitStatus
-from trialsite.casebook.services import record_death
+from trialsite.casebook.services import add_visit, record_death
 from trialsite.conduct.models import Deviation, DeviationStatus
 from trialsite.conduct.services.deviations import dismiss_proposal
 from trialsite.core.exceptions import DomainError, NotPermittedError, TransitionError
@@ -282,3 +282,20 @@ def test_who_does_not_enter_data_here_says_nothing_of_a_visit(cast, who):
     for service, said in acts:
         with pytest.raises(NotPermittedError), as_person(person):
             service(by=person, **said)
+
+
+def test_of_a_sessions_visit_only_its_run_sheet_speaks(cast):
+    subject = consenting(cast, since=7)
+    with as_person(cast.nurse):
+        visit = add_visit(
+            subject=subject, role=EventRole.TREATMENT, on=today(cast.site), by=cast.nurse
+        )
+    for service, said in (
+        (begin, {}),
+        (attend, {"on": today(cast.site), "mode": VisitMode.WARD}),
+        (miss, {"reason": "x"}),
+        (take_back, {"reason": "x"}),
+        (cancel, {"reason": "x"}),
+    ):
+        with pytest.raises(TransitionError, match="run sheet"):
+            act(cast, service, visit=visit, **said)
