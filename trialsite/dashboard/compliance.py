@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import models
@@ -165,7 +166,7 @@ class Block:
     sum: Line
 
 
-def dated(visits: QuerySet[Visit], *, now: dt.datetime, sites: Iterable[Site]) -> QuerySet[Visit]:
+def dated(visits: QuerySet[Visit], *, now: dt.datetime, sites: Iterable[Site]) -> QuerySet[Any]:
     """Visits that have a window, each with where it stands today at its site (`kept`) and by
     how much it was outside (`outside`, a duration)."""
     zones = defaultdict(list)

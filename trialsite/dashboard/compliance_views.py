@@ -16,6 +16,7 @@ from trialsite.access.http import StaffRequest, requires
 from trialsite.access.models import Site
 from trialsite.casebook.models import Visit
 from trialsite.dashboard.compliance import DEFINITIONS, DUE, Kept, blocks_of, dated, lines_of
+from trialsite.dashboard.datasets import API
 from trialsite.dashboard.shell import shell_of
 from trialsite.dashboard.study import visit_name
 from trialsite.dashboard.windows import Window
@@ -43,10 +44,11 @@ def compliance(request: StaffRequest) -> HttpResponse:
     sites = _sites(request)
     visits = Visit.objects.visible_to(request.user).at([site.pk for site in sites])
     lines = lines_of(visits, now=shell_of(request).now, sites=sites)
+    may_export = request.user.can(Capability.EXPORT)
     context = {
         "blocks": blocks_of(lines),
         "definitions": DEFINITIONS,
-        "may_export": request.user.can(Capability.EXPORT),
+        "csv_url": f"{API}datasets/compliance/?format=csv" if may_export else "",
     }
     return render(request, "dashboard/compliance.html", context)
 

@@ -158,6 +158,7 @@ def _sessions(user: User, site: Site, start: dt.date, end: dt.date) -> list[Trea
 
 
 def _day_of(session: TreatmentSession, site: Site) -> dt.date:
-    if session.started_at is not None:
-        return session.started_at.date()
+    started: dt.datetime | None = session.started_at
+    if started is not None:
+        return started.date()
     return session.planned_at.astimezone(ZoneInfo(site.time_zone)).date()

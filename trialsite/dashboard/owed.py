@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from typing import Any
 
 from django.db.models import Count, QuerySet
 
@@ -34,7 +35,7 @@ def owed_forms(user: User, sites: Iterable[Site]) -> QuerySet[OwedForm]:
     )
 
 
-def overdue_visits(user: User, sites: list[Site], *, now: dt.datetime) -> QuerySet[Visit]:
+def overdue_visits(user: User, sites: list[Site], *, now: dt.datetime) -> QuerySet[Any]:
     """Visits whose window has passed, neither attended nor stated as missed.
 
     The same as in the table of window compliance, found by the index on the last day.
@@ -44,7 +45,7 @@ def overdue_visits(user: User, sites: list[Site], *, now: dt.datetime) -> QueryS
     return dated(past, now=now, sites=sites).filter(kept=Kept.OVERDUE)
 
 
-def by_site(rows: QuerySet[Visit] | QuerySet[OwedForm]) -> dict[int, int]:
+def by_site(rows: QuerySet[Any]) -> dict[int, int]:
     """How many rows each site has."""
     counted = rows.order_by().values_list("site_id").annotate(n=Count("pk"))
     return dict(counted.values_list("site_id", "n"))

@@ -7,6 +7,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
@@ -95,7 +96,8 @@ def _with_readings(
     keys = [each.pk for each in sessions if each.state == State.RUNNING]
     rows = SessionReading.objects.filter(record__in=keys, voided_at=None)
     zero = {each.pk: each.started_at for each in sessions}
-    for key, planned, observed in rows.values_list("record_id", "planned_minute", "observed_at"):
+    lines: Iterable[Any] = rows.values_list("record_id", "planned_minute", "observed_at")
+    for key, planned, observed in lines:
         start = zero[key]
         if planned is not None:
             read[key].add(planned)
