@@ -118,6 +118,6 @@ def _spilled(moment: dt.datetime) -> float:
     """Temporary files of one pass, in MB."""
     with acting(system_context("bench", Channel.COMMAND)), connection.cursor() as cursor:
         query, parameters = plan_visits(moment)
-        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}", list(parameters))
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}", [*parameters])
         plan = cursor.fetchone()[0][0]["Plan"]
-    return plan["Temp Written Blocks"] * 8192 / 1e6
+    return float(plan["Temp Written Blocks"]) * 8192 / 1e6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Callable
 
@@ -10,8 +11,10 @@ from django.conf import settings
 from django.utils.encoding import force_str
 from django.utils.translation import override
 
-from tests.factories import Cast, as_person, make_protocol
+from tests.factories import Cast, as_person, make_protocol, make_subject, make_visit
 from tests.screening.consenting import consented, make_document
+from tests.visits.ledger import Course
+from trialsite.core.date_ranges import closed
 from trialsite.notify.models import Lane, Notice
 from trialsite.notify.planning import Mail, Planner, planner_of, planners, render
 from trialsite.notify.selectors import kinds
@@ -25,9 +28,27 @@ def _reconsent(cast: Cast) -> uuid.UUID:
     return consented(cast, make_document(cast, cast.site)).pk
 
 
+def _visit(cast: Cast) -> uuid.UUID:
+    day = dt.date(2026, 3, 6)
+    return make_visit(make_subject(cast.site), target_on=day, window=closed(day, day)).pk
+
+
+def _session(cast: Cast) -> uuid.UUID:
+    course = Course.begin(cast)
+    return course.session_ended("2026-03-02 22:00", "2026-03-03 01:00").pk
+
+
+#: The keys of kinds whose text follows from them: rule, reader, version of the dates, day.
+KEYS = {
+    "visit": "visit:{}:target_day:1:0:2026-03-06",
+    "session-check": "session-check:{}:session_adverse_events:1:0:2026-03-04",
+}
+
 #: A thing for each kind to speak of; a kind without one fails the companion below.
 THINGS: dict[str, Callable[[Cast], uuid.UUID]] = {
     "reconsent": _reconsent,
+    "session-check": _session,
+    "visit": _visit,
 }
 
 
@@ -48,9 +69,11 @@ def test_a_kind_has_a_name_in_both_languages(planner):
 
 
 def _texts(cast: Cast, planner: Planner) -> dict[str, Mail]:
+    about = THINGS[planner.kind](cast)
     notice = Notice(
         kind=planner.kind,
-        object_id=THINGS[planner.kind](cast),
+        object_id=about,
+        dedupe_key=KEYS.get(planner.kind, "").format(about),
         site=cast.site,
         recipient=cast.nurse,
         lane=planner.lane,

@@ -298,7 +298,7 @@ def test_one_statement_says_what_the_rules_say_of_each_visit(cast, clock, tmp_pa
 def rows_at(now: dt.datetime) -> set[tuple[object, ...]]:
     query, parameters = plan_visits(now)
     with connection.cursor() as cursor:
-        cursor.execute(query, list(parameters))
+        cursor.execute(query, [*parameters])
         rows = cursor.fetchall()
     return {(about, reader, key.split(":")[1]) for about, _site, reader, _at, key in rows}
 
