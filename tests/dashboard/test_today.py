@@ -32,10 +32,10 @@ from trialsite.casebook.models import (
     VisitMode,
     VisitStatus,
 )
+from trialsite.casebook.windows import Bar, Lane, Window
 from trialsite.core.clock import trial_today
 from trialsite.crf.models import Draft
 from trialsite.dashboard.beside import queries_of
-from trialsite.dashboard.windows import Bar, Lane, Window
 from trialsite.dashboard.worklist import Row, lanes_of
 from trialsite.review.models import Query, QueryStatus
 

@@ -23,9 +23,9 @@ from trialsite.casebook.models import (
     VisitStatus,
 )
 from trialsite.casebook.protocols import protocol_of
+from trialsite.casebook.windows import STANDING, Lane, Window
 from trialsite.crf.registry import forms
 from trialsite.dashboard.study import form_title, visit_name
-from trialsite.dashboard.windows import STANDING, Lane, Window
 from trialsite.review.models import QueryStatus
 
 

@@ -15,11 +15,11 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, requires
 from trialsite.access.models import Site
 from trialsite.casebook.models import Visit
+from trialsite.casebook.windows import Window
 from trialsite.dashboard.compliance import DEFINITIONS, DUE, Kept, blocks_of, dated, lines_of
 from trialsite.dashboard.datasets import API
 from trialsite.dashboard.shell import shell_of
 from trialsite.dashboard.study import visit_name
-from trialsite.dashboard.windows import Window
 
 PAGE = 50
 #: What a list can be narrowed to: one box, or all that are due.

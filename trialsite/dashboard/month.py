@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import Subject, Visit, VisitStatus
+from trialsite.casebook.windows import STANDING, Window
 from trialsite.dashboard.study import visit_name, window_margins
-from trialsite.dashboard.windows import STANDING, Window
 from visits.models import TreatmentSession
 
 _DAY = dt.timedelta(days=1)

@@ -19,10 +19,10 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.models import Membership, Site, Training, User
 from trialsite.casebook.models import Visit
 from trialsite.casebook.protocols import protocol_of
+from trialsite.casebook.windows import Bar, Lane, Window
 from trialsite.dashboard.compliance import Figures, dated
 from trialsite.dashboard.owed import by_site, overdue_visits, owed_forms
 from trialsite.dashboard.study import visit_name, window_margins
-from trialsite.dashboard.windows import Bar, Lane, Window
 from trialsite.dashboard.worklist import waiting_visits
 from trialsite.review.models import Query, QueryStatus
 

@@ -11,9 +11,9 @@ from django.db.models import Count, QuerySet
 
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import ConsentState, LockState, SubjectStatus, Visit
+from trialsite.casebook.windows import STANDING
 from trialsite.dashboard.compliance import Kept, dated
 from trialsite.dashboard.models import OwedForm
-from trialsite.dashboard.windows import STANDING
 from trialsite.dashboard.worklist import DONE
 
 

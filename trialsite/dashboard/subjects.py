@@ -13,8 +13,8 @@ from django.db.models.functions import Coalesce
 
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, RecordStatus, Subject, Visit, VisitStatus
+from trialsite.casebook.windows import STANDING, Window
 from trialsite.dashboard.study import visit_name
-from trialsite.dashboard.windows import STANDING, Window
 from trialsite.dashboard.worklist import DONE
 from trialsite.review.models import Query
 

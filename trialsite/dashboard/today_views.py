@@ -13,6 +13,7 @@ from screening.selectors.log import waiting_of
 from trialsite.access.capabilities import Capability, Role
 from trialsite.access.http import StaffRequest, open_to_staff, requires
 from trialsite.casebook.models import Subject
+from trialsite.casebook.windows import Lane
 from trialsite.dashboard.beside import (
     asked,
     drafts_of,
@@ -36,7 +37,6 @@ from trialsite.dashboard.owed import owed_forms
 from trialsite.dashboard.sessions import sessions_of
 from trialsite.dashboard.shell import shell_of
 from trialsite.dashboard.study import form_title, visit_name
-from trialsite.dashboard.windows import Lane
 from trialsite.dashboard.worklist import LaneOfToday, lanes_of
 from trialsite.review.models import QueryStatus
 

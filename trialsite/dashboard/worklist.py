@@ -29,9 +29,9 @@ from trialsite.casebook.models import (
     VisitStatus,
 )
 from trialsite.casebook.protocols import in_order_of_visit, protocol_of
+from trialsite.casebook.windows import COMING_DAYS, STANDING, Bar, Lane, Window
 from trialsite.dashboard.models import OwedForm
 from trialsite.dashboard.study import form_title, visit_name, window_margins
-from trialsite.dashboard.windows import COMING_DAYS, STANDING, Bar, Lane, Window
 from trialsite.labs.models import LabPanel
 
 DONE = (RecordStatus.COMPLETE, RecordStatus.NOT_DONE)
