@@ -13,9 +13,11 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.db import connection, models
+from django.utils.translation import gettext as _
 
 from trialsite.casebook.models import CrfRecord
-from trialsite.crf.models import CrfData
+from trialsite.core.exceptions import TransitionError
+from trialsite.crf.models import CrfData, CrfRow, stored
 
 M = TypeVar("M", bound=models.Model)
 
@@ -83,3 +85,33 @@ def locked_row(crf: type[CrfData], record_id: uuid.UUID) -> tuple[CrfRecord, Any
     data = row.read(answer[: len(row.names)])
     data.record = found
     return found, data
+
+
+def row_to_save(
+    record: CrfRecord, group: type[CrfRow], row_id: uuid.UUID | None, new_id: uuid.UUID | None
+) -> tuple[CrfRow, bool]:
+    """The row to change, or a new one of this record that is locked; and whether it is new."""
+    if row_id is None and not stored(group).filter(record=record, pk=new_id).exists():
+        row = group(
+            id=new_id or uuid.uuid4(),
+            record=record,
+            site_id=record.site_id,
+            subject_id=record.subject_id,
+            number=_next_row_number(record, group),
+        )
+        return row, True
+    row = stored(group).get(record=record, pk=row_id or new_id)
+    if row.voided_at is not None:
+        raise TransitionError(_("This row has been voided."))
+    return row, False
+
+
+def _next_row_number(record: CrfRecord, group: type[CrfRow]) -> int:
+    last: int | None = (
+        stored(group)
+        .filter(record=record)
+        .order_by("-number")
+        .values_list("number", flat=True)
+        .first()
+    )
+    return (last or 0) + 1

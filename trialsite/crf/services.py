@@ -33,7 +33,7 @@ from trialsite.crf.judging import (
     rows_of,
     unconfirmed,
 )
-from trialsite.crf.loading import locked_row
+from trialsite.crf.loading import locked_row, row_to_save
 from trialsite.crf.models import CrfData, CrfRow, Draft, ItemData
 from trialsite.crf.moments import expect_possible
 from trialsite.crf.registry import Form, follow, form
@@ -255,7 +255,7 @@ def save_row(
     record = lock_record(record, by=by)
     if group not in form(record.form_oid).groups:
         raise DomainError(_("This form has no such rows."))
-    row, made = _row_to_save(record, group, row_id, new_id)
+    row, made = row_to_save(record, group, row_id, new_id)
     if not made:
         _expect_version(row.version, base_version, row)
     changed = _assign(row, entry, record)
@@ -272,35 +272,6 @@ def save_row(
         _follow_rows(record)
         follow(row, by)
     return Saved(record, row, changed, _ask(record, row, judgement, complete=completed))
-
-
-def _row_to_save(
-    record: CrfRecord, group: type[CrfRow], row_id: uuid.UUID | None, new_id: uuid.UUID | None
-) -> tuple[CrfRow, bool]:
-    """The row to change, or a new one of this record that is locked; and whether it is new."""
-    if row_id is None and not group.objects.filter(record=record, pk=new_id).exists():
-        row = group(
-            pk=new_id or uuid.uuid4(),
-            record=record,
-            site_id=record.site_id,
-            subject_id=record.subject_id,
-            number=_next_row_number(record, group),
-        )
-        return row, True
-    row = group.objects.get(record=record, pk=row_id or new_id)
-    if row.voided_at is not None:
-        raise TransitionError(_("This row has been voided."))
-    return row, False
-
-
-def _next_row_number(record: CrfRecord, group: type[CrfRow]) -> int:
-    last: int | None = (
-        group.objects.filter(record=record)
-        .order_by("-number")
-        .values_list("number", flat=True)
-        .first()
-    )
-    return (last or 0) + 1
 
 
 def _touch(record: CrfRecord) -> None:
