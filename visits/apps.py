@@ -20,5 +20,6 @@ class VisitsConfig(AppConfig):
             product_guards,
             session_datasets,
         )
+        from visits.services import sessions  # noqa: F401
 
         register_evidence(models.TreatmentSession, "started_at")

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.api.conftest import api
 from tests.exports.test_datasets import content, read
-from tests.factories import as_person, sign_in
+from tests.factories import as_person, make_user, sign_in
 from tests.signing import factors_of
 from tests.visits.products import (
     examined,
@@ -21,6 +21,7 @@ from tests.visits.products import (
     registered,
     released,
 )
+from trialsite.access.capabilities import Role
 from visits.models import LoadedProduct, LotMovement, LotState, ProductLot
 from visits.selectors.products import units_left
 from visits.services.products import quarantine_lot, record_test
@@ -237,8 +238,7 @@ def test_the_api_registers_tests_receives_and_loads(cast, api):
     nurse, chief = api("nurse"), api("investigator")
     session = make_treated(cast.site)
     body: dict[str, object] = {
-        name: value for name, value in LOT.items() if name != "expires_at"
-    } | {
+        **LOT,
         "expires_at": "2036-01-05T12:00:00+08:00",
         "passage": 4,
         "units_made": 20,

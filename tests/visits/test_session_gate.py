@@ -23,7 +23,7 @@ from tests.visits.treating import (
     start,
     treatable,
 )
-from trialsite.casebook.models import SubjectStatus
+from trialsite.casebook.models import CrfRecord, SubjectStatus
 from trialsite.casebook.services import record_death
 from trialsite.conduct.models import Deviation, Scope
 from trialsite.conduct.services.holds import place_hold
@@ -156,6 +156,13 @@ class TestCells:
         received(cast, lot)
         load(cast, session, lot)
         assert start(cast, session, wall(subject.site)).state is State.RUNNING
+
+    def test_a_signature_falls_with_other_cells(self, cast, subject):
+        session, lot = self.session(cast, subject), released_long_ago(cast)
+        hashes = given(CrfRecord.objects.values_list("content_hash", flat=True).get)
+        before = hashes(pk=session.pk)
+        load(cast, session, lot)
+        assert hashes(pk=session.pk) != before
 
     def test_a_lot_that_was_quarantined_after_loading_stops_the_start(self, cast, subject):
         session, lot = self.session(cast, subject), released_long_ago(cast)

@@ -25,6 +25,7 @@ from tests.visits.treating import (
 )
 from trialsite.access.capabilities import Role
 from trialsite.casebook.models import CrfRecord, RecordStatus, Visit, VisitStatus
+from trialsite.casebook.services import void_record
 from trialsite.conduct.models import Deviation
 from trialsite.core.exceptions import NotPermittedError, StaleError, TransitionError
 from trialsite.core.guards import APP
@@ -81,7 +82,7 @@ def test_planning_makes_a_visit_of_its_own_with_the_forms_of_a_session(cast, sub
     forms = given(lambda: sorted(visit.records.values_list("form_oid", flat=True)))()
     assert forms == ["F.TX", "F.TXE", "F.TXP", "F.VS"]
     assert (session.number, session.state) == (1, State.PREPARED)
-    assert session.record.status == RecordStatus.IN_PROGRESS
+    assert stored(session).record.status == RecordStatus.IN_PROGRESS
 
 
 @pytest.mark.parametrize(
@@ -346,6 +347,12 @@ class TestVoiding:
         assert visit.status == VisitStatus.NOT_REQUIRED
         left = CrfRecord.objects.standing().filter(visit=visit)
         assert given(lambda: [each.form_oid for each in left])() == ["F.VS"]
+
+    def test_its_record_is_not_voided_without_it(self, cast, subject):
+        session = ended(cast, subject)
+        with as_person(cast.nurse), pytest.raises(TransitionError):
+            void_record(record=session.record, reason="Wrong form", by=cast.nurse)
+        assert stored(session).record.voided_at is None
 
     def test_it_needs_a_reason(self, cast, subject):
         session = prepared(cast, subject)

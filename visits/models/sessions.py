@@ -311,7 +311,12 @@ def content_of(record: CrfRecord) -> dict[str, str]:
     columns = (TreatmentSession._meta.get_field(name) for name in _CONTENT)
     said = {each.name: getattr(session, each.attname) for each in columns}  # type: ignore[union-attr]
     answers = {f"answer {each.key}": each.said for each in session.answers.all()}
-    return {name: str(value) for name, value in (said | answers).items() if value is not None}
+    cells = {
+        f"cells {each.pk}": f"{each.lot_id} {each.units} {each.viable_cells} {each.reactor_serial}"
+        for each in session.products.filter(voided_at=None)
+    }
+    everything = said | answers | cells
+    return {name: str(value) for name, value in everything.items() if value is not None}
 
 
 register_companion(

@@ -200,7 +200,7 @@ def _marks(happenings: Sequence[Happening], span: _Span) -> Iterable[Mark]:
     for each in sorted(happenings, key=lambda h: h.start):
         x = span.x(each.start)
         width = span.x(each.end) - x if each.end else None
-        row = 0 if x - taken[0] > 12 * len(each.word) else 1  # noqa: PLR2004  (a glyph's width)
+        row = 0 if x - taken[0] > 12 * len(each.word) else 1
         taken[row] = x
         yield Mark(each.kind, each.word, _text(x), _text(width) if width is not None else "", row)
 

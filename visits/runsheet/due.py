@@ -62,7 +62,7 @@ def _due(session: TreatmentSession, minute: int, after_end: int | None) -> Due:
 
 def _spell(minutes: int) -> str:
     """`−15 min`, `1 h 30`, `24 h`."""
-    if abs(minutes) < 60:  # noqa: PLR2004  (an hour)
+    if abs(minutes) < 60:
         return _("%(n)s min") % {"n": f"−{-minutes}" if minutes < 0 else minutes}
     hours, rest = divmod(minutes, 60)
     return _("%(n)d h") % {"n": hours} + (f" {rest:02d}" if rest else "")

@@ -57,7 +57,7 @@ def _clock(text: str) -> dt.time | None:
     if found is None:
         return None
     hour, minute = int(found[1] or found[3]), int(found[2] or found[4])
-    if hour > 23 or minute > 59:  # noqa: PLR2004  (a clock)
+    if hour > 23 or minute > 59:
         raise _no_time()
     return dt.time(hour, minute)
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
-from trialsite.casebook.following import follow_void
+from trialsite.casebook.following import after_void, follow_void
 from trialsite.casebook.models import CrfRecord, RecordStatus, Subject, VisitStatus
 from trialsite.casebook.services import add_visit, cancel_visit, open_record
 from trialsite.casebook.services.holding import held
@@ -300,3 +300,12 @@ def _void_records(session: TreatmentSession, *, reason: str, by: User) -> None:
         visit.refresh_from_db()
         if visit.status != VisitStatus.NOT_REQUIRED:
             cancel_visit(visit=visit, reason=reason, by=by)
+
+
+@after_void
+def refuse_a_record_without_its_session(record: CrfRecord, by: User) -> None:  # noqa: ARG001
+    """A session is voided as a whole: its record alone would leave day zero behind it."""
+    if record.form_oid != FORM_OID:
+        return
+    if TreatmentSession.objects.standing().filter(pk=record.pk).exists():
+        raise TransitionError(_("A session is voided on its run sheet."))

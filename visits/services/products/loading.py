@@ -24,6 +24,7 @@ from trialsite.core.context import because
 from trialsite.core.exceptions import TransitionError
 from trialsite.core.partial_dates import PartialDate
 from trialsite.crf import writing
+from trialsite.crf.hashing import record_hash
 from trialsite.crf.violations import ImpossibleError
 from visits.models import LoadedProduct, MovementKind, ProductLot, TreatmentSession
 from visits.selectors.products import lot_problem, scanned, state_problem, units_left
@@ -178,7 +179,8 @@ def _loadable(session: TreatmentSession, lot_code: str, facts: LoadFacts) -> Pro
 def _advance(record: CrfRecord) -> None:
     """Let the record's header count the change: a signature under it was for less."""
     record.version += 1
-    names = ["version"]
+    record.content_hash = record_hash(record)
+    names = ["version", "content_hash"]
     if record.status == RecordStatus.NOT_STARTED:
         record.status, record.first_entered_at = RecordStatus.IN_PROGRESS, TrialNow()
         names += ["status", "first_entered_at"]
