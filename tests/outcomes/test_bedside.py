@@ -59,4 +59,5 @@ def test_every_value_of_an_arrest_saves_and_the_schedule_closes(cast):
         assert Complication.objects.get(pk=complication.pk).stands
         assert event.subject_id == subject.pk
     late = read(session, cast.nurse, READING | {"observed_at": minute(arrest)})
+    assert isinstance(late.row, SessionReading)
     assert late.row.number == 2

@@ -13,7 +13,6 @@ from tests.visits.treating import ended, prepared, start, treatable
 from tests.waiting import until
 from trialsite.access.capabilities import Role
 from trialsite.casebook.models import CrfRecord
-from trialsite.casebook.services import void_record
 from trialsite.conduct.models import Hold, ProposalStatus, ProposedHold, RuleKind, Scope
 from trialsite.conduct.selectors import treatment_refusals
 from trialsite.conduct.services.holds import lift_hold, switch_rule
@@ -125,15 +124,13 @@ def test_a_failure_is_proposed_once_however_often_its_row_is_saved(cast, session
     assert len(proposals()) == 2
 
 
-@pytest.mark.parametrize("how", ["corrected", "voided", "record voided"])
+@pytest.mark.parametrize("how", ["corrected", "voided"])
 def test_a_failure_taken_back_is_noted_and_still_to_be_decided(cast, session, how):
     row = a_test(session, cast.nurse)
     with as_person(cast.nurse):
         record = CrfRecord.objects.get(pk=session.pk)
         if how == "voided":
             void_row(record=record, group=IntegrityTest, row_id=row.pk, reason="x", by=cast.nurse)
-        elif how == "record voided":
-            void_record(record=record, reason="wrong subject", by=cast.nurse)
     if how == "corrected":
         a_test(session, cast.nurse, row, result="PASS")
     [proposal] = proposals()
