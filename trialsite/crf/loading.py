@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from trialsite.casebook.models import CrfRecord
 from trialsite.core.exceptions import TransitionError
-from trialsite.crf.models import CrfData, CrfRow
+from trialsite.crf.models import CrfData, CrfRow, stored
 
 M = TypeVar("M", bound=models.Model)
 
@@ -91,16 +91,16 @@ def row_to_save(
     record: CrfRecord, group: type[CrfRow], row_id: uuid.UUID | None, new_id: uuid.UUID | None
 ) -> tuple[CrfRow, bool]:
     """The row to change, or a new one of this record that is locked; and whether it is new."""
-    if row_id is None and not group.objects.filter(record=record, pk=new_id).exists():
+    if row_id is None and not stored(group).filter(record=record, pk=new_id).exists():
         row = group(
-            pk=new_id or uuid.uuid4(),
+            id=new_id or uuid.uuid4(),
             record=record,
             site_id=record.site_id,
             subject_id=record.subject_id,
             number=_next_row_number(record, group),
         )
         return row, True
-    row = group.objects.get(record=record, pk=row_id or new_id)
+    row = stored(group).get(record=record, pk=row_id or new_id)
     if row.voided_at is not None:
         raise TransitionError(_("This row has been voided."))
     return row, False
