@@ -134,7 +134,9 @@ def test_a_sheet_costs_the_same_queries_however_much_is_on_it(cast, subject, nur
 
 def test_a_treatment_visit_without_a_session_leads_to_its_plan(cast, subject, nurse):
     session = planned(cast, subject)
-    bare = make_record(subject, "F.TX", visit=session.record.visit, repeat_key=2)
+    with as_person(cast.nurse):
+        visit = fresh(cast, session).record.visit
+    bare = make_record(subject, "F.TX", visit=visit, repeat_key=2)
     assert nurse.get(f"/sessions/{bare.pk}/")["Location"] == (
         f"/subjects/{subject.pk}/sessions/plan/"
     )

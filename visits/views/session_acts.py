@@ -76,7 +76,7 @@ def answer_act(
         if not isinstance(error, StaleError):
             return sheet_page(request, again, refused=form, status=422)
         # The sheet that is shown now says what stands; the next post acts from there.
-        form.data = {**form.data.dict(), "version": str(error.version)}
+        form.data = {name: form.data[name] for name in form.data} | {"version": str(error.version)}
         return sheet_page(request, again, refused=form, status=409)
     return back_to(found, place)
 
