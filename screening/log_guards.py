@@ -31,11 +31,21 @@ BEGIN
     IF OLD.voided_at IS NOT NULL THEN
       RAISE EXCEPTION 'voiding is not undone' USING ERRCODE = 'TS011';
     END IF;
+    IF OLD.outcome = 'enrolled' AND NEW.outcome <> 'enrolled' AND EXISTS (
+        SELECT 1 FROM public.{ENROLMENTS} e
+        WHERE e.subject_id = NEW.subject_id AND e.voided_at IS NULL) THEN
+      RAISE EXCEPTION 'whoever is enrolled stands so in the log' USING ERRCODE = 'TS021';
+    END IF;
   END IF;
   IF NEW.subject_id IS NOT NULL AND EXISTS (SELECT 1 FROM public.{SUBJECTS} s
       WHERE s.id = NEW.subject_id AND s.site_id = NEW.site_id
         AND s.screening_number <> NEW.number) THEN
     RAISE EXCEPTION 'the subject keeps the number of its entry' USING ERRCODE = 'TS020';
+  END IF;
+  IF EXISTS (SELECT FROM unnest(ARRAY[NEW.earlier_id, NEW.same_person_as_id]) AS named (id)
+      WHERE named.id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.{ENTRIES} n
+        WHERE n.id = named.id AND n.site_id = NEW.site_id)) THEN
+    RAISE EXCEPTION 'an entry points to entries of its own site' USING ERRCODE = 'TS020';
   END IF;
   IF NEW.outcome = 'enrolled' AND NOT EXISTS (SELECT 1 FROM public.{ENROLMENTS} e
       WHERE e.subject_id = NEW.subject_id AND e.voided_at IS NULL) THEN
@@ -46,19 +56,29 @@ END
 """,
 )
 
+#: Whoever's enrolment is taken back is in screening again: both are said at once.
+REOPEN_ENTRY = Function(
+    "reopen_entry",
+    returns="trigger",
+    execute=(),
+    source=f"""
+BEGIN
+  UPDATE public.{ENTRIES} SET outcome = 'open', outcome_on = NULL, version = version + 1
+    WHERE subject_id = NEW.subject_id AND outcome = 'enrolled';
+  RETURN NULL;
+END
+""",
+)
+
 #: Nothing of an enrolment changes but that it may be voided, once.
 GUARD_ENROLMENT = Function(
     "guard_enrolment",
     returns="trigger",
     execute=(),
-    source=f"""
+    source="""
 BEGIN
   IF OLD.voided_at IS NOT NULL THEN
     RAISE EXCEPTION 'voiding is not undone' USING ERRCODE = 'TS011';
-  END IF;
-  IF NEW.voided_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.{ENTRIES} n
-      WHERE n.subject_id = NEW.subject_id AND n.outcome = 'enrolled') THEN
-    RAISE EXCEPTION 'the screening log still says enrolled' USING ERRCODE = 'TS021';
   END IF;
   IF (OLD.subject_id, OLD.number, OLD.enrolled_at, OLD.enrolled_on, OLD.enrolled_by_id,
       OLD.protocol_version_id, OLD.target)
@@ -113,7 +133,7 @@ END
 
 @protect
 def screening_log() -> Iterable[Protection]:
-    yield from (GUARD_ENTRY, GUARD_ENROLMENT, COUNT_PLACES, HOLD_PLACES)
+    yield from (GUARD_ENTRY, REOPEN_ENTRY, GUARD_ENROLMENT, COUNT_PLACES, HOLD_PLACES)
     yield same_site(ENTRIES)
     yield same_site(ENROLMENTS)
     yield Trigger(
@@ -122,5 +142,6 @@ def screening_log() -> Iterable[Protection]:
         "BEFORE INSERT OR UPDATE",
         "trialsite.guard_screening_entry",
     )
+    yield Trigger(ENROLMENTS, "reopen_entry", "AFTER UPDATE OF voided_at", "trialsite.reopen_entry")
     yield Trigger(ENROLMENTS, "guard_enrolment", "BEFORE UPDATE", "trialsite.guard_enrolment")
     yield Trigger(ENROLMENTS, "count_places", "AFTER INSERT OR UPDATE", "trialsite.count_places")

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from screening.models import Enrolment, ScreeningEntry
 from screening.models.log import Outcome
 from screening.selectors.enrolment import enrolment_state, refusals_of
-from screening.services.log import EntryError, held, keep, open_again
+from screening.services.log import EntryError, held, keep
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import Subject
@@ -104,7 +104,7 @@ def void_enrolment(*, subject: Subject, reason: str, by: User) -> Subject:
         raise TransitionError(_("This subject is not enrolled."))
     with because(reason.strip()):
         subject = take_back_subject_number(subject=subject, by=by)
-        open_again(entry)
+        # The log's entry is opened again by the database, in the same statement.
         enrolment.voided_at, enrolment.void_reason = TrialNow(), reason.strip()
         enrolment.save(update_fields=["voided_at", "void_reason"])
         note_act(

@@ -247,11 +247,11 @@ def reopen_entry(*, entry: ScreeningEntry, reason: str, by: User) -> ScreeningEn
     with because(reason.strip()):
         if entry.subject is not None:
             move_in_screening(subject=entry.subject, to=SubjectStatus.SCREENING, by=by)
-        open_again(entry)
+        _open_again(entry)
     return entry
 
 
-def open_again(entry: ScreeningEntry) -> None:
+def _open_again(entry: ScreeningEntry) -> None:
     """Back to “in screening”, without the end that was said."""
     entry.outcome, entry.outcome_on, entry.comment = Outcome.OPEN, None, ""
     entry.criteria, entry.reasons = [], []

@@ -125,6 +125,14 @@ def test_an_unusual_value_is_kept_and_asked_about_once_complete(cast, record):
     assert query.status == QueryStatus.CLOSED
 
 
+@pytest.mark.requirement("QS1")
+def test_an_unusual_value_that_comes_back_is_asked_about_again(cast, record):
+    with as_person(cast.nurse):
+        for rate, why in (("130", ""), ("90", "typing error"), ("130", "it was right")):
+            save(record, cast.nurse, GOOD | {"heart_rate": rate}, complete=True, reason=why)
+        assert Query.objects.unresolved().get().item_oid == "I.VS.HR"
+
+
 def test_an_unknown_value_breaks_no_check(cast, record):
     texts = {k: v for k, v in GOOD.items() if k != "diastolic"} | {"diastolic.missing": "ND"}
     with as_person(cast.nurse):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.stack import assert_accessible, assert_no_sideways_scroll, chinese, screenshot
 from tests.factories import as_person, make_record, make_subject, make_user, make_visit
+from tests.waiting import until
 from trialsite.access.capabilities import Role
 from trialsite.casebook.models import CrfRecord, RecordStatus
+from trialsite.crf.models import Draft
 from visits.models import VitalSigns
 
 VALUES = {
@@ -166,6 +168,45 @@ def test_a_lost_connection_keeps_the_typing_and_sends_it_again(visit, cast, reco
     expect(page.locator("[data-saved-time][data-state=saved]")).to_be_visible()
     again = visit(cast.nurse, f"/records/{record.pk}/")
     expect(again.locator("#comment")).to_have_value("断网时输入")
+
+
+@pytest.mark.requirement("DI10")
+def test_what_is_typed_never_stands_under_saved_before_it_is_kept(visit, cast, record):
+    page = visit(cast.nurse, f"/records/{record.pk}/")
+    page.locator("#comment").fill("kept")
+    expect(page.locator("[data-saved-time][data-state=saved]")).to_be_visible()
+    state = page.evaluate(
+        """() => {
+          const comment = document.getElementById("comment");
+          comment.value = "kept, and more";
+          comment.dispatchEvent(new Event("input", { bubbles: true }));
+          return document.querySelector("[data-saved-time]").dataset.state;
+        }"""
+    )
+    assert state == "typing"
+    expect(page.locator("[data-saved-time][data-state=saved]")).to_be_visible()
+
+
+@pytest.mark.requirement("DI10")
+def test_a_draft_on_its_way_is_sent_again_when_the_page_goes(visit, cast, record):
+    visit.expect("draft")
+    page = visit(cast.nurse, f"/records/{record.pk}/")
+    held: list[Route] = []
+
+    def lose_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/draft/", lose_the_first)
+    with page.expect_request("**/draft/"):
+        page.locator("#comment").fill("just before leaving")
+        page.locator("#comment").blur()
+    page.goto("about:blank")
+    with as_person(cast.nurse):
+        drafts = Draft.objects.filter(record=record, fields__comment="just before leaving")
+        until(drafts.exists, what="the draft, sent again on leaving")
 
 
 def test_a_draft_belongs_to_its_author_alone(visit, cast, record):

@@ -19,6 +19,7 @@ from tests.factories import (
     as_person,
     given,
     make_cast,
+    make_entry,
     make_protocol,
     make_subject,
 )
@@ -202,6 +203,18 @@ def test_the_database_itself_refuses_one_too_many(cast, subject, said, protocol_
             )
 
 
+@pytest.mark.parametrize("pointer", ["earlier_id", "same_person_as_id"])
+def test_an_entry_points_to_no_entry_of_another_site(cast, pointer):
+    mine = make_entry(cast.site, cast.nurse).pk
+    theirs = make_entry(cast.other_site, cast.stranger).pk
+    point = f"UPDATE screening_screeningentry SET {pointer} = %s WHERE id = %s"
+    with as_person(cast.nurse), pytest.raises(Exception) as refused, transaction.atomic():
+        connection.cursor().execute(point, [theirs, mine])
+    cause = refused.value.__cause__
+    assert isinstance(cause, psycopg.Error)
+    assert cause.sqlstate == "TS020"
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -209,11 +222,12 @@ def test_the_database_itself_refuses_one_too_many(cast, subject, said, protocol_
         "INSERT INTO screening_studyenrolment (id, enrolled, target) VALUES (2, 0, 99)",
         "UPDATE screening_enrolment SET number = '001-999'",
         "UPDATE screening_enrolment SET target = 99",
-        "UPDATE screening_enrolment SET voided_at = now(), void_reason = 'x'",
         "DELETE FROM screening_enrolment",
         "UPDATE screening_screeningentry SET outcome = 'enrolled', outcome_on = '2026-11-22' "
         "WHERE outcome = 'open'",
         "UPDATE screening_screeningentry SET number = '001-S999-X'",
+        "UPDATE screening_screeningentry SET outcome = 'open', outcome_on = NULL "
+        "WHERE outcome = 'enrolled'",
     ],
 )
 def test_the_count_and_the_enrolments_are_not_rewritten_by_sql(cast, subject, said, statement):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
@@ -48,7 +49,15 @@ def reconcile(
     fresh = findings.keys() - standing
     if fresh:
         settled = Query.objects.filter(
-            record=record, row_id=row_id, check_oid__in=fresh, content_hash=content_hash
+            Exists(
+                QueryMessage.objects.filter(
+                    query=OuterRef("pk"), status=QueryStatus.CLOSED, written_by__isnull=False
+                )
+            ),
+            record=record,
+            row_id=row_id,
+            check_oid__in=fresh,
+            content_hash=content_hash,
         )
         fresh = fresh - set(settled.values_list("check_oid", flat=True))
     for check_oid in sorted(fresh):
