@@ -31,7 +31,7 @@ def subject(cast):
     return treatable(cast, document)
 
 
-def open_sheet(visit, cast, session, *, who=None, **options) -> Page:
+def open_sheet(visit, cast, session, *, who=None, **options):
     return visit(who or cast.nurse, f"/sessions/{session.pk}/", width=820, height=1180, **options)
 
 
@@ -50,7 +50,7 @@ def cell(row, name: str):
     return row.locator(f"[data-cell={name}] > input, [data-cell={name}] > select")
 
 
-def at(session, minutes: int) -> str:
+def at(session, minutes):
     return (session.started_at + dt.timedelta(minutes=minutes)).strftime("%H:%M")
 
 
@@ -212,7 +212,7 @@ def test_what_is_typed_and_not_saved_is_there_again(visit, cast, subject):
 def test_a_session_with_two_interruptions_and_a_hypotension(visit, cast, subject):
     session = prepared(cast, subject, minutes=300)
     page = open_sheet(visit, cast, session, language="zh-hans")
-    began = dt.datetime.fromisoformat(page.locator("#sheet").get_attribute("data-now"))
+    began = dt.datetime.fromisoformat(page.locator("#sheet").get_attribute("data-now") or "")
     zone = dt.timezone(dt.timedelta(hours=8))
     began = began.astimezone(zone).replace(tzinfo=None) - dt.timedelta(hours=5)
 

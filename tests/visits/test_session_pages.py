@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from screening.models import ConsentDocument
-from tests.factories import as_person, make_user, sign_in
+from tests.factories import as_person, make_record, make_user, sign_in
 from tests.screening.consenting import wall
 from tests.visits.treating import ended, planned, prepared, read, running, treatable
 from trialsite.access.capabilities import Role
@@ -132,6 +132,18 @@ def test_a_sheet_costs_the_same_queries_however_much_is_on_it(cast, subject, nur
     assert len(many) <= len(few) + 1
 
 
+def test_a_treatment_visit_without_a_session_leads_to_its_plan(cast, subject, nurse):
+    session = planned(cast, subject)
+    with as_person(cast.nurse):
+        visit = fresh(cast, session).record.visit
+    bare = make_record(subject, "F.TX", visit=visit, repeat_key=2)
+    assert nurse.get(f"/sessions/{bare.pk}/")["Location"] == (
+        f"/subjects/{subject.pk}/sessions/plan/"
+    )
+    monitor = sign_in(cast.monitor)
+    assert monitor.get(f"/sessions/{bare.pk}/")["Location"] == f"/subjects/{subject.pk}/sessions/"
+
+
 # ---- planning, checklist, start
 
 
@@ -170,7 +182,7 @@ def test_the_checklist_is_answered_by_its_form(cast, subject, nurse):
 def test_an_answer_somebody_else_gave_meanwhile_stands_and_mine_comes_back(cast, subject, nurse):
     session = prepared(cast, subject)
     with as_person(cast.nurse):
-        key = ChecklistAnswer.objects.filter(session=session).first().key
+        key = ChecklistAnswer.objects.filter(session=session).values_list("key", flat=True)[0]
     said = {f"q.{key}": "no", f"v.{key}": "0", f"why.{key}": "seen otherwise"}
     answer = nurse.post(url(session, "checklist/"), said)
     assert answer.status_code == 409

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from trialsite.crf.items import Item
@@ -62,7 +62,7 @@ class Cell:
     def _entry(self, row: str) -> SafeString:
         item = self.column.item
         name = f"r.{row}.{item.name}"
-        invalid = mark_safe(' aria-invalid="true"') if self.errors else ""
+        invalid = format_html(' aria-invalid="{}"', "true") if self.errors else ""
         described = format_html(' aria-describedby="n-{}-{}"', row, item.name)
         if item.choices:
             return format_html(
@@ -163,5 +163,8 @@ def _options(item: Item, chosen: str) -> SafeString:
     return format_html_join(
         "",
         '<option value="{}"{}>{}</option>',
-        ((code, mark_safe(" selected") if code == chosen else "", word) for code, word in choices),
+        (
+            (code, format_html(" {}", "selected") if code == chosen else "", word)
+            for code, word in choices
+        ),
     )

@@ -143,4 +143,4 @@ def _nearest(row: SessionReading, due: Iterable[Due], within: int) -> Due | None
     if at is None:
         return None
     near = [each for each in due if each.at and abs(each.at - at) <= within * MINUTE]
-    return min(near, key=lambda each: abs(each.at - at), default=None)  # type: ignore[operator]
+    return min(near, key=lambda each: abs(each.at - at), default=None)

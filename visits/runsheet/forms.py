@@ -34,7 +34,7 @@ class SheetTime(forms.CharField):
         super().__init__(widget=forms.TextInput(attrs=attrs), **kwargs)
 
     def to_python(self, value: Any) -> Any:
-        return moment_of(super().to_python(value), self.near)
+        return moment_of(super().to_python(value) or "", self.near)
 
 
 class ActForm(forms.Form):
@@ -45,7 +45,8 @@ class ActForm(forms.Form):
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, *args: Any, near: dt.datetime, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id=f"{self.act}-%s", **kwargs)
+        kwargs["auto_id"] = f"{self.act}-%s"
+        super().__init__(*args, **kwargs)
         for field in self.fields.values():
             if isinstance(field, SheetTime):
                 field.near = near

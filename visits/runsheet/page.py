@@ -236,10 +236,11 @@ class RunSheet(SheetActs):
     def companions(self) -> Mapping[str, CrfRecord]:
         """The engine's forms of this session's visit, by form."""
         wanted = (SessionPreparation.form_oid, SessionEnd.form_oid)
-        records = CrfRecord.objects.standing().filter(
-            visit_id=self.record.visit_id, form_oid__in=wanted
-        )
-        return {each.form_oid: each for each in records} if self.record.visit_id else {}
+        visit = self.record.visit
+        if visit is None:
+            return {}
+        records = CrfRecord.objects.standing().filter(visit=visit, form_oid__in=wanted)
+        return {each.form_oid: each for each in records}
 
     @property
     def preparation(self) -> CrfRecord | None:

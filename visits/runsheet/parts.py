@@ -6,7 +6,8 @@ import datetime as dt
 from dataclasses import dataclass
 
 from trialsite.crf.models import CrfRow
-from visits.models import ChecklistAnswer
+from visits.models import ChecklistAnswer, IntegrityTest
+from visits.models.session_codes import TestVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,11 @@ class RowRead:
 
     row: CrfRow
     pairs: tuple[tuple[str, str], ...]
-    open: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is a test of the barrier that failed."""
+        return isinstance(self.row, IntegrityTest) and self.row.result == TestVerdict.FAIL
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -43,6 +43,11 @@ from visits.services.sessions import (
 )
 from visits.views.sessions import refusals_of, session_of, sheet_page
 
+CELLS: dict[str, tuple[type[ActForm], Callable[..., object]]] = {
+    "on": (CellsOnForm, cells_on),
+    "off": (CellsOffForm, cells_off),
+}
+
 
 def back_to(found: TreatmentSession, place: str) -> HttpResponse:
     """The sheet, at the step where the person was."""
@@ -67,12 +72,12 @@ def answer_act(
         raise
     except DomainError as error:
         form.refuse(refusals_of(request, error))
-        stale = isinstance(error, StaleError)
-        if stale:
-            # The sheet that is shown now says what stands; the next post acts from there.
-            form.data = form.data.copy() | {"version": str(error.version)}
         again = session_of(request, found.pk)
-        return sheet_page(request, again, refused=form, status=409 if stale else 422)
+        if not isinstance(error, StaleError):
+            return sheet_page(request, again, refused=form, status=422)
+        # The sheet that is shown now says what stands; the next post acts from there.
+        form.data = {name: form.data[name] for name in form.data} | {"version": str(error.version)}
+        return sheet_page(request, again, refused=form, status=409)
     return back_to(found, place)
 
 
@@ -178,7 +183,9 @@ def cells(request: StaffRequest, pk: uuid.UUID, which: str) -> HttpResponse:
     """The reactor goes into the circuit, or out of it."""
     found = session_of(request, pk)
     sheet = RunSheet(found, request.user)
-    kind, service = (CellsOnForm, cells_on) if which == "on" else (CellsOffForm, cells_off)
+    if which not in CELLS:
+        raise Http404
+    kind, service = CELLS[which]
     form = kind(request.POST, near=sheet.near)
 
     def act(said: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -37,7 +37,7 @@ def add_row(request: StaffRequest, pk: uuid.UUID, kind: str) -> HttpResponse:
     sheet = RunSheet(found, request.user)
     form_class = ROW_FORMS.get(kind)
     if form_class is None:
-        return back_to(found, "sheet")
+        raise Http404
     form = form_class(request.POST, near=sheet.near)
 
     def act(said: dict[str, Any]) -> None:

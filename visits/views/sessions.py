@@ -14,12 +14,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, requires
 from trialsite.access.keeping import keep
-from trialsite.casebook.models import Subject
+from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.core.clock import trial_now
 from trialsite.core.exceptions import DomainError, NotPermittedError
 from trialsite.crf.pages import CHANGE_REASONS, labels_of, visit_name
 from trialsite.crf.registry import form
 from visits.models import TreatmentSession
+from visits.models.sessions import FORM_OID
 from visits.runsheet.forms import ActForm, PlanForm
 from visits.runsheet.grid import Typed
 from visits.runsheet.page import RunSheet
@@ -93,7 +94,15 @@ def plan(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 @requires(Capability.VIEW_CASEBOOK)
 @require_safe
 def session(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
-    """The run sheet."""
+    """The run sheet; a treatment visit whose session nobody has planned leads to the plan."""
+    empty = CrfRecord.objects.visible_to(request.user).filter(
+        pk=pk, form_oid=FORM_OID, session=None
+    )
+    if (record := empty.first()) is not None:
+        may_enter = request.user.can(Capability.ENTER_DATA, site=record.site_id)
+        return redirect(
+            "visits:session_plan" if may_enter else "visits:sessions", record.subject_id
+        )
     return sheet_page(request, session_of(request, pk))
 
 
