@@ -6,6 +6,7 @@ missing reasons and errors out. Nothing here touches the database.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -124,6 +125,8 @@ def text_of(row: ItemData, name: str, item: Item) -> str:
         return ""
     if item.data_type == "datetime":
         return str(value.isoformat(timespec="minutes"))
+    if isinstance(value, dt.time):
+        return value.isoformat(timespec="seconds" if value.second else "minutes")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
