@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -74,7 +75,7 @@ def _triggers(act: str) -> None:
                 [table],
             ).fetchall()
             for (name,) in names if "ALWAYS" in act else [("",)]:
-                owner.execute(f"ALTER TABLE {table} {act} {name}")  # type: ignore[arg-type]
+                owner.execute(f"ALTER TABLE {table} {act} {name}")
 
 
 def _load(sites: list[Site], version: ProtocolVersion, visits: int) -> None:
@@ -125,15 +126,13 @@ def _keep(rows: Sequence[models.Model]) -> None:
     type(rows[0])._default_manager.bulk_create(rows)
 
 
-def _owe(records: list[CrfRecord], attended: set[object]) -> None:
+def _owe(records: list[CrfRecord], attended: set[uuid.UUID]) -> None:
     """One form in hundreds was never finished; the triggers would have kept the list."""
-    owed = [each for each in records if each.visit_id in attended]
-    left = [each for each in owed if each.status == RecordStatus.NOT_STARTED][:NEAR]
+    owed = [(each, each.visit_id) for each in records if each.visit_id in attended]
+    left = [each for each in owed if each[0].status == RecordStatus.NOT_STARTED][:NEAR]
     rows = [
-        OwedForm(
-            record=each, site_id=each.site_id, subject_id=each.subject_id, visit_id=each.visit_id
-        )
-        for each in left
+        OwedForm(record=each, site_id=each.site_id, subject_id=each.subject_id, visit_id=visit_id)
+        for each, visit_id in left
     ]
     if rows:
         _keep(rows)

@@ -50,13 +50,13 @@ def _stored(**fields: Any) -> TreatmentSession:
 
 
 @given
-def make_reading(session: TreatmentSession, at: dt.datetime, planned: int | None) -> None:
+def make_reading(session: TreatmentSession, at: dt.datetime, planned: int) -> None:
     SessionReading.objects.create(
         record_id=session.pk,
         site_id=session.site_id,
         subject_id=session.subject_id,
         time_zone=session.time_zone,
-        number=(planned or 0) + 1,
+        number=planned + 1,
         observed_at=at,
         planned_minute=planned,
     )

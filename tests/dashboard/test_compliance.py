@@ -8,6 +8,7 @@ import io
 import random
 import statistics
 from collections import defaultdict
+from collections.abc import Mapping
 from decimal import Decimal
 
 import pytest
@@ -26,6 +27,7 @@ from tests.factories import (
     make_visit,
     sign_in,
 )
+from tests.visits.scheduling import window_of
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Site
 from trialsite.casebook.models import Visit, VisitStatus
@@ -75,6 +77,12 @@ def compliance(user, now=NOON) -> list[Line]:
     sites = Site.objects.filter(pk__in=user.access.sites())
     with as_person(user):
         return lines_of(Visit.objects.visible_to(user), now=now, sites=sites)
+
+
+def code_of(part: Line | Block) -> str:
+    """The site it is of; the sum of all sites has none."""
+    assert part.site is not None
+    return part.site.code
 
 
 def figures(line: Line) -> dict[str, int]:
@@ -127,22 +135,23 @@ def test_a_visit_is_overdue_from_midnight_of_its_site(cast):
         dated_visit(site, (-2, 0, VisitStatus.PLANNED, None))
     half_past_midnight = dt.datetime(2026, 11, 22, 16, 30, tzinfo=dt.UTC)
     found = {
-        line.site.code: line.figures.counts
+        code_of(line): line.figures.counts
         for line in compliance(cast.investigator, half_past_midnight)
     }
     assert found["001"] == {"overdue": 1}
     assert found["777"] == {"not_yet_due": 1}
 
 
-def _boxed(visits: list[Visit], today: dt.date) -> dict[tuple[str, str], dict[str, object]]:
+def _boxed(visits: list[Visit], today: dt.date) -> Mapping[tuple[str, str], Mapping[str, float]]:
     """The same table once more, visit by visit, in plain Python."""
-    boxes = defaultdict(lambda: defaultdict(int))
-    out = defaultdict(list)
+    boxes: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(int))
+    out: dict[tuple[str, str], list[int]] = defaultdict(list)
     for visit in visits:
         key = (visit.site.code, visit.event_oid)
-        first, last = visit.window_ends
+        first, last = window_of(visit)
         if visit.status == VisitStatus.ATTENDED:
             day = visit.attended_on
+            assert day is not None
             outside = min(0, (day - first).days) + max(0, (day - last).days)
             box = "out_of_window" if outside else "in_window"
             out[key] += [outside] if outside else []
@@ -230,7 +239,7 @@ def test_sites_are_summed_where_there_are_several(cast):
     ]
     assert _brief(everywhere.sum) == ("", 3, "33.3")
     assert [_sum(block) for block in blocks] == [("001", 1), ("002", 2)]
-    assert [block.site.code for block in blocks_of(compliance(cast.nurse))] == ["001"]
+    assert [code_of(block) for block in blocks_of(compliance(cast.nurse))] == ["001"]
 
 
 def _brief(line: Line) -> tuple[str, int, str]:
@@ -238,7 +247,7 @@ def _brief(line: Line) -> tuple[str, int, str]:
 
 
 def _sum(block: Block) -> tuple[str, int]:
-    return block.site.code, block.sum.figures.due
+    return code_of(block), block.sum.figures.due
 
 
 def test_each_figure_opens_to_its_visits(cast, nurse_client):

@@ -251,8 +251,13 @@ def test_a_day_after_a_session_adverse_events_are_asked_about(cast, hours_ago, a
 
 
 def test_a_voided_session_is_no_work(cast):
-    voided = {"voided_at": trial_now(), "void_reason": "Wrong subject"}
-    make_session(cast, make_subject(cast.site), started_at=wall(-1), **voided)
+    make_session(
+        cast,
+        make_subject(cast.site),
+        started_at=wall(-1),
+        voided_at=trial_now(),
+        void_reason="Wrong subject",
+    )
     assert mine(cast.nurse).running == []
 
 

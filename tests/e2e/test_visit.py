@@ -17,7 +17,7 @@ def made() -> list[Subject]:
 
 
 @pytest.fixture
-def subject(cast, made) -> Subject:
+def subject(cast, made: list[Subject]) -> Subject:
     if not made:
         made.append(consenting(cast, since=7))
     return made[0]

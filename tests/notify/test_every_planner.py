@@ -35,7 +35,7 @@ def _visit(cast: Cast) -> uuid.UUID:
 
 def _session(cast: Cast) -> uuid.UUID:
     course = Course.begin(cast)
-    return course.session_ended("2026-03-02 22:00", "2026-03-03 01:00").pk
+    return course.session_ended("2026-03-02 22:00", "2026-03-03 01:00").record_id
 
 
 #: The keys of kinds whose text follows from them: rule, reader, version of the dates, day.

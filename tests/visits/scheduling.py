@@ -49,6 +49,12 @@ def visit_at(subject: Subject, event_oid: str, repeat_key: int = 1) -> Visit:
     return found
 
 
+def window_of(visit: Visit) -> tuple[dt.date, dt.date]:
+    """The first and last day of the window, of a visit that has one."""
+    assert visit.window_ends is not None
+    return visit.window_ends
+
+
 def states(subject: Subject) -> dict[str, str]:
     """The stored state of every visit that the protocol lays out, and of those added."""
     rows = given(lambda: list(subject.visits.order_by("target_on", "event_oid", "repeat_key")))()

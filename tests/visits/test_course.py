@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 import pytest
 
 from screening.models.consent import Scope
 from tests.factories import as_person, given
 from tests.screening.consenting import withdraw
-from tests.visits.scheduling import anchor, consenting, enrolled, today, visit_at
+from tests.visits.scheduling import anchor, consenting, enrolled, today, visit_at, window_of
 from trialsite.audit.models import Event
 from trialsite.casebook.models import LockState, Subject, Visit, VisitMode, VisitStatus
 from trialsite.casebook.services import add_visit, record_death
@@ -172,7 +173,7 @@ def test_an_error_taken_back_is_planned_by_the_present_day_zero(cast):
     act(cast, take_back, visit=before, reason="Another person's")
     after = visit_at(subject, "SE.D7")
     assert (after.status, after.attended_on, after.mode) == (VisitStatus.PLANNED, None, "")
-    assert after.window_ends == tuple(day + 2 * DAY for day in before.window_ends)
+    assert after.window_ends == tuple(day + 2 * DAY for day in window_of(before))
     assert after.anchor_version == before.anchor_version + 1
 
 
@@ -270,7 +271,7 @@ def test_who_does_not_enter_data_here_says_nothing_of_a_visit(cast, who):
     subject = consenting(cast, since=7)
     visit, person = visit_at(subject, "SE.D7"), getattr(cast, who)
     on = today(cast.site)
-    acts = [
+    acts: list[tuple[Callable[..., object], dict[str, object]]] = [
         (begin, {"visit": visit}),
         (attend, {"visit": visit, "on": on, "mode": VisitMode.WARD}),
         (miss, {"visit": visit, "reason": "x"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Callable
 
 from django.db import transaction
 from hypothesis import given as examples
@@ -31,14 +32,16 @@ from trialsite.core.exceptions import DomainError
 from trialsite.protocol import EventRole
 
 DAY = dt.timedelta(days=1)
-_OF_VISITS = {
+#: A service, and what it is told.
+Act = tuple[Callable[..., object], dict[str, object]]
+_OF_VISITS: dict[str, Callable[[Visit, dt.date], Act]] = {
     "attend": lambda visit, on: (attend_visit, {"visit": visit, "on": on, "mode": VisitMode.WARD}),
     "miss": lambda visit, _on: (miss_visit, {"visit": visit, "reason": "x"}),
     "open": lambda visit, _on: (open_visit, {"visit": visit}),
     "take back": lambda visit, _on: (take_back_visit, {"visit": visit, "reason": "x"}),
     "cancel": lambda visit, _on: (cancel_visit, {"visit": visit, "reason": "x"}),
 }
-_OF_SUBJECTS = {
+_OF_SUBJECTS: dict[str, Callable[[Subject, dt.date], Act]] = {
     "anchor": lambda subject, on: (set_day_zero, {"subject": subject, "day_zero": on}),
     "unanchor": lambda subject, _on: (set_day_zero, {"subject": subject, "day_zero": None}),
     "die": lambda subject, on: (record_death, {"subject": subject, "died_on": on.isoformat()}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -89,7 +90,7 @@ def test_only_who_enters_data_at_the_site_moves_the_schedule(cast, who):
     subject = enrolled(cast, since=10)
     person = getattr(cast, who)
     visit = visit_at(subject, "SE.D14")
-    acts = [
+    acts: list[tuple[Callable[..., object], dict[str, object]]] = [
         (open_visit, {"visit": visit}),
         (attend_visit, {"visit": visit, "on": today(cast.site)}),
         (miss_visit, {"visit": visit, "reason": "x"}),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.conftest import ApiClient
 from tests.factories import given
-from tests.visits.scheduling import consenting, enrolled, today, visit_at
+from tests.visits.scheduling import consenting, enrolled, today, visit_at, window_of
 from trialsite.casebook.models import VisitStatus
 from trialsite.conduct.models import Deviation
 
@@ -36,7 +36,7 @@ def test_a_visit_says_its_state_of_the_day_and_its_days(cast, nurse, subject):
     assert found.headers["ETag"] == f'"{visit.version}"'
     said = found.json()
     assert (said["status"], said["state"]) == ("planned", "due")
-    first, last = visit.window_ends
+    first, last = window_of(visit)
     assert (said["window_first"], said["window_last"]) == (first.isoformat(), last.isoformat())
     assert said["days_outside"] is said["protocol_day"] is None
 

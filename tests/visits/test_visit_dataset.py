@@ -8,7 +8,8 @@ import io
 
 import pytest
 
-from tests.factories import as_person, sign_in
+from tests.api.conftest import ApiClient
+from tests.factories import as_person
 from tests.visits.scheduling import consenting, today, visit_at
 from trialsite.casebook.models import VisitMode
 from visits.services.visits import attend, miss
@@ -17,7 +18,7 @@ DAY = dt.timedelta(days=1)
 
 
 def rows(user) -> dict[str, dict[str, str]]:
-    answer = sign_in(user).get("/api/v1/datasets/visits/", {"format": "csv"})
+    answer = ApiClient(user).get("datasets/visits/", format="csv")
     assert answer.status_code == 200
     text = b"".join(answer.streaming_content).decode("utf-8-sig")
     return {row["STUDYEVENT"]: row for row in csv.DictReader(io.StringIO(text))}

@@ -90,11 +90,11 @@ def test_a_visit_is_started_and_attended(cast, nurse_client, visit):
     assert (answer.status_code, answer.url) == (302, page(visit))
     visit = visit_at(visit.subject, "SE.D7")
     assert visit.status == VisitStatus.OPEN
-    on = today(cast.site).isoformat()
-    nurse_client.post(act("attend_visit", visit), said(visit, on=on, mode="ward"))
+    on = today(cast.site)
+    nurse_client.post(act("attend_visit", visit), said(visit, on=on.isoformat(), mode="ward"))
     shown = text_of(nurse_client.get(page(visit)))
     assert "On the ward" in shown
-    assert visit_at(visit.subject, "SE.D7").attended_on.isoformat() == on
+    assert visit_at(visit.subject, "SE.D7").attended_on == on
 
 
 def test_outside_the_window_the_page_marks_it_and_leads_to_the_deviation(cast, nurse_client, visit):

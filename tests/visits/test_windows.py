@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.factories import given, make_subject
-from tests.visits.scheduling import anchor, enrolled, make_site_in, today, visit_at
+from tests.visits.scheduling import anchor, enrolled, make_site_in, today, visit_at, window_of
 from trialsite.casebook.models import Visit, VisitStatus
 from trialsite.casebook.protocols import protocol_of
 from trialsite.core.date_ranges import closed
@@ -64,7 +65,10 @@ def test_a_window_is_so_many_midnights_from_day_zero(cast, zone, day_zero):
     subject = enrolled(cast, site)
     anchor(cast, subject, day_zero)
     events = protocol_of(subject.protocol_version_id).schedule.events
-    for event in (each for each in events if each.target_day is not None):
+    for event in events:
+        if event.target_day is None:
+            continue
+        assert event.window is not None
         visit = visit_at(subject, event.oid)
         assert visit.target_on == counted(day_zero, event.target_day)
         ends = (counted(day_zero, event.window.first), counted(day_zero, event.window.last))
@@ -75,7 +79,7 @@ def test_the_schedule_of_a_leap_day_as_written_out(cast):
     subject = enrolled(cast)
     anchor(cast, subject, dt.date(2028, 2, 29))
     found = {
-        oid: tuple(str(each) for each in (visit.target_on, *visit.window_ends))
+        oid: tuple(str(each) for each in (visit.target_on, *window_of(visit)))
         for oid in LEAP
         if (visit := visit_at(subject, oid))
     }
@@ -119,7 +123,7 @@ def test_the_database_says_the_same_of_the_present_day(cast, zone, ahead, state)
     first = today(site) + dt.timedelta(days=ahead)
     anchor(cast, subject, first - dt.timedelta(days=6))
     visit = visit_at(subject, "SE.D7")
-    annotated = given(lambda: with_state(Visit.objects.filter(pk=visit.pk)).get())()
+    annotated: Any = given(lambda: with_state(Visit.objects.filter(pk=visit.pk)).get())()
     assert annotated.state == visit.state_on(today(site)) == state
 
 
