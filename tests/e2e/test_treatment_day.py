@@ -140,7 +140,9 @@ def test_a_day_of_treatment_and_the_mail_of_the_next_morning(visit, cast, subjec
 
     # The cells come off, the session ends.
     page.goto(sheet)
-    page.locator("#end-cells_off_at").fill(clock(HOURS * 60 - 10))
+    page.locator("#end .tx-one input:not([type=hidden])").fill(clock(HOURS * 60 - 10))
+    page.locator("#end .tx-one button").click()
+    expect(page.locator("#end .tx-one")).to_have_count(0)
     page.locator("#end-ended_at").fill(clock(HOURS * 60))
     page.locator("#end-stop_reason").select_option("COMPLETED")
     submit(page, "#end")
@@ -183,5 +185,6 @@ def _next_morning(database: str, cast, subject, sink: Sink, zone: ZoneInfo) -> N
                     pass
         finally:
             owner.execute("DELETE FROM trial_clock")
-    mine = [m for m in sink.arrived if m["To"] == cast.nurse.email and subject.number in str(m)]
-    assert len(mine) == 1, [str(message["Subject"]) for message in sink.arrived]
+    to_the_nurse = [mail for mail in sink.arrived if mail["To"] == cast.nurse.email]
+    texts = [mail.get_payload(decode=True).decode() for mail in to_the_nurse]
+    assert len([text for text in texts if subject.number in text]) == 1, texts

@@ -14,10 +14,14 @@ from django.utils.translation import override
 from tests.factories import Cast, as_person, make_protocol, make_subject, make_visit
 from tests.screening.consenting import consented, make_document
 from tests.visits.ledger import Course
+from tests.visits.products import released
+from trialsite.conduct.services.proposals import propose_hold
 from trialsite.core.date_ranges import closed
 from trialsite.notify.models import Lane, Notice
 from trialsite.notify.planning import Mail, Planner, planner_of, planners, render
 from trialsite.notify.selectors import kinds
+from visits.models import LotDecision
+from visits.services.products import quarantine_lot
 
 #: What the tests' own app registers.
 OWN = {"test-device", "test-round"}
@@ -38,6 +42,19 @@ def _session(cast: Cast) -> uuid.UUID:
     return course.session_ended("2026-03-02 22:00", "2026-03-03 01:00").record_id
 
 
+def _proposal(cast: Cast) -> uuid.UUID:
+    make_protocol(cast.site)
+    with as_person(cast.investigator):
+        return propose_hold(site=cast.site, rule="", reason="A test failed", key="test").pk
+
+
+def _stopped_lot(cast: Cast) -> uuid.UUID:
+    lot = released(cast)
+    with as_person(cast.investigator):
+        quarantine_lot(lot=lot, reason="logger", by=cast.investigator)
+        return LotDecision.objects.filter(lot=lot).latest("number").pk
+
+
 #: The keys of kinds whose text follows from them: rule, reader, version of the dates, day.
 KEYS = {
     "visit": "visit:{}:target_day:1:0:2026-03-06",
@@ -46,6 +63,9 @@ KEYS = {
 
 #: A thing for each kind to speak of; a kind without one fails the companion below.
 THINGS: dict[str, Callable[[Cast], uuid.UUID]] = {
+    "death-hold": _proposal,
+    "integrity-failure": _proposal,
+    "product-alert": _stopped_lot,
     "reconsent": _reconsent,
     "session-check": _session,
     "visit": _visit,
