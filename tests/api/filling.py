@@ -38,8 +38,14 @@ _KNOWN = {
 }
 
 
+#: A time of day stands beside these, so the day is a whole one.
+_KNOWN_ITEMS = {"I.AE.AESTDAT": "2026-02-03", "I.DTH.DTHDAT": "2026-03-05"}
+
+
 def text_for(name: str, item: Item) -> str:
     """A value this item accepts."""
+    if item.oid in _KNOWN_ITEMS:
+        return _KNOWN_ITEMS[item.oid]
     if name in _KNOWN:
         return _KNOWN[name]
     if item.choices:

@@ -98,7 +98,7 @@ def places(demo_visit) -> dict[str, object]:
             "empty": draws.filter(status="not_started")[0].pk,
             "full": draws.filter(status="complete").order_by("visit__visit_number")[0].pk,
             "history": CrfRecord.objects.get(subject=subject, form_oid="F.MH").pk,
-            "deviation": Deviation.objects.get().pk,
+            "deviation": Deviation.objects.latest("pk").pk,
             "laboratory": laboratory.pk,
             "range": ReferenceRange.objects.filter(laboratory=laboratory)[0].pk,
         }
