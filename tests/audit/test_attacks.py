@@ -220,9 +220,9 @@ def test_an_event_is_written_the_same_from_any_session(study, app, owner):
     app.execute(
         "INSERT INTO casebook_visit (id, site_id, subject_id, event_oid, repeat_key, status, "
         '"window", protocol_version_id, lock_state, anchor_version, version, mode, '
-        "missed_reason, not_required_cause) SELECT gen_random_uuid(), site_id, id, "
+        "missed_reason, not_required_cause, target_on) SELECT gen_random_uuid(), site_id, id, "
         "'SE.X', 1, 'planned', '[2026-03-01,2026-03-05)', protocol_version_id, 'open', "
-        "0, 0, '', '', '' "
+        "0, 0, '', '', '', '2026-03-02' "
         "FROM casebook_subject WHERE id = %s",
         [study.ours.pk],
     )
