@@ -169,6 +169,7 @@ def test_a_day_of_treatment_and_the_mail_of_the_next_morning(visit, cast, subjec
 def _next_morning(database: str, cast, subject, sink: Sink, zone: ZoneInfo) -> None:
     """At eight the nurse gets one mail that names the visit; asking again sends nothing."""
     fresh = given(Subject.objects.get)(pk=subject.pk)
+    assert fresh.day_zero is not None
     morning = dt.datetime.combine(fresh.day_zero + dt.timedelta(days=1), dt.time(8, 2), tzinfo=zone)
     if morning < trial_now():
         morning += dt.timedelta(days=1)
@@ -186,5 +187,5 @@ def _next_morning(database: str, cast, subject, sink: Sink, zone: ZoneInfo) -> N
         finally:
             owner.execute("DELETE FROM trial_clock")
     to_the_nurse = [mail for mail in sink.arrived if mail["To"] == cast.nurse.email]
-    texts = [mail.get_payload(decode=True).decode() for mail in to_the_nurse]
+    texts = [bytes(mail.get_payload(decode=True)).decode() for mail in to_the_nurse]
     assert len([text for text in texts if subject.number in text]) == 1, texts
