@@ -10,8 +10,7 @@ from django.conf import settings
 
 from trialsite.casebook.models import ProtocolVersion
 from trialsite.casebook.protocols import protocol_of, visit_name
-from trialsite.crf.items import all_items_of
-from trialsite.crf.registry import forms
+from trialsite.crf.registry import forms, items_by_oid
 from trialsite.protocol import Protocol, ProtocolError, load
 
 __all__ = ["form_title", "item_title", "study", "visit_name"]
@@ -38,12 +37,13 @@ def form_title(form_oid: str) -> str:
 
 
 def item_title(form_oid: str, item_oid: str) -> str:
-    """The label of an item as its form shows it."""
+    """The label of an item, as the form that has it shows it; a check over several forms asks
+    on one about an item of another."""
+    found = items_by_oid().get(item_oid)
+    if found is not None:
+        table, item = found
+        return str(table._meta.get_field(item.name).verbose_name)  # type: ignore[union-attr]
     form = forms().get(form_oid)
-    for table in form.tables if form else ():
-        for name, item in all_items_of(table).items():
-            if item.oid == item_oid:
-                return str(table._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
     if form is not None and form.label_of is not None and item_oid:
         return form.label_of(item_oid)
     return item_oid

@@ -26,7 +26,7 @@ from trialsite.core.clock import trial_today
 from trialsite.core.context import Channel, acting
 from trialsite.crf.registry import forms, items_by_oid
 from trialsite.crf.services import save_draft
-from trialsite.demo.clock import earlier_today, just_now, on_day
+from trialsite.demo.clock import just_now, on_day
 from trialsite.demo.consent import (
     attempt_procedure,
     consent_of,
@@ -237,16 +237,17 @@ def _treat(study: Study, person: Person, subject: Subject, day: int) -> None:
     number = person.treated.index(day) + 1
     serial = f"RX-{subject.number}-{number}"
     zone = subject.site.time_zone
-    today = earlier_today(zone, hour=10)
+    today = just_now(zone)
     bedside = Bedside(
         subject=subject,
         team=study.team(person),
         chance=study.chance,
-        began=today + dt.timedelta(days=person.zero + day),
+        began=today.replace(hour=10, minute=0) + dt.timedelta(days=person.zero + day),
     )
     if day < -person.zero:
         run(bedside, serial, troubled=person.troubled and day == 0)
     elif day == 0:
+        bedside.began = max(bedside.began, today)
         prepare(bedside)
     else:
         # Whenever the demonstration is loaded, this one began an hour and a half ago.

@@ -43,6 +43,8 @@ from visits.services.sessions import (
 
 HOURS = 6
 _WALL = "%Y-%m-%dT%H:%M"
+#: Minutes after the start at which somebody reads.
+_READ_AT = (0, 30, 60, 120, 180, 240, 300, 330, 360)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +161,8 @@ def start(bedside: Bedside) -> None:
 
 
 def read(bedside: Bedside, *, until: int, low_at: int | None = None) -> None:
-    """A reading every hour, as due; at one of them the pressure is low."""
-    for minute in range(0, until + 1, 60):
+    """Readings as the protocol asks for, closer at both ends; at one the pressure is low."""
+    for minute in (each for each in _READ_AT if each <= until):
         with bedside.at(minute) as wall:
             texts = reading(bedside.chance, low=minute == low_at)
             bedside.row(

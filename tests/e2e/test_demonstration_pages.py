@@ -1,5 +1,5 @@
-"""The pages of screening, laboratories and conduct, on the demonstration study: whoever uses
-them reads them in both languages, on desk and tablet, by day and at night."""
+"""The pages of the product on the demonstration study: whoever uses them reads them in both
+languages, on desk and tablet, by day and at night."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from django.db import connections
 from playwright.sync_api import Browser
 
+from outcomes.models import AdverseEvent
 from screening.models import ScreeningEntry
 from tests import databases
 from tests.demo.making import demonstration
@@ -24,7 +25,9 @@ from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.conduct.models import Deviation
 from trialsite.core.context import Channel, acting
+from trialsite.demo.product import IN_USE
 from trialsite.labs.models import Laboratory, ReferenceRange
+from visits.models import Complication, TreatmentSession
 
 PAGES = {
     "nurse": {
@@ -45,6 +48,20 @@ PAGES = {
         "draws": "/labs/subjects/{subject}/",
         "earlier-purification": "/labs/subjects/{subject}/purifications/",
         "history": "/records/{history}/",
+        "month": "/calendar/",
+        "visit": "/visits/{visit}/",
+        "add-visit": "/subjects/{subject}/visits/add/",
+        "sessions": "/subjects/{subject}/sessions/",
+        "session-plan": "/subjects/{subject}/sessions/plan/",
+        "session-prepared": "/sessions/{prepared}/",
+        "session-ended": "/sessions/{ended}/",
+        "products": "/products/",
+        "accountability": "/products/accountability/",
+        "lot": "/products/{lot}/",
+        "notices": "/notices/",
+        "preferences": "/notices/preferences/",
+        "deficiencies": "/device-deficiencies/",
+        "new-deficiency": "/device-deficiencies/new/",
     },
     "subi": {"eligibility": "/subjects/{candidate}/eligibility/"},
     "pi": {
@@ -53,12 +70,24 @@ PAGES = {
         "holds": "/holds/",
         "deviations": "/deviations/",
         "deviation": "/deviations/{deviation}/",
+        "today-pi": "/",
+        "session-running": "/sessions/{running}/",
+        "session-troubled": "/sessions/{troubled}/",
+        "adverse-events": "/subjects/{harmed}/adverse-events/",
+        "adverse-event": "/records/{event}/",
+        "recall": "/products/{lot}/recall/",
     },
     "dm": {
         "laboratories": "/labs/laboratories/",
         "laboratory": "/labs/laboratories/{laboratory}/",
         "range": "/labs/ranges/{range}/",
+        "today-dm": "/",
+        "compliance": "/compliance/",
+        "delivery-log": "/notices/log/",
     },
+    "monitor": {"today-monitor": "/"},
+    "safety": {"today-safety": "/"},
+    "tech": {"today-tech": "/"},
 }
 
 
@@ -90,7 +119,17 @@ def places(demo_visit) -> dict[str, object]:
         subject = Subject.objects.get(number="001-001")
         draws = CrfRecord.objects.filter(subject=subject, form_oid="F.LB", visit__isnull=False)
         laboratory = Laboratory.objects.get(site__code="003")
+        sessions = TreatmentSession.objects.standing()
+        troubled = Complication.objects.get()
         return {
+            "visit": subject.visits.filter(status="attended").order_by("-attended_on")[0].pk,
+            "prepared": sessions.get(started_at=None, site__code="001").pk,
+            "ended": sessions.filter(subject=subject).latest("number").pk,
+            "running": sessions.running()[0].pk,
+            "troubled": troubled.record_id,
+            "harmed": troubled.subject_id,
+            "event": AdverseEvent.objects.get().pk,
+            "lot": IN_USE,
             "asked": log.get(subject=None).pk,
             "waiting": waiting.pk,
             "candidate": waiting.subject_id,
