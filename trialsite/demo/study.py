@@ -247,7 +247,7 @@ def _treat(study: Study, person: Person, subject: Subject, day: int) -> None:
     if day < -person.zero:
         run(bedside, serial, troubled=person.troubled and day == 0)
     elif day == 0:
-        bedside.began = max(bedside.began, today)
+        bedside.began = today
         prepare(bedside)
     else:
         # Whenever the demonstration is loaded, this one began an hour and a half ago.
