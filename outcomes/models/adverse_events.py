@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Length
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from outcomes.models.codes import Action, Causality, Grade, Outcome
 from outcomes.models.conditions import before_first_consent, death_recorded
@@ -128,7 +129,7 @@ class AdverseEvent(CrfData):
         sdtm="AE.AEACN",
     )
     outcome = item(
-        models.CharField(_("Outcome"), max_length=40, choices=Outcome),
+        models.CharField(pgettext_lazy("adverse event", "Outcome"), max_length=40, choices=Outcome),
         oid="I.AE.AEOUT",
         sdtm="AE.AEOUT",
     )
@@ -141,7 +142,7 @@ class AdverseEvent(CrfData):
         ),
         Section(title=_("Severity"), items=("grade", "serious", *CRITERIA)),
         Section(
-            title=_("Cause"),
+            title=pgettext_lazy("adverse event", "Cause"),
             items=("related_cells", "related_circuit", "related_anticoagulant", "related_disease"),
         ),
         Section(title=_("Consequence"), items=("action", "outcome")),

@@ -368,7 +368,9 @@ class TestReadiness:
         ended(cast, subject, hours=-12, lasting=6)
         found, verdicts = self.lines(cast, subject)
         assert verdicts["gap"] == "warn"
-        assert "Session 1 ended 6.0 hours ago" in found.line("gap").said
+        said = found.line("gap").said
+        assert "Session 1 ended 6.0 hours ago" in said
+        assert "plans 20 hours at least" in said
 
     def test_what_stops_is_what_the_start_refuses(self, cast, subject):
         session = planned(cast, subject)

@@ -233,6 +233,15 @@ def test_a_duration_off_the_prescription_is_proposed_as_a_deviation(cast, subjec
     assert proposed(subject) == kinds
 
 
+def test_what_is_proposed_says_its_figures_in_plain_numbers(cast, subject):
+    ended(cast, subject, hours=-16, lasting=5)
+    ended(cast, fresh(subject), hours=-6, lasting=6)
+    rows = given(lambda: list(Deviation.objects.filter(subject=subject)))()
+    said = " ".join(each.description for each in rows)
+    assert "ran 300 minutes; 360 were prescribed" in said
+    assert "planned are 20." in said
+
+
 @pytest.mark.parametrize(("gap", "kinds"), [(19.5, ["session_gap"]), (20, []), (30, [])])
 def test_a_gap_below_the_plan_is_proposed_as_a_deviation(cast, subject, gap, kinds):
     ended(cast, subject, hours=-12 - gap, lasting=6)

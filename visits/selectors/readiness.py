@@ -249,7 +249,7 @@ class _Look:
         short = plan is not None and hours < plan.gap_hours
         if short and plan is not None:
             said += " " + _("The protocol plans %(least)s hours at least.") % {
-                "least": plan.gap_hours.normalize()
+                "least": f"{plan.gap_hours.normalize():f}"
             }
         held = TreatmentSession.objects.started().filter(subject=self.subject).count()
         full = plan is not None and held >= plan.sessions_at_most

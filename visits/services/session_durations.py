@@ -33,7 +33,7 @@ def propose_duration(session: TreatmentSession) -> None:
         description=said
         % {
             "number": session.number,
-            "ran": ran.normalize().to_integral() if ran == ran.to_integral() else ran,
+            "ran": f"{ran.normalize():f}",
             "planned": session.planned_minutes,
             "tolerance": plan.duration_tolerance_minutes,
             "why": session.get_stop_reason_display(),

@@ -227,7 +227,8 @@ def propose_of_plan(session: TreatmentSession) -> None:
                 "Session %(number)d began %(hours)s hours after the one before; planned are "
                 "%(least)s."
             )
-            names = {"number": session.number, "hours": hours, "least": plan.gap_hours.normalize()}
+            least = f"{plan.gap_hours.normalize():f}"
+            names = {"number": session.number, "hours": hours, "least": least}
             _deviation(session, SHORT_GAP.code, said % names)
     held = TreatmentSession.objects.started().filter(subject=session.subject).count()
     if held > plan.sessions_at_most:
