@@ -259,8 +259,9 @@ class Interruption(CrfRow):
     group_oid = "G.TXI"
     title = _("Interruptions")
 
-    off_at = item(WallTimeField(_("Off at")), oid="I.TXI.OFF", observed=True)
-    on_at = item(WallTimeField(_("On again at")), oid="I.TXI.ON", required=False, observed=True)
+    # The circuit's times, not the person's: it may stand still into the day after a death.
+    off_at = item(WallTimeField(_("Off at")), oid="I.TXI.OFF", past=True)
+    on_at = item(WallTimeField(_("On again at")), oid="I.TXI.ON", required=False, past=True)
     reason = item(
         models.CharField(_("Reason"), max_length=12, choices=InterruptionReason),
         oid="I.TXI.REASON",

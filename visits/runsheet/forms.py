@@ -119,6 +119,13 @@ class StartForm(ActForm):
         required=False,
         help_text=gettext_lazy("Only for a session that took place and is entered later."),
     )
+    #: With an end, the whole session is entered at once, also one before others.
+    cells_on_at = SheetTime(label=_label("cells_on_at"), required=False)
+    cells_off_at = SheetTime(label=_label("cells_off_at"), required=False)
+    ended_at = SheetTime(label=_label("ended_at"), required=False)
+    stop_reason = forms.ChoiceField(
+        label=_label("stop_reason"), choices=[_CHOOSE, *StopReason.choices], required=False
+    )
 
     def __init__(self, *args: Any, team: list[User], physicians: list[User], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

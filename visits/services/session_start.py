@@ -15,6 +15,7 @@ from functools import partial
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from screening.selectors.consent import consent_fact
 from screening.services.consent import (
     ProcedureRefusedError,
     note_refused_procedure,
@@ -155,7 +156,17 @@ def _refusals(session: TreatmentSession, times: Times) -> list[str]:
     """Every reason why the session may not start."""
     stops = readiness(session.subject, session=session).stops
     over = times.ended_at is not None
-    return [line.said for line in stops if not (over and line.key == "running")]
+    said = [line.said for line in stops if not (over and line.key == "running")]
+    fact = consent_fact(session.subject)
+    if (
+        fact is not None
+        and times.started_at is not None
+        and times.started_at.date() < fact.given_on
+    ):
+        said.append(
+            _("This is before the consent of %(date)s.") % {"date": fact.given_on.isoformat()}
+        )
+    return said
 
 
 def _is_late(session: TreatmentSession, started_at: dt.datetime, reason: str) -> bool:

@@ -152,21 +152,23 @@ def override(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 @requires(Capability.ENTER_DATA)
 @require_POST
 def start(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
-    """The circuit starts, if nothing stands in the way."""
+    """The circuit starts, if nothing stands in the way; with an end the whole session is entered."""
     found = session_of(request, pk)
     sheet = RunSheet(found, request.user)
     form = StartForm(request.POST, near=sheet.near, team=sheet.team, physicians=sheet.physicians)
 
     def act(said: dict[str, Any]) -> None:
-        start_session(
-            session=found,
-            started_at=said["started_at"] or wall_now(sheet),
-            operator=said["operator"],
-            second_checker=said["second_checker"],
-            physician=said["physician"],
-            late_reason=said["late_reason"],
-            by=request.user,
-            base_version=form.base_version,
+        by = {"by": request.user, "base_version": form.base_version}
+        team = {name: said[name] for name in ("operator", "second_checker", "physician")}
+        late = said["late_reason"]
+        if said["ended_at"] is None:
+            started_at = said["started_at"] or wall_now(sheet)
+            start_session(session=found, started_at=started_at, late_reason=late, **team, **by)
+            return
+        times = Times(**{each.name: said[each.name] for each in fields(Times)})
+        stop = said["stop_reason"]
+        enter_session(
+            session=found, times=times, stop_reason=stop, late_reason=late, **team, **by
         )
 
     return answer_act(request, found, form, act, place="readings")
