@@ -20,7 +20,7 @@ from trialsite.access.capabilities import Capability, roles_granting
 from trialsite.access.models import Membership, User
 from trialsite.notify.models import Notice
 from trialsite.notify.planning import Mail, Planner, Rows, register_planner
-from visits.models import LotAct, LotDecision, LotMovement, ReleaseTest, Verdict
+from visits.models import LotAct, LotDecision, LotMovement, LotState, ReleaseTest, Verdict
 from visits.services.products import ALERT
 
 _CAST = "(%s::uuid, %s::bigint, %s::bigint, %s::timestamptz, %s::text)"
@@ -70,9 +70,12 @@ def _recipients(site_id: int, today: dt.date) -> set[int]:
 
 
 def still_due(notices: list[Notice]) -> set[uuid.UUID]:
-    """All but those about a result that has been taken back meanwhile."""
-    known = about(notices)
-    return {notice.pk for notice in notices if notice.pk in known}
+    """All but those about a result taken back, or a quarantine that a release has ended."""
+    return {
+        key
+        for key, thing in about(notices).items()
+        if not (isinstance(thing, LotDecision) and thing.lot.state == LotState.RELEASED)
+    }
 
 
 def about(notices: list[Notice]) -> dict[uuid.UUID, object]:

@@ -9,9 +9,10 @@ import pytest
 from tests.factories import as_person, given, make_user, sign_in
 from tests.notify.planned import Agenda, bell, deliver, plan, tell
 from trialsite.access.capabilities import Role
+from trialsite.access.models import Membership
 from trialsite.audit.models import Event
 from trialsite.core.clock import trial_now
-from trialsite.core.exceptions import DomainError
+from trialsite.core.exceptions import DomainError, NotPermittedError
 from trialsite.notify.models import (
     DIGEST,
     DeliveryAttempt,
@@ -251,3 +252,27 @@ def test_the_api_lists_what_was_said_to_whom(cast, agenda, sink, site_investigat
         assert client.get(f"/api/v1/reminders/?{query}").json()["count"] == count
     assert client.get("/api/v1/reminders/?recipient=1").status_code == 400
     assert sign_in(cast.nurse).get("/api/v1/reminders/").status_code == 403
+
+
+@pytest.mark.requirement("IA2")
+def test_a_digest_with_another_sites_reminder_is_not_theirs_to_cancel(
+    cast, planners, sink, clock, site_investigator
+):
+    clock(NOON)
+    agenda = Agenda(bundled=True)
+    given(Membership.objects.create)(
+        user=cast.nurse,
+        site=cast.other_site,
+        role=Role.RESEARCH_NURSE,
+        valid_from=dt.date(2026, 1, 1),
+    )
+    for site in (cast.site, cast.other_site):
+        tell(agenda, cast.nurse, site=site)
+    sink.refuse[cast.nurse.email] = "451 later"
+    deliver()
+    digest = Notice.objects.get(kind=DIGEST)
+    assert digest.site_id == cast.site.pk
+    with as_person(site_investigator), pytest.raises(NotPermittedError):
+        cancel_notice(notice=digest, reason="Ours alone", by=site_investigator)
+    with as_person(cast.data_manager):
+        cancel_notice(notice=digest, reason="All of it", by=cast.data_manager)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.factories import as_person, given, make_user, sign_in
 from tests.notify.conftest import sink
+from tests.signing import proof_of
 from tests.visits.products import (
     facts_of_test,
     load,
@@ -25,7 +26,14 @@ from trialsite.notify.delivery import deliver_due
 from trialsite.notify.models import Notice, State
 from trialsite.notify.planning import plan_notices, planner_of, render
 from visits.selectors.products import recall
-from visits.services.products import ALERT, quarantine_lot, recall_lot, record_test, void_test
+from visits.services.products import (
+    ALERT,
+    quarantine_lot,
+    recall_lot,
+    record_test,
+    release_lot,
+    void_test,
+)
 from visits.services.products.loading import void_load
 
 __all__ = ["sink"]
@@ -212,3 +220,22 @@ def test_a_lot_nobody_has_is_recalled_all_the_same(cast):
     assert (found.loads, found.accounts, found.inform) == ([], [], [])
     page = sign_in(cast.investigator).get(f"/products/{lot.code}/recall/")
     assert "Nobody was treated" in page.content.decode()
+
+
+def test_a_quarantine_that_a_release_has_ended_is_told_to_nobody_any_more(cast, used):
+    lot, _ours, _foreign = used
+    with as_person(cast.investigator):
+        quarantine_lot(lot=lot, reason="the wrong freezer", by=cast.investigator)
+    assert told()
+    [notice] = Notice.objects.filter(kind=ALERT, site=cast.site)
+    with acting(system_context("notify", Channel.TASK)):
+        assert planner_of(ALERT).still_due([notice]) == {notice.pk}
+    with as_person(cast.investigator):
+        release_lot(
+            lot=lot,
+            reason="it was another one",
+            by=cast.investigator,
+            proof=proof_of(cast.investigator),
+        )
+    with acting(system_context("notify", Channel.TASK)):
+        assert planner_of(ALERT).still_due([notice]) == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 
 import pytest
 from django.db import connection
@@ -20,6 +21,7 @@ from trialsite.core.clock import trial_now
 from trialsite.notify.models import Notice
 from trialsite.notify.planning import plan_notices, planner_of, render
 from visits.reminders.planning import SESSION_KIND, VISIT_KIND
+from visits.reminders.words import of_sessions, of_visits
 from visits.selectors.reminders import ahead
 
 
@@ -162,3 +164,9 @@ def test_what_will_be_said_of_a_subject_is_told_in_order(cast, clock):
     with as_person(cast.nurse):
         course.subject.refresh_from_db()
         assert ahead(course.subject) == []
+
+
+def test_a_visit_that_the_reader_no_longer_sees_leaves_the_other_texts_readable(db):
+    gone = Notice(pk=uuid.uuid4(), dedupe_key=f"visit:{uuid.uuid4()}:opens:1:0:2026-03-05")
+    assert given(of_visits)([gone]) == {}
+    assert given(of_sessions)([gone]) == {}

@@ -107,7 +107,10 @@ def cancel_notice(*, notice: Notice, reason: str, by: User) -> Notice:
         raise DomainError(_("It is being sent right now."))
     now = trial_now()
     if current.kind == DIGEST:
-        for member in current.members.select_for_update().filter(state=State.BUNDLED):
+        members = list(current.members.select_for_update().filter(state=State.BUNDLED))
+        for member in members:  # what another site says in it is not theirs to take back
+            _expect_to_look_after(member, by)
+        for member in members:
             _cancel(member, now)
     _cancel(current, now)
     _note("notice_cancelled", current, reason)
@@ -124,11 +127,15 @@ def _cancel(notice: Notice, now: dt.datetime) -> None:
 
 def _looked_after(notice: Notice, by: User) -> Notice:
     """The notice as it stands, locked, for whoever may look after it."""
+    _expect_to_look_after(notice, by)
+    return _locked(notice)
+
+
+def _expect_to_look_after(notice: Notice, by: User) -> None:
     if notice.site_id is None:
         by.require_study_wide(Capability.MANAGE_NOTICES)
     else:
         by.require(Capability.MANAGE_NOTICES, site=notice.site_id)
-    return _locked(notice)
 
 
 def _locked(notice: Notice) -> Notice:

@@ -45,8 +45,12 @@ def of_visits(notices: list[Notice]) -> Mapping[uuid.UUID, object]:
     )
     about: dict[uuid.UUID, object] = {}
     for notice in notices:
-        visit = found[Key.of(notice).about]
-        rule = next(each for each in rules_of(visit) if each.key == Key.of(notice).rule)
+        key = Key.of(notice)
+        visit = found.get(key.about)  # moved to a site that this reader does not see: no text
+        rules = rules_of(visit) if visit else ()
+        rule = next((each for each in rules if each.key == key.rule), None)
+        if visit is None or rule is None:
+            continue
         about[notice.pk] = Reminded(visit.subject, rule, *_days(visit.subject, notice, now), visit)
     return about
 
@@ -59,9 +63,10 @@ def of_sessions(notices: list[Notice]) -> Mapping[uuid.UUID, object]:
     )
     about: dict[uuid.UUID, object] = {}
     for notice in notices:
-        session = found[Key.of(notice).about]
-        rule = session_rule(session, Key.of(notice).rule)
-        assert rule is not None
+        session = found.get(Key.of(notice).about)
+        rule = session_rule(session, Key.of(notice).rule) if session else None
+        if session is None or rule is None:
+            continue
         days = _days(session.subject, notice, now)
         about[notice.pk] = Reminded(session.subject, rule, *days, session=session)
     return about

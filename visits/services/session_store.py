@@ -76,13 +76,15 @@ def plan_of(session: TreatmentSession | Subject) -> SessionPlan | None:
 def hold_session(
     session: TreatmentSession, *, by: User, base_version: int | None = None
 ) -> TreatmentSession:
-    """The session under lock after its subject and record, if this person may enter now.
+    """The session under lock after its record and subject, if this person may enter now.
 
+    The record comes first, as in every save of a form or a row (whose trigger then asks for
+    the subject): in the other order a reading that saves itself and an act lock each other out.
     `base_version` is what the person acts from; None where they saw no version.
     """
     by.require(Capability.ENTER_DATA, site=session.site_id)
-    subject = held(session.subject)
     record = lock_record(session.record, by=by)
+    subject = held(session.subject)
     locked = TreatmentSession.objects.select_for_update(no_key=True).get(pk=session.pk)
     locked.subject, locked.record = subject, record
     if base_version is not None and record.version != base_version:

@@ -17,7 +17,7 @@ from trialsite.access.http import StaffRequest, requires
 from trialsite.core.exceptions import DomainError, NotPermittedError
 from trialsite.crf.entry import read_texts, texts_of
 from trialsite.crf.posting import reason_of
-from trialsite.crf.services import save_row
+from trialsite.crf.services import lock_record, save_row
 from visits.models import Interruption, SessionReading, TreatmentSession
 from visits.runsheet.forms import ComplicationForm, IntegrityForm, InterruptionForm, RowForm
 from visits.runsheet.page import RunSheet
@@ -60,6 +60,13 @@ def add_row(request: StaffRequest, pk: uuid.UUID, kind: str) -> HttpResponse:
 def stand_still(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """One tap: the circuit stands still from now on; why is said when it runs again."""
     found = session_of(request, pk)
+    try:
+        lock_record(found.record, by=request.user)  # two taps at once are one interruption
+    except NotPermittedError:
+        raise
+    except DomainError as error:
+        messages.error(request, str(error))
+        return back_to(found, "interruption")
     sheet = RunSheet(found, request.user)
     if sheet.standing_still is None:
         off = wall_now(sheet).isoformat(timespec="minutes")

@@ -74,6 +74,8 @@ def propose_deviation(
     nobody proposes by hand. `kind` is declared in `trialsite.conduct.kinds`.
     """
     proposal = kind_of(kind)
+    if subject is not None:  # before the site, as every act on the subject that proposes
+        Subject.objects.select_for_update(no_key=True).get(pk=subject.pk)
     # Whoever proposes the same at this moment waits here and then finds it made.
     Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     found = Deviation.objects.filter(site=site, key=key).first()

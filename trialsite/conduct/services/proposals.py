@@ -38,12 +38,16 @@ def propose_hold(
     Where the study's principal investigator has switched the rule on by signature, the hold
     is placed in the same transaction (decisions C7); otherwise nothing is held.
     """
+    known = _rule(rule, subject)
+    if known is not None and known.standing is not Standing.OFF:
+        # Before the site: a session that starts has asked for the holds, and then proposes
+        # its deviations under the site's lock.
+        decide_under_holds(changing=True)
     # Whoever raises the same at this moment waits here and then finds it made.
     Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     found = ProposedHold.objects.filter(site=site, key=key, cause_ended_at=None).first()
     if found is not None:
         return found
-    known = _rule(rule, subject)
     raised = ProposedHold(
         site=site,
         subject=subject,
@@ -163,7 +167,6 @@ def _rule(key: str, subject: Subject | None) -> _HoldRule | None:
 
 def _place_by_rule(site: Site, rule: _HoldRule, reason: str) -> Hold:
     """The hold that a signed rule places; it rests on that signature."""
-    decide_under_holds(changing=True)
     with because(reason):
         hold = Hold.objects.create(
             site=site,

@@ -13,9 +13,10 @@ const FIELDS = "input.tx-time, [data-cell] > input, [data-cell] > select";
 
 // ---- the clock of the site, the duration so far
 
-const loaded = performance.now();
-const shownAt = Date.parse(sheet?.dataset.now ?? "");
-const now = () => new Date(shownAt + performance.now() - loaded);
+// Counted on from what the server last said by the tablet's own clock, however wrong that is:
+// unlike performance.now() it goes on while the tablet sleeps.
+let ahead = Date.parse(sheet?.dataset.now ?? "") - Date.now();
+const now = () => new Date(Date.now() + ahead);
 const parts = new Intl.DateTimeFormat("sv-SE", { timeZone: sheet?.dataset.zone ?? "UTC", hour: "2-digit", minute: "2-digit" });
 const atSite = () => parts.format(now());
 
@@ -450,6 +451,8 @@ async function refresh() {
 }
 
 function show(fresh) {
+  const said = Date.parse(fresh.getElementById("sheet-clock")?.dateTime ?? "");
+  if (!Number.isNaN(said)) ahead = said - Date.now();
   for (const id of ["sheet-now", "sheet-chart"]) {
     const [mine, other] = [document.getElementById(id), fresh.getElementById(id)];
     if (mine && other && !mine.contains(document.activeElement)) mine.replaceChildren(...other.childNodes);

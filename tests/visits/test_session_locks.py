@@ -1,0 +1,56 @@
+"""People at one bed never wait for each other in a ring."""
+
+from __future__ import annotations
+
+import threading
+
+from django.db import connection, connections, transaction
+
+from tests.factories import as_person, make_cast
+from tests.screening.consenting import wall
+from tests.visits.treating import read, running, treatable
+from tests.waiting import until
+from trialsite.crf.services import lock_record
+from visits.models import SessionReading
+from visits.models.session_codes import State
+from visits.services.sessions import end_session
+
+
+def test_a_reading_that_saves_itself_and_the_end_of_the_session(committed):
+    """A save holds the record and then asks for the subject; an act must not come the other way."""
+    cast = make_cast()
+    session = running(cast, treatable(cast), hours=-6)
+    at = wall(session.subject.site)
+    ended = []
+
+    def end() -> None:
+        try:
+            with as_person(cast.second_nurse):
+                ended.append(
+                    end_session(
+                        session=session,
+                        ended_at=at,
+                        stop_reason="COMPLETED",
+                        by=cast.second_nurse,
+                    )
+                )
+        finally:
+            connections.close_all()
+
+    other = threading.Thread(target=end)
+    with as_person(cast.nurse), transaction.atomic():
+        lock_record(session.record, by=cast.nurse)
+        other.start()
+        until(_somebody_waits, what="the end waits for the reading")
+        said = {"observed_at": at.isoformat(timespec="minutes"), "systolic": "118"}
+        read(session, cast.nurse, said)
+    other.join()
+    with as_person(cast.nurse):
+        assert SessionReading.objects.get(record_id=session.pk).systolic == 118
+    assert [each.state for each in ended] == [State.ENDED]
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
