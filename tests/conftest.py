@@ -16,6 +16,7 @@ from hypothesis import settings as hypothesis_settings
 import trialsite.celery  # noqa: F401
 from tests import databases
 from tests.factories import Cast, make_cast, sign_in
+from tests.screening.consenting import asked_at
 from trialsite.casebook.protocols import protocol_of
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a loop running
@@ -41,6 +42,12 @@ def django_db_setup(django_db_blocker) -> Iterator[None]:
         with databases.using(name):
             yield
         databases.drop(name)
+
+
+@pytest.fixture(autouse=True)
+def _one_now() -> None:
+    """Each test asks for its own present."""
+    asked_at.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -466,6 +466,27 @@ def test_without_a_script_the_whole_sheet_is_saved_at_once_or_not_at_all(cast, s
     assert [row.systolic for row in rows(cast, SessionReading, session)] == [118, 116]
 
 
+def test_a_session_before_another_one_is_entered_whole(cast, subject, nurse):
+    ended(cast, subject, hours=-3, lasting=2)
+    session = prepared(cast, subject)
+    began, over = wall(subject.site, hours=-9), wall(subject.site, hours=-7)
+    said = {
+        "version": version(cast, session),
+        "started_at": f"{began:%Y-%m-%d %H:%M}",
+        "ended_at": f"{over:%Y-%m-%d %H:%M}",
+        "operator": cast.nurse.pk,
+        "second_checker": cast.second_nurse.pk,
+        "physician": cast.sub_investigator.pk,
+    }
+    refused = nurse.post(url(session, "start/"), said)
+    assert refused.status_code == 422
+    answer = nurse.post(url(session, "start/"), said | {"stop_reason": "COMPLETED"})
+    assert answer.status_code == 302
+    with as_person(cast.nurse):
+        session.refresh_from_db()
+    assert (session.started_at, session.ended_at) == (began, over)
+
+
 def test_what_is_due_overdue_and_entered_late_says_so(cast, subject, nurse):
     session = running(cast, subject, hours=-3)
     save_line(nurse, session, "s0", {"observed_at": clock(session, 0), "systolic": "118"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 from django.db import transaction
@@ -37,6 +38,7 @@ from visits.services.sessions import (
     complete_session,
     correct_times,
     end_session,
+    enter_session,
     override_answer,
     start_session,
     void_session,
@@ -152,7 +154,7 @@ def override(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 @requires(Capability.ENTER_DATA)
 @require_POST
 def start(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
-    """The circuit starts, if nothing stands in the way; with an end the whole session is entered."""
+    """The circuit starts, if nothing stands in the way; with an end all of it is entered."""
     found = session_of(request, pk)
     sheet = RunSheet(found, request.user)
     form = StartForm(request.POST, near=sheet.near, team=sheet.team, physicians=sheet.physicians)
@@ -167,9 +169,7 @@ def start(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
             return
         times = Times(**{each.name: said[each.name] for each in fields(Times)})
         stop = said["stop_reason"]
-        enter_session(
-            session=found, times=times, stop_reason=stop, late_reason=late, **team, **by
-        )
+        enter_session(session=found, times=times, stop_reason=stop, late_reason=late, **team, **by)
 
     return answer_act(request, found, form, act, place="readings")
 
