@@ -455,7 +455,9 @@ function show(fresh) {
   if (!Number.isNaN(said)) ahead = said - Date.now();
   for (const id of ["sheet-now", "sheet-chart"]) {
     const [mine, other] = [document.getElementById(id), fresh.getElementById(id)];
-    if (mine && other && !mine.contains(document.activeElement)) mine.replaceChildren(...other.childNodes);
+    // A button that is being pressed is not taken away from under the finger.
+    const used = mine?.contains(document.activeElement) || mine?.matches(":active");
+    if (mine && other && !used) mine.replaceChildren(...other.childNodes);
   }
   tick();
   let after = null;
