@@ -160,7 +160,7 @@ def start(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     form = StartForm(request.POST, near=sheet.near, team=sheet.team, physicians=sheet.physicians)
 
     def act(said: dict[str, Any]) -> None:
-        by = {"by": request.user, "base_version": form.base_version}
+        by: dict[str, Any] = {"by": request.user, "base_version": form.base_version}
         team = {name: said[name] for name in ("operator", "second_checker", "physician")}
         late = said["late_reason"]
         if said["ended_at"] is None:
