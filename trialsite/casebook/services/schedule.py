@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
@@ -80,14 +79,9 @@ def set_day_zero(
 
 
 def _anchor(subject: Subject) -> list[Visit]:
-    """Give every visit that has not begun its dates; what moved, with its version counted up.
-
-    A visit before the first treatment begins without dates and is given them once.
-    """
-    waiting = Q(status__in=(VisitStatus.PLANNED, VisitStatus.NOT_REQUIRED))
-    if subject.day_zero is not None:
-        waiting |= Q(target_on=None)
-    rows = subject.visits.select_for_update(no_key=True).filter(waiting)
+    """Give every visit that has not begun its dates; what moved, with its version counted up."""
+    waiting = (VisitStatus.PLANNED, VisitStatus.NOT_REQUIRED)
+    rows = subject.visits.select_for_update(no_key=True).filter(status__in=waiting)
     moved = [visit for visit in rows.order_by("pk") if place(visit, subject.day_zero)]
     for visit in moved:
         visit.anchor_version += 1
