@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +25,7 @@ from visits.runsheet.forms import (
 from visits.selectors.people import physicians_of, staff_of
 
 
-class SheetActs:
+class SheetActs(ABC):
     """What can be done on a sheet, each with the form its page shows."""
 
     session: TreatmentSession
@@ -33,14 +34,14 @@ class SheetActs:
     refused: ActForm | None
 
     @property
+    @abstractmethod
     def day(self) -> dt.date:
         """The day of the sheet."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def near(self) -> dt.datetime:
         """The moment near which a clock without a day is meant."""
-        raise NotImplementedError
 
     def form(self, kind: type[ActForm], **options: Any) -> ActForm:
         """The form of an act: as it was refused, else empty."""
