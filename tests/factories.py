@@ -52,6 +52,12 @@ def given(function: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
+def waking_zone() -> str:
+    """A zone where it is early afternoon now: after the digest's hour, before quiet hours."""
+    behind = dt.datetime.now(dt.UTC).hour - 13
+    return f"Etc/GMT{behind:+d}" if behind <= 12 else f"Etc/GMT{behind - 24:+d}"
+
+
 @given
 def make_site(code: str | None = None, **fields: Any) -> Site:
     code = code or f"{900 + next(_numbers) % 100:03d}"

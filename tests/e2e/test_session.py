@@ -241,7 +241,9 @@ def test_a_session_with_two_interruptions_and_a_hypotension(visit, cast, subject
     page.locator("#complication form .btn-primary").click()
     expect(page.locator("#complication .tx-number")).to_have_count(1)
 
-    # One tap stops the circuit, one lets it run again.
+    # One tap stops the circuit, one lets it run again. A page that still loads scrolls to
+    # its part under the finger.
+    page.wait_for_load_state("load")
     page.locator(".tx-stop").click()
     expect(page.locator(".tx-stopped")).to_be_visible()
     page.locator("#again-reason").select_option("CARE")

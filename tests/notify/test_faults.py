@@ -14,7 +14,7 @@ from django.core.mail import send_mail
 from django.db import connection
 
 from tests.engine.models import Device
-from tests.factories import as_person, make_record, make_site, make_subject, make_user
+from tests.factories import as_person, make_record, make_site, make_subject, make_user, waking_zone
 from tests.notify.sink import ACCEPTED, Sink
 from tests.waiting import until
 from trialsite.access.capabilities import Role
@@ -72,7 +72,7 @@ def test_a_worker_killed_between_250_and_its_mark_costs_one_repeat(fatal, mail_w
 
 
 def test_an_announced_alarm_is_planned_and_sent_without_waiting_for_the_beat(mail_worker, sink):
-    nurse = make_user(Role.RESEARCH_NURSE, site := make_site("001", time_zone="UTC"))
+    nurse = make_user(Role.RESEARCH_NURSE, site := make_site("001", time_zone=waking_zone()))
     mail_worker.start()
     with as_person(nurse):
         subject = make_subject(site)
