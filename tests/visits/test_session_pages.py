@@ -329,7 +329,9 @@ def test_a_session_is_planned_for_a_day_of_its_own(cast, subject, nurse):
     assert answer.status_code == 302
     with as_person(cast.nurse):
         [session] = TreatmentSession.objects.filter(subject=subject).select_related("record__visit")
-    assert session.record.visit.target_on == day
+    visit = session.record.visit
+    assert visit is not None
+    assert visit.target_on == day
 
 
 def treatable_again(cast, subject):
