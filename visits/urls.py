@@ -36,6 +36,7 @@ session_patterns: list[URLPattern] = [
     path("subjects/<uuid:pk>/sessions/plan/", sessions.plan, name="session_plan"),
     path(_SHEET, sessions.session, name="session"),
     path(f"{_SHEET}live/", sessions.live, name="session_live"),
+    path(f"{_SHEET}ready/", sessions.ready, name="session_ready"),
     path(f"{_SHEET}paper/", sessions.paper, name="session_paper"),
     path(f"{_SHEET}checklist/", session_acts.checklist, name="session_checklist"),
     path(f"{_SHEET}override/", session_acts.override, name="session_override"),

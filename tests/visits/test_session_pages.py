@@ -334,6 +334,14 @@ def test_a_session_is_planned_for_a_day_of_its_own(cast, subject, nurse):
     assert visit.target_on == day
 
 
+def test_today_asks_of_a_prepared_session_whether_it_may_start_now(cast, subject, nurse):
+    session = planned(cast, subject)
+    assert f'data-fragment="{url(session, "ready/")}"' in nurse.get("/").content.decode()
+    said = nurse.get(url(session, "ready/")).content.decode()
+    assert "Not now" in said
+    assert "Checklist: " in said
+
+
 def treatable_again(cast, subject):
     """Another person of the same site, under the same consent document."""
     with as_person(cast.investigator):

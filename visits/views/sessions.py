@@ -116,6 +116,14 @@ def live(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 
 @requires(Capability.VIEW_CASEBOOK)
 @require_safe
+def ready(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Whether the session's participant can be treated now, in a few words for Today."""
+    found = session_of(request, pk)
+    return render(request, "visits/session_ready.html", {"readiness": readiness(found.subject)})
+
+
+@requires(Capability.VIEW_CASEBOOK)
+@require_safe
 def paper(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """The sheet for paper: as it stands, or blank for writing by hand."""
     found = session_of(request, pk)

@@ -102,13 +102,24 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) window.print();
 });
 
+// A part that costs more than its page comes by itself; a link to the whole stands until then.
+for (const part of document.querySelectorAll("[data-fragment]")) {
+  fetch(part.dataset.fragment, { headers: { "X-Looking-On": "1" }, redirect: "error" })
+    .then(async (answer) => {
+      if (!answer.ok) return;
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      part.replaceChildren(...fresh.body.childNodes);
+    })
+    .catch(() => {});
+}
+
 // The clock of the footer goes on while the page stays open.
 const clock = document.querySelector(".footer-clock time");
 if (clock) {
-  const shown = Date.parse(clock.dateTime);
-  const loaded = performance.now();
+  // By the machine's clock, which goes on while a tablet sleeps.
+  const ahead = Date.parse(clock.dateTime) - Date.now();
   const written = new Intl.DateTimeFormat("sv-SE", { timeZone: clock.dataset.zone, dateStyle: "short", timeStyle: "short" });
   setInterval(() => {
-    clock.textContent = written.format(new Date(shown + performance.now() - loaded));
+    clock.textContent = written.format(new Date(Date.now() + ahead));
   }, 15000);
 }
