@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import uuid
 
 import pytest
 from django.db import connection
@@ -332,6 +333,18 @@ def test_a_session_is_planned_for_a_day_of_its_own(cast, subject, nurse):
     visit = session.record.visit
     assert visit is not None
     assert visit.target_on == day
+
+
+def test_two_taps_on_one_button_make_one_row(cast, subject, nurse):
+    session = running(cast, subject, hours=-3)
+    said = {"row": str(uuid.uuid4()), "code": "HYPOTENSION", "severity": "MILD"}
+    for _tap in range(2):
+        assert nurse.post(url(session, "add/complication/"), said).status_code == 302
+    other = said | {"severity": "SEVERE"}
+    assert nurse.post(url(session, "add/complication/"), other).status_code == 409
+    with as_person(cast.nurse):
+        [row] = Complication.objects.filter(record=session.pk)
+    assert row.severity == "MILD"
 
 
 def test_today_asks_of_a_prepared_session_whether_it_may_start_now(cast, subject, nurse):

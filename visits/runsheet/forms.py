@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from typing import Any, ClassVar
 
 from django import forms
@@ -251,10 +252,14 @@ class RowForm(ActForm):
     """A new row of a repeating group of the session's record, with its items as fields."""
 
     table: ClassVar[type[CrfRow]]
+    #: Named before it exists: two taps on one button make one row.
+    row = forms.UUIDField(widget=forms.HiddenInput, required=False, initial=uuid.uuid4)
 
     def entry(self) -> Entry:
         """What was typed, as the engine saves it."""
-        return read_texts(self.table, {n: _text(v) for n, v in self.cleaned_data.items()})
+        return read_texts(
+            self.table, {n: _text(v) for n, v in self.cleaned_data.items() if n != "row"}
+        )
 
 
 def _text(value: Any) -> str:

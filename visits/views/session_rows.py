@@ -14,8 +14,8 @@ from django.views.decorators.http import require_POST
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, requires
-from trialsite.core.exceptions import DomainError, NotPermittedError
-from trialsite.crf.entry import read_texts, texts_of
+from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
+from trialsite.crf.entry import Entry, read_texts, texts_of
 from trialsite.crf.posting import reason_of
 from trialsite.crf.services import lock_record, save_row
 from visits.models import Interruption, SessionReading, TreatmentSession
@@ -41,18 +41,30 @@ def add_row(request: StaffRequest, pk: uuid.UUID, kind: str) -> HttpResponse:
     form = form_class(request.POST, near=sheet.near)
 
     def act(said: dict[str, Any]) -> None:
+        typed = form.entry()
         for name, field in form.fields.items():
             if field.help_text and hasattr(field, "near") and said.get(name) is None:
                 said[name] = wall_now(sheet)
-        save_row(
-            record=found.record,
-            group=form_class.table,
-            entry=form.entry(),
-            by=request.user,
-            reason=reason_of(request),
-        )
+        try:
+            save_row(
+                record=found.record,
+                group=form_class.table,
+                entry=form.entry(),
+                by=request.user,
+                new_id=said["row"],
+                reason=reason_of(request),
+            )
+        except StaleError:
+            if not _says(form_class.table, said["row"], typed, request):
+                raise
 
     return answer_act(request, found, form, act, place=kind)
+
+
+def _says(table: Any, pk: uuid.UUID, typed: Entry, request: StaffRequest) -> bool:
+    """Whether the row is stored just as it was typed: the second tap on one button."""
+    row = table.objects.visible_to(request.user).get(pk=pk)
+    return all(getattr(row, name) == value for name, value in typed.values.items() if value)
 
 
 @requires(Capability.ENTER_DATA)
