@@ -19,6 +19,7 @@ from outcomes.models.codes import (
 )
 from outcomes.models.deaths import Death
 from outcomes.models.event_checks import CAUSES, CRITERIA
+from outcomes.models.grades import AdverseEventGrade
 from outcomes.models.origins import AdverseEventOrigin
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "RELATED",
     "Action",
     "AdverseEvent",
+    "AdverseEventGrade",
     "AdverseEventOrigin",
     "Causality",
     "Death",
