@@ -6,14 +6,14 @@ semicolon in it means "or", and the limit that a range ends with belongs to that
 """
 
 from .facts import Baseline, Reading
-from .grade import BASED, VERSION, Direction, LabGrade, Why
+from .grade import VERSION, Based, Direction, LabGrade, Why
 from .judge import grade_of
 from .terms import TERMS, Term
 
 __all__ = [
-    "BASED",
     "TERMS",
     "VERSION",
+    "Based",
     "Baseline",
     "Direction",
     "LabGrade",

@@ -22,9 +22,6 @@ class Based(StrEnum):
     BASELINE = "baseline"
 
 
-BASED = Based
-
-
 class Why(StrEnum):
     """Why a value has no grade, or none that could not be higher."""
 
@@ -32,6 +29,8 @@ class Why(StrEnum):
     #: CTCAE has no grade by numbers for this analyte: nothing is missing.
     NO_TERM = "no_term"
     NO_VALUE = "no_value"
+    #: Not known whether it was drawn before the treatment.
+    UNDATED = "undated"
     #: A comparator leaves more than one grade.
     LIMIT = "limit"
     NO_RANGE = "no_range"
