@@ -19,6 +19,7 @@ from outcomes.models.codes import (
 )
 from outcomes.models.deaths import Death
 from outcomes.models.event_checks import CAUSES, CRITERIA
+from outcomes.models.grades import AdverseEventGrade
 from outcomes.models.origins import AdverseEventOrigin
 from outcomes.models.dispositions import Disposition
 from outcomes.models.follow_up_codes import (
@@ -49,6 +50,7 @@ __all__ = [
     "UNANSWERED",
     "Action",
     "AdverseEvent",
+    "AdverseEventGrade",
     "AdverseEventOrigin",
     "AliveSource",
     "AttemptResult",
