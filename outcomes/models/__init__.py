@@ -1,4 +1,4 @@
-"""What outcomes keep: adverse events and deaths."""
+"""What outcomes keep: events, survival, transplantation, death, and how it ended."""
 
 from __future__ import annotations
 
@@ -21,24 +21,64 @@ from outcomes.models.deaths import Death
 from outcomes.models.event_checks import CAUSES, CRITERIA
 from outcomes.models.grades import AdverseEventGrade
 from outcomes.models.origins import AdverseEventOrigin
+from outcomes.models.dispositions import Disposition
+from outcomes.models.follow_up_codes import (
+    UNANSWERED,
+    AliveSource,
+    AttemptResult,
+    ContactWay,
+    DelistReason,
+    Donor,
+    EndReason,
+    GraftFunction,
+    Informant,
+    ListStatus,
+    LtIndication,
+    OfferAnswer,
+    Scope,
+    Suitability,
+    SurvivalStatus,
+)
+from outcomes.models.survival import ContactAttempt, SurvivalContact
+from outcomes.models.transplants import LiverOffer, Transplantation
 
 __all__ = [
     "CAUSES",
     "CRITERIA",
     "CTCAE_VERSION",
     "RELATED",
+    "UNANSWERED",
     "Action",
     "AdverseEvent",
     "AdverseEventGrade",
     "AdverseEventOrigin",
+    "AliveSource",
+    "AttemptResult",
     "Causality",
+    "ContactAttempt",
+    "ContactWay",
     "Death",
     "DeathCause",
     "DeathSource",
     "DeviceAction",
     "Expectedness",
+    "DelistReason",
+    "Disposition",
+    "Donor",
+    "EndReason",
     "Grade",
+    "GraftFunction",
+    "Informant",
+    "ListStatus",
+    "LiverOffer",
+    "LtIndication",
+    "OfferAnswer",
     "Outcome",
     "Pattern",
     "SpecialInterest",
+    "Scope",
+    "Suitability",
+    "SurvivalContact",
+    "SurvivalStatus",
+    "Transplantation",
 ]
