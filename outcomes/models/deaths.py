@@ -58,6 +58,7 @@ class Death(CrfData):
     cause_in_words = item(
         models.CharField(_("Cause in words"), max_length=300),
         oid="I.DTH.PRCDTHSP",
+        dictionary="MedDRA",
         sdtm="DD.DDORRES",
         required=False,
     )
