@@ -113,13 +113,13 @@ class Transplantation(CrfData):
     edit_checks = (
         EditCheck(
             oid="LT.LISTED_UNSEEN",
-            holds=not_before("listed_on", "evaluated_on"),
+            holds=Q(not_before("listed_on", "evaluated_on")),
             message=_("Listed before the evaluation? Please confirm the dates."),
             item="listed_on",
         ),
         EditCheck(
             oid="LT.UNLISTED",
-            holds=not_before("transplanted_on", "listed_on"),
+            holds=Q(not_before("transplanted_on", "listed_on")),
             message=_("Transplanted before being listed? Please confirm the dates."),
             item="transplanted_on",
         ),
@@ -127,7 +127,7 @@ class Transplantation(CrfData):
             oid="LT.DELISTED",
             holds=Q(transplanted_on__isnull=True)
             | Q(delisted_on__isnull=True)
-            | not_before("delisted_on", "transplanted_on"),
+            | Q(not_before("delisted_on", "transplanted_on")),
             message=_("Taken off the list before the transplantation? Please confirm."),
             item="delisted_on",
         ),
