@@ -5,5 +5,6 @@ from __future__ import annotations
 from django.urls import URLPattern
 
 from outcomes.api.beginnings import routes as beginnings
+from outcomes.api.outcome import routes as outcome
 
-routes: list[URLPattern] = [*beginnings]
+routes: list[URLPattern] = [*beginnings, *outcome]
