@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from outcomes.views import adverse_events as views
-from outcomes.views import outcome
+from outcomes.views import events, outcome
 
 app_name = "outcomes"
 
@@ -23,6 +23,8 @@ urlpatterns: list[URLPattern] = [
     ),
     path("subjects/<uuid:subject_id>/ending/<slug:scope>/", outcome.ending, name="ending"),
     path("survival-contacts/<uuid:record_id>/death/", outcome.told_death, name="told_death"),
+    path("adverse-events/", events.events, name="events"),
+    path("adverse-events/of/", views.of_source, name="of_source"),
     path(
         "complications/<uuid:complication_id>/adverse-event/",
         views.of_complication,
