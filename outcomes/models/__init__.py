@@ -1,8 +1,8 @@
-"""What outcomes keep: adverse events and deaths."""
+"""What outcomes keep: events, survival, transplantation, death, and how it ended."""
 
 from __future__ import annotations
 
-from outcomes.models.adverse_events import CRITERIA, AdverseEvent, AdverseEventOrigin
+from outcomes.models.adverse_events import AdverseEvent
 from outcomes.models.codes import (
     CTCAE_VERSION,
     RELATED,
@@ -10,22 +10,75 @@ from outcomes.models.codes import (
     Causality,
     DeathCause,
     DeathSource,
+    DeviceAction,
+    Expectedness,
     Grade,
     Outcome,
+    Pattern,
+    SpecialInterest,
 )
 from outcomes.models.deaths import Death
+from outcomes.models.dispositions import Disposition
+from outcomes.models.event_checks import CAUSES, CRITERIA
+from outcomes.models.follow_up_codes import (
+    UNANSWERED,
+    AliveSource,
+    AttemptResult,
+    ContactWay,
+    DelistReason,
+    Donor,
+    EndReason,
+    GraftFunction,
+    Informant,
+    ListStatus,
+    LtIndication,
+    OfferAnswer,
+    Scope,
+    Suitability,
+    SurvivalStatus,
+)
+from outcomes.models.grades import AdverseEventGrade
+from outcomes.models.origins import AdverseEventOrigin
+from outcomes.models.survival import ContactAttempt, SurvivalContact
+from outcomes.models.transplants import LiverOffer, Transplantation
 
 __all__ = [
+    "CAUSES",
     "CRITERIA",
     "CTCAE_VERSION",
     "RELATED",
+    "UNANSWERED",
     "Action",
     "AdverseEvent",
+    "AdverseEventGrade",
     "AdverseEventOrigin",
+    "AliveSource",
+    "AttemptResult",
     "Causality",
+    "ContactAttempt",
+    "ContactWay",
     "Death",
     "DeathCause",
     "DeathSource",
+    "DelistReason",
+    "DeviceAction",
+    "Disposition",
+    "Donor",
+    "EndReason",
+    "Expectedness",
     "Grade",
+    "GraftFunction",
+    "Informant",
+    "ListStatus",
+    "LiverOffer",
+    "LtIndication",
+    "OfferAnswer",
     "Outcome",
+    "Pattern",
+    "Scope",
+    "SpecialInterest",
+    "Suitability",
+    "SurvivalContact",
+    "SurvivalStatus",
+    "Transplantation",
 ]

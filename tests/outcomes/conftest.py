@@ -32,9 +32,20 @@ EVENT = {
     "related_cells": "UNLIKELY",
     "related_circuit": "PROBABLE",
     "related_anticoagulant": "NOT RELATED",
+    "related_procedure": "NOT RELATED",
     "related_disease": "POSSIBLE",
+    "special_interest": "NONE",
     "action": "DRUG INTERRUPTED",
+    "action_device": "INTERRUPTED",
     "outcome": "RECOVERED/RESOLVED",
+}
+
+#: What a serious event says besides, so that nothing is asked.
+SERIOUS = {
+    "serious": "true",
+    "other_important": "true",
+    "aware_at": "2026-03-05T11:00",
+    "expectedness": "EXPECTED",
 }
 
 DEATH = {
