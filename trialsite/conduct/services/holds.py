@@ -16,7 +16,16 @@ from trialsite.access.signing import SigningProof
 from trialsite.casebook.models import ProtocolVersion
 from trialsite.casebook.protocols import protocol_of
 from trialsite.conduct.gates import OPENING, gate_facts, review_due_at
-from trialsite.conduct.models import Decision, GateReview, Hold, RuleActivation, RuleKind, Scope
+from trialsite.conduct.models import (
+    Decision,
+    GateReview,
+    Hold,
+    ProposalStatus,
+    ProposedHold,
+    RuleActivation,
+    RuleKind,
+    Scope,
+)
 from trialsite.conduct.order import decide_under_holds
 from trialsite.conduct.rules import (
     ACTIVATED,
@@ -24,6 +33,7 @@ from trialsite.conduct.rules import (
     content_of_decision,
     proposals_of,
 )
+from trialsite.conduct.watching import MONITOR
 from trialsite.core.clock import TrialNow, trial_now
 from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, TransitionError
@@ -165,7 +175,40 @@ def switch_rule(
         )
         decision.save(force_insert=True)
     decision.refresh_from_db()
+    if active:
+        _place_what_waits(decision)
     return decision
+
+
+def _place_what_waits(decision: RuleActivation) -> None:
+    """A rule that is switched on holds for what stands and nobody has decided yet."""
+    waiting = ProposedHold.objects.select_for_update(no_key=True, of=("self",)).filter(
+        rule=decision.rule, status=ProposalStatus.OPEN, cause_ended_at=None
+    )
+    monitors = decision.kind == RuleKind.MONITOR
+    for proposal in waiting.select_related("site").order_by("raised_at", "pk"):
+        if (proposal.trigger == MONITOR) is monitors:
+            proposal.hold = place_by_rule(proposal, decision)
+            proposal.status, proposal.decided_at = ProposalStatus.PLACED, trial_now()
+            proposal.save(update_fields=["hold", "status", "decided_at"])
+
+
+def place_by_rule(proposal: ProposedHold, decision: RuleActivation) -> Hold:
+    """The hold that a signed rule places for a proposal; it rests on that signature.
+
+    The consequence of another act: whoever calls it has the order of holds.
+    """
+    with because(proposal.reason):
+        hold = Hold.objects.create(
+            site=None if proposal.study_wide else proposal.site,
+            scope=Scope.BOTH,
+            reason=proposal.reason,
+            rule=decision.rule,
+            activation=decision,
+            placed_at=TrialNow(),
+        )
+    hold.refresh_from_db()
+    return hold
 
 
 @transaction.atomic

@@ -1,0 +1,68 @@
+"""What a rule looks at now: the apps above conduct say it for the rules they feed.
+
+Nothing here decides anything. The figures are of the whole study and are made only for
+whoever sees every site (decisions C7, D6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from trialsite.conduct.models import ProposedHold
+from trialsite.protocol.proposals import HoldProposal, HoldTrigger, MonitorProposal
+
+#: The event of a monitor's proposals; triggers of hold rules have names of their own.
+MONITOR = "monitor"
+
+Watchable = HoldProposal | MonitorProposal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A rule's inputs as they are now, and whether they meet it.
+
+    `met` is None where the rule does not say enough to be judged; `says` is in words.
+    """
+
+    inputs: tuple[tuple[str, str], ...] = ()
+    met: bool | None = False
+    says: str = ""
+    #: What else a page may show of the rule: for a monitor, its boundaries.
+    more: Mapping[str, Any] | None = None
+
+
+Watcher = Callable[[Any], Watched]
+
+_watchers: dict[str, Watcher] = {}
+
+
+def watch(kind: HoldTrigger | str, watcher: Watcher) -> None:
+    """Register who knows what the rules of a trigger, or the monitors, look at."""
+    _watchers[str(kind)] = watcher
+
+
+def watched(rule: Watchable) -> Watched:
+    """A rule's inputs now. A rule on single events nobody counts shows what it proposed."""
+    kind = str(rule.trigger) if isinstance(rule, HoldProposal) else MONITOR
+    watcher = _watchers.get(kind)
+    return watcher(rule) if watcher is not None else _by_proposals(rule)
+
+
+def _by_proposals(rule: Watchable) -> Watched:
+    standing = ProposedHold.objects.filter(rule=rule.key, cause_ended_at=None).count()
+    ended = ProposedHold.objects.filter(rule=rule.key, cause_ended_at__isnull=False).count()
+    inputs = [(_("Events that stand"), str(standing))]
+    if ended:
+        inputs.append((_("Taken back"), str(ended)))
+    says = ngettext("%(n)d such event stands.", "%(n)d such events stand.", standing)
+    return Watched(
+        inputs=tuple(inputs),
+        met=standing > 0,
+        says=says % {"n": standing} if standing else _("No such event."),
+    )
