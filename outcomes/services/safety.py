@@ -126,4 +126,3 @@ def _follow_monitor(event: AdverseEvent, subject: Subject, monitor: MonitorPropo
             subject=subject,
         )
     return counts
-

@@ -8,8 +8,9 @@ import pytest
 
 from outcomes.models import AdverseEvent
 from outcomes.selectors.safety import related_serious, toxicity_of
+from outcomes.services.safety import ALERT
 from tests.factories import as_person, given, make_protocol, make_record, make_subject, make_user
-from tests.outcomes.conftest import EVENT, save_event, treated
+from tests.outcomes.conftest import save_event, treated
 from tests.signing import proof_of
 from trialsite.access.capabilities import Role
 from trialsite.casebook.models import CrfRecord, Subject
@@ -27,8 +28,10 @@ from trialsite.conduct.selectors import enrolment_refusals
 from trialsite.conduct.services.holds import lift_hold, switch_rule
 from trialsite.conduct.services.proposals import place_proposed
 from trialsite.conduct.toxicity import Toxicity
+from trialsite.core.clock import trial_now, trial_today
 from trialsite.core.exceptions import NotPermittedError
 from trialsite.notify.models import Notice
+from trialsite.notify.planning import plan_notices, planner_of
 
 SUSAR = {
     "serious": "true",
@@ -214,9 +217,7 @@ def test_the_fourth_treated_does_not_count_among_the_first_three(cast, version, 
 def test_what_counts_as_a_related_serious_event(cast, version, subject, change, events):
     happened(subject, cast.nurse, **(RELATED | change))
     (rule,) = (
-        each
-        for each in protocol_of(version.pk).proposals.holds
-        if each.trigger == "related_sae"
+        each for each in protocol_of(version.pk).proposals.holds if each.trigger == "related_sae"
     )
     with as_person(cast.nurse):
         found = related_serious(rule)
@@ -277,7 +278,7 @@ def test_what_is_a_toxicity_is_protocol_data(cast, version, subject, change, cou
 
 
 def test_a_subject_counts_with_the_event_or_when_its_days_are_over(cast, version, subject):
-    today = dt.datetime.now(dt.UTC).date()
+    today = given(trial_today)("Asia/Shanghai")
     recent = (today - dt.timedelta(days=3)).isoformat()
     participant(cast.other_site, "002-001", cast.nurse, f"{recent}T10:00")
     assert seen(cast, version) == Toxicity(treated=2, evaluable=1, with_event=0)
@@ -306,11 +307,14 @@ def test_an_event_that_does_not_cross_proposes_nothing(cast, version, subject):
     assert proposals(trigger="monitor") == []
 
 
-def test_those_who_may_hold_are_told_at_once(cast, version, subject):
-    from trialsite.notify.services import claim_due  # noqa: F401 - the planner is asked below
-
+def test_those_who_may_hold_are_told_at_once_whether_the_rule_is_on_or_off(cast, version, subject):
     happened(subject, cast.nurse, **SUSAR)
-    assert given(Notice.objects.filter(kind="event-hold").count)() >= 0
+    plan_notices(trial_now(), kind=ALERT)
+    rows = Notice.objects.filter(kind=ALERT)
+    told = set(given(lambda: list(rows.values_list("recipient_id", flat=True)))())
+    assert cast.investigator.pk in told
+    assert cast.nurse.pk not in told
+    assert planner_of(ALERT).urgent
 
 
 def test_the_counts_of_other_sites_change_nothing_of_what_a_person_sees(cast, version, subject):
@@ -321,6 +325,3 @@ def test_the_counts_of_other_sites_change_nothing_of_what_a_person_sees(cast, ve
         before = set(AdverseEvent.objects.values_list("site_id", flat=True))
         assert toxicity_of(monitor).with_event == 1
         assert set(AdverseEvent.objects.values_list("site_id", flat=True)) == before == set()
-
-
-assert EVENT

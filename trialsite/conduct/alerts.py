@@ -39,9 +39,7 @@ _ROWS = f"""
 """
 
 
-def register_hold_alert(
-    *, kind: str, title: str | Promise, triggers: Collection[str]
-) -> None:
+def register_hold_alert(*, kind: str, title: str | Promise, triggers: Collection[str]) -> None:
     """Register the alert of proposals that these events raise."""
 
     def plan(now: dt.datetime) -> Rows:

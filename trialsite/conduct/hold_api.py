@@ -55,6 +55,11 @@ class LiftBody(SigningBody):
     reason = serializers.CharField(max_length=1000)
 
 
+class RuleInput(serializers.Serializer[Any]):
+    label = serializers.CharField()
+    value = serializers.CharField()
+
+
 class RuleAnswer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=RuleKind.choices)
     key = serializers.CharField()
@@ -62,10 +67,15 @@ class RuleAnswer(serializers.Serializer[Any]):
     name_zh = serializers.CharField()
     standing = serializers.ChoiceField(choices=[each.value for each in Standing])
     says = serializers.CharField(
-        help_text="Why the next subject must wait, or would if the gate were active"
+        help_text="Why the next subject must wait, or what the rule's inputs come to; on or off"
     )
     enrolled = serializers.IntegerField(allow_null=True)
     with_data = serializers.IntegerField(allow_null=True)
+    inputs = RuleInput(many=True, allow_null=True, help_text="Empty unless you see every site")
+    met = serializers.BooleanField(
+        allow_null=True, help_text="Whether the inputs meet the rule, on or off"
+    )
+    waiting = serializers.IntegerField(help_text="Proposals of it that nobody has decided")
     signature = SignatureAnswer(allow_null=True)
 
 
@@ -120,11 +130,20 @@ def said_rule(line: RuleLine) -> dict[str, Any]:
         "name": rule.proposal.name.en,
         "name_zh": rule.proposal.name.zh,
         "standing": rule.standing,
-        "says": line.says,
+        "says": line.watched.says if line.watched else line.says,
         "enrolled": facts.enrolled if facts else None,
         "with_data": facts.with_data if facts else None,
+        "inputs": _said_inputs(line),
+        "met": line.watched.met if line.watched else None,
+        "waiting": line.waiting,
         "signature": said_signature(rule.decision.signature) if rule.decision else None,
     }
+
+
+def _said_inputs(line: RuleLine) -> list[dict[str, str]] | None:
+    if line.watched is None:
+        return None
+    return [{"label": str(name), "value": value} for name, value in line.watched.inputs]
 
 
 def said_review(review: GateReview) -> dict[str, Any]:
@@ -212,7 +231,7 @@ class Rules(SignedEndpoint):
 
     def retrieve(self, request: Request) -> Response:
         """The rules that the protocol proposes, whether they are active, and what they say."""
-        return Response(_said_rules(current_version()))
+        return Response(_said_rules(current_version(), self.request.user))
 
     @extend_schema(request=SwitchBody, responses={201: RulesAnswer})
     def create(self, request: Request) -> Response:
@@ -228,11 +247,11 @@ class Rules(SignedEndpoint):
             by=self.request.user,
             proof=proof,
         )
-        return Response(_said_rules(version), status.HTTP_201_CREATED)
+        return Response(_said_rules(version, self.request.user), status.HTTP_201_CREATED)
 
 
-def _said_rules(version: ProtocolVersion) -> dict[str, Any]:
-    lines = rule_lines(version.pk)
+def _said_rules(version: ProtocolVersion, viewer: User) -> dict[str, Any]:
+    lines = rule_lines(version.pk, viewer=viewer)
     return {"version": version.version, "rules": [said_rule(line) for line in lines]}
 
 

@@ -12,12 +12,12 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, requires
-from trialsite.access.models import Site
+from trialsite.access.models import Site, User
 from trialsite.access.signing import SigningForm, statement
 from trialsite.casebook.models import ProtocolVersion
 from trialsite.casebook.selectors import current_version
@@ -32,7 +32,7 @@ from trialsite.conduct.models import (
     Scope,
 )
 from trialsite.conduct.rules import Standing, content_of
-from trialsite.conduct.selectors import RuleLine, rule_lines, rule_names
+from trialsite.conduct.selectors import RuleLine, rule_lines, rule_names, sees_every_site
 from trialsite.conduct.services.holds import (
     LIFT_MEANING,
     REVIEW_MEANING,
@@ -74,7 +74,7 @@ def _hold_form(request: StaffRequest, typed: Any = None) -> HoldForm | None:
 def _page(request: StaffRequest, form: HoldForm | None, status: int = 200) -> HttpResponse:
     found = list(_visible(request))
     version = _version()
-    lines = rule_lines(version.pk) if version else []
+    lines = rule_lines(version.pk, viewer=request.user) if version else []
     context = {
         "active": [each for each in found if each.lifted_at is None],
         "lifted": [each for each in found if each.lifted_at is not None],
@@ -85,6 +85,7 @@ def _page(request: StaffRequest, form: HoldForm | None, status: int = 200) -> Ht
         "gates": [line for line in lines if line.rule.kind is RuleKind.GATE],
         "rules": [line for line in lines if line.rule.kind is not RuleKind.GATE],
         "reviews": GateReview.objects.select_related("signature").order_by("gate", "-number"),
+        "whole": sees_every_site(request.user),
         "may_configure": request.user.access.study_wide(Capability.CONFIGURE_STUDY),
     }
     return render(request, "conduct/holds.html", context, status=status)
@@ -181,9 +182,9 @@ def lift(request: StaffRequest, hold_id: uuid.UUID) -> HttpResponse:
     )
 
 
-def _line_or_404(kind: str, key: str) -> tuple[RuleLine, ProtocolVersion]:
+def _line_or_404(kind: str, key: str, viewer: User) -> tuple[RuleLine, ProtocolVersion]:
     version = _version()
-    lines = rule_lines(version.pk) if version else []
+    lines = rule_lines(version.pk, viewer=viewer) if version else []
     for line in lines:
         if version is not None and (line.rule.kind, line.rule.key) == (kind, key):
             return line, version
@@ -195,7 +196,7 @@ def _line_or_404(kind: str, key: str) -> tuple[RuleLine, ProtocolVersion]:
 def switch(request: StaffRequest, kind: str, key: str, to: str) -> HttpResponse:
     """Switch a rule on or off by signature; what is signed are its present parameters."""
     request.user.require_study_wide(Capability.CONFIGURE_STUDY)
-    line, version = _line_or_404(kind, key)
+    line, version = _line_or_404(kind, key, request.user)
     if to not in {"on", "off"}:
         raise Http404
     active = to == "on"
@@ -222,8 +223,24 @@ def switch(request: StaffRequest, kind: str, key: str, to: str) -> HttpResponse:
             *line.rule.parameters,
             (_("Protocol version"), version.version),
             (_("State"), str(STANDINGS[line.rule.standing])),
+            *_what_it_would_do(line, active=active),
         ],
     )
+
+
+def _what_it_would_do(line: RuleLine, *, active: bool) -> list[tuple[str, str]]:
+    """The rule's inputs as whoever signs sees them, and what follows from the signature."""
+    facts = []
+    if line.watched is not None:
+        facts += [*line.watched.inputs, (_("What it says"), line.watched.says)]
+    if active and line.waiting:
+        text = ngettext(
+            "%(n)d open proposal: its hold is placed at once.",
+            "%(n)d open proposals: their holds are placed at once.",
+            line.waiting,
+        )
+        facts.append((_("When it is switched on"), text % {"n": line.waiting}))
+    return facts
 
 
 STANDINGS = {
@@ -238,7 +255,7 @@ STANDINGS = {
 def review(request: StaffRequest, key: str) -> HttpResponse:
     """Record the decision of a safety review at a gate."""
     request.user.require_study_wide(Capability.CONFIGURE_STUDY)
-    line, version = _line_or_404(RuleKind.GATE, key)
+    line, version = _line_or_404(RuleKind.GATE, key, request.user)
     assert line.facts is not None
     form = ReviewForm(_typed(request), request=request)
 
