@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
+import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from outcomes.models import AdverseEvent
 from outcomes.selectors.safety import related_serious, toxicity_of
 from outcomes.services.safety import ALERT
-from tests.factories import as_person, given, make_protocol, make_record, make_subject, make_user
+from tests.api.conftest import ApiClient
+from tests.factories import (
+    as_person,
+    given,
+    make_protocol,
+    make_record,
+    make_subject,
+    make_user,
+    sign_in,
+)
 from tests.outcomes.conftest import save_event, treated
 from tests.signing import proof_of
 from trialsite.access.capabilities import Role
@@ -24,7 +37,7 @@ from trialsite.conduct.models import (
     RuleKind,
     Scope,
 )
-from trialsite.conduct.selectors import enrolment_refusals
+from trialsite.conduct.selectors import enrolment_refusals, rule_lines
 from trialsite.conduct.services.holds import lift_hold, switch_rule
 from trialsite.conduct.services.proposals import place_proposed
 from trialsite.conduct.toxicity import Toxicity
@@ -325,3 +338,72 @@ def test_the_counts_of_other_sites_change_nothing_of_what_a_person_sees(cast, ve
         before = set(AdverseEvent.objects.values_list("site_id", flat=True))
         assert toxicity_of(monitor).with_event == 1
         assert set(AdverseEvent.objects.values_list("site_id", flat=True)) == before == set()
+
+
+# -- The page and the API ---------------------------------------------------------------
+
+
+def shown(person) -> str:
+    page = sign_in(person).get("/holds/").content.decode()
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page)))
+
+
+@pytest.mark.requirement("PR1")
+def test_the_page_shows_what_each_rule_would_say_and_that_it_is_not_active(cast, version, subject):
+    happened(subject, cast.nurse, **SUSAR)
+    happened(subject, cast.nurse, **RELATED)
+    said = shown(cast.investigator)
+    assert "2 of 2 related serious events among the first 3 treated." in said
+    assert "1 of 1 subjects with the event" in said
+    assert said.count("Not active. It would hold.") == 2
+    assert "Not active. It would not hold." in said
+    assert "Closed until" not in said
+
+
+def test_an_active_rule_says_that_it_is_met(cast, version, subject):
+    happened(subject, cast.nurse, **SUSAR)
+    switch(cast, version, RuleKind.HOLD, "susar")
+    assert "The rule is met." in shown(cast.investigator)
+
+
+def test_the_signature_page_says_what_switching_on_does(cast, version, subject):
+    happened(subject, cast.nurse, **SUSAR)
+    page = sign_in(cast.investigator).get("/holds/rules/hold/susar/on/").content.decode()
+    assert "1 open proposal: its hold is placed at once." in page
+
+
+def test_who_sees_one_site_reads_no_figures_of_the_others(cast, version, subject):
+    for _ in range(2):
+        happened(subject, cast.nurse, **RELATED)
+    said = shown(cast.stranger)
+    assert "related serious events among" not in said
+    assert "whoever sees every site is shown them" in said
+    assert "001-001" not in said
+    rules = ApiClient(cast.stranger).get("rules/").json()["rules"]
+    assert {(rule["met"], rule["inputs"]) for rule in rules} == {(None, None)}
+
+
+def test_the_gates_name_who_is_missing(cast, version, subject):
+    said = shown(cast.investigator)
+    assert "1 enrolled subject" in said
+    assert "001-001" in said
+
+
+def test_the_api_says_what_the_page_says(cast, version, subject):
+    happened(subject, cast.nurse, **SUSAR)
+    rules = ApiClient(cast.investigator).get("rules/").json()["rules"]
+    (susar,) = (rule for rule in rules if rule["key"] == "susar")
+    assert (susar["met"], susar["standing"], susar["waiting"]) == (True, "off", 1)
+    assert {"label": "Of the rule’s grade", "value": "1"} in susar["inputs"]
+
+
+def test_the_page_asks_as_often_for_one_subject_as_for_many(cast, version, subject):
+    with as_person(cast.investigator):
+        rule_lines(version.pk)  # The protocol is read once for a process.
+    with as_person(cast.investigator), CaptureQueriesContext(connection) as few:
+        rule_lines(version.pk, viewer=cast.investigator)
+    for n in range(2, 6):
+        happened(participant(cast.site, f"001-00{n}", cast.nurse), cast.nurse, **RELATED)
+    with as_person(cast.investigator), CaptureQueriesContext(connection) as many:
+        rule_lines(version.pk, viewer=cast.investigator)
+    assert len(many) == len(few)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.utils.translation import get_language
@@ -27,7 +28,7 @@ from trialsite.conduct.order import decide_under_holds
 from trialsite.conduct.rules import Rule, Standing, proposals_of, rules_of
 from trialsite.conduct.services.holds import content_of_review
 from trialsite.conduct.watching import Watched, watched
-from trialsite.core.clock import trial_today
+from trialsite.core.clock import trial_now
 from trialsite.protocol import Protocol
 from trialsite.protocol.proposals import GateProposal
 from trialsite.review.signatures import stands
@@ -168,7 +169,19 @@ def rule_lines(version_id: int, *, viewer: User | None = None) -> list[RuleLine]
     whole = viewer is not None and sees_every_site(viewer)
     waiting = _waiting() if whole else {}
     enrolled = _enrolled() if whole and protocol.proposals.gates else []
-    return [_line(rule, protocol, enrolled, waiting, whole=whole) for rule in rules_of(protocol)]
+    seen = _Seen(enrolled, waiting, trial_now(), whole=whole)
+    return [_line(rule, protocol, seen) for rule in rules_of(protocol)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is read once for all the lines."""
+
+    enrolled: list[Subject]
+    waiting: dict[str, int]
+    now: dt.datetime
+    _: KW_ONLY
+    whole: bool
 
 
 def _waiting() -> dict[str, int]:
@@ -194,29 +207,24 @@ def _enrolled() -> list[Subject]:
     return list(rows.select_related("site").prefetch_related(seen).order_by("number"))
 
 
-def _line(
-    rule: Rule,
-    protocol: Protocol,
-    enrolled: list[Subject],
-    waiting: dict[str, int],
-    *,
-    whole: bool,
-) -> RuleLine:
+def _line(rule: Rule, protocol: Protocol, seen: _Seen) -> RuleLine:
     if not isinstance(rule.proposal, GateProposal):
-        seen = watched(rule.proposal) if whole else None
-        return RuleLine(rule=rule, watched=seen, waiting=waiting.get(rule.key, 0))
+        inputs = watched(rule.proposal) if seen.whole else None
+        return RuleLine(rule=rule, watched=inputs, waiting=seen.waiting.get(rule.key, 0))
     facts, review = gate_facts(rule.proposal, protocol), last_review(rule.key)
     says = gate_refusal(rule.proposal, enrolled=facts.enrolled, facts=facts, review=review)
     later = set(events_from(rule.proposal, protocol))
-    subjects = [_before_gate(each, rule.proposal, later) for each in enrolled]
+    subjects = [_before_gate(each, rule.proposal, later, seen.now) for each in seen.enrolled]
     return RuleLine(rule=rule, facts=facts, review=review, says=says, subjects=subjects)
 
 
-def _before_gate(subject: Subject, gate: GateProposal, later: set[str]) -> GateSubject:
+def _before_gate(
+    subject: Subject, gate: GateProposal, later: set[str], now: dt.datetime
+) -> GateSubject:
     """A subject by the same rules as `study_facts` counts it."""
     died = subject.status == SubjectStatus.DIED or bool(subject.died_on)
     out = subject.status != SubjectStatus.ENROLLED or bool(subject.died_on)
-    today = trial_today(subject.site.time_zone)
+    today = now.astimezone(ZoneInfo(subject.site.time_zone)).date()
     reached = (
         subject.day_zero is not None and subject.day_zero + dt.timedelta(days=gate.day) <= today
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -54,8 +55,10 @@ def watched(rule: Watchable) -> Watched:
 
 
 def _by_proposals(rule: Watchable) -> Watched:
-    standing = ProposedHold.objects.filter(rule=rule.key, cause_ended_at=None).count()
-    ended = ProposedHold.objects.filter(rule=rule.key, cause_ended_at__isnull=False).count()
+    counted = ProposedHold.objects.filter(rule=rule.key).aggregate(
+        standing=Count("pk", filter=Q(cause_ended_at=None)), every=Count("pk")
+    )
+    standing, ended = counted["standing"], counted["every"] - counted["standing"]
     inputs = [(_("Events that stand"), str(standing))]
     if ended:
         inputs.append((_("Taken back"), str(ended)))
