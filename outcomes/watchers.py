@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
@@ -10,13 +11,21 @@ from django.utils.translation import gettext_lazy, ngettext
 from outcomes.models import AdverseEvent
 from outcomes.selectors.safety import related_serious, toxicity_of
 from outcomes.services.safety import ALERT, EVENT_TRIGGERS, follow_safety
+from trialsite.casebook.models import Subject, SubjectStatus
 from trialsite.conduct.alerts import register_hold_alert
 from trialsite.conduct.toxicity import boundaries, boundary, is_crossed, posterior
-from trialsite.conduct.watching import MONITOR, Watched, watch
+from trialsite.conduct.watching import MONITOR, Watched, tell_counts, watch
 from trialsite.crf.models import stored
 from trialsite.crf.registry import after_save
 from trialsite.protocol.proposals import HoldProposal, HoldTrigger, MonitorProposal
+from visits.models import TreatmentSession
 
+_ENROLLED = (
+    SubjectStatus.ENROLLED,
+    SubjectStatus.COMPLETED,
+    SubjectStatus.WITHDRAWN,
+    SubjectStatus.DIED,
+)
 #: Subjects for which a monitor's boundaries are listed, beyond those that count already.
 LISTED = 10
 
@@ -85,9 +94,36 @@ def _percent(monitor: MonitorProposal, n: int, events: int) -> str:
     return f"{(posterior(monitor, n, events) * 100).quantize(Decimal('0.1'))} %"
 
 
+def count_safety() -> list[tuple[str, str]]:
+    """What a safety committee reads first: subjects, deaths, events by seriousness and grade.
+
+    Read by whoever sees every site: row-level security filters nothing away.
+    """
+    enrolled = Subject.objects.filter(number__isnull=False, status__in=_ENROLLED)
+    sessions = TreatmentSession.objects.started()
+    events = list(stored(AdverseEvent).filter(record__voided_at=None))
+    grades = Counter(event.grade for event in events if event.grade)
+    serious = [event for event in events if event.is_sae]
+    return [
+        (_("Enrolled"), str(enrolled.count())),
+        (_("Subjects treated"), str(sessions.values("subject_id").distinct().count())),
+        (_("Sessions started"), str(sessions.count())),
+        (_("Deaths"), str(Subject.objects.exclude(died_on="").count())),
+        (_("Adverse events"), str(len(events))),
+        (_("Serious"), str(len(serious))),
+        (_("Serious and related"), str(sum(event.is_related for event in serious))),
+        (
+            _("Suspected unexpected serious events"),
+            str(sum(event.is_suspected_unexpected for event in serious)),
+        ),
+        *((_("Grade %(n)d") % {"n": grade}, str(grades[grade])) for grade in range(1, 6)),
+    ]
+
+
 watch(HoldTrigger.SUSAR, watch_susar)
 watch(HoldTrigger.RELATED_SAE, watch_related)
 watch(MONITOR, watch_toxicity)
+tell_counts(count_safety)
 after_save(AdverseEvent, follow_safety)
 register_hold_alert(
     kind=ALERT,

@@ -23,10 +23,11 @@ from trialsite.access.signing import SigningBody, SigningProof, prove
 from trialsite.casebook.api import ACT, DETAIL, LIST, SEES
 from trialsite.casebook.models import ProtocolVersion
 from trialsite.casebook.selectors import current_version
-from trialsite.conduct.models import Decision, GateReview, Hold, RuleKind, Scope
+from trialsite.conduct.models import Decision, GateReview, Hold, RuleKind, SafetySnapshot, Scope
 from trialsite.conduct.rules import Standing
 from trialsite.conduct.selectors import RuleLine, rule_lines
-from trialsite.conduct.services.holds import lift_hold, place_hold, record_review, switch_rule
+from trialsite.conduct.services.holds import lift_hold, place_hold, switch_rule
+from trialsite.conduct.services.reviews import record_review
 from trialsite.review.signing_api import CONFIGURES, SignatureAnswer, said_signature
 
 
@@ -97,11 +98,15 @@ class ReviewAnswer(serializers.Serializer[Any]):
     enrolled = serializers.IntegerField()
     with_data = serializers.IntegerField()
     next_after = serializers.IntegerField(allow_null=True)
+    next_on = serializers.DateField(allow_null=True)
+    snapshot = serializers.UUIDField(allow_null=True, help_text="The data cut that was reviewed")
     signature = SignatureAnswer()
 
 
 class NewReview(SigningBody):
-    gate = serializers.CharField(max_length=60)
+    gate = serializers.CharField(
+        max_length=60, allow_blank=True, help_text="Empty: of the study as a whole"
+    )
     decision = serializers.ChoiceField(choices=Decision.choices)
     meeting_on = serializers.DateField()
     document = serializers.CharField(max_length=500)
@@ -109,6 +114,8 @@ class NewReview(SigningBody):
     next_after = serializers.IntegerField(
         min_value=1, max_value=10_000, required=False, default=None, allow_null=True
     )
+    next_on = serializers.DateField(required=False, default=None, allow_null=True)
+    snapshot = serializers.UUIDField(required=False, default=None, allow_null=True)
 
 
 def said_hold(hold: Hold) -> dict[str, Any]:
@@ -148,10 +155,11 @@ def _said_inputs(line: RuleLine) -> list[dict[str, str]] | None:
 
 def said_review(review: GateReview) -> dict[str, Any]:
     fields = ("gate", "number", "decision", "meeting_on", "document", "comment", "enrolled",
-              "with_data", "next_after")  # fmt: skip
+              "with_data", "next_after", "next_on")  # fmt: skip
     return {
         "id": review.pk,
         **{name: getattr(review, name) for name in fields},
+        "snapshot": review.snapshot_id,
         "signature": said_signature(review.signature),
     }
 
@@ -272,8 +280,17 @@ class GateReviews(SignedEndpoint):
         """Record what a safety review decided at a gate, by signature."""
         body = self.body(NewReview)
         version, proof = current_version(), self.proof(body)
+        body["snapshot"] = _snapshot(body["snapshot"])
         review = record_review(**body, version=version, by=self.request.user, proof=proof)
         return Response(said_review(self.rows().get(pk=review.pk)), status.HTTP_201_CREATED)
+
+
+def _snapshot(key: uuid.UUID | None) -> SafetySnapshot | None:
+    """The named snapshot; whoever records reviews sees every site."""
+    found = SafetySnapshot.objects.filter(pk=key).first() if key else None
+    if key and found is None:
+        raise ValidationError({"snapshot": [_("There is no such snapshot.")]})
+    return found
 
 
 routes: list[URLPattern] = [

@@ -26,7 +26,7 @@ from trialsite.conduct.models import (
 )
 from trialsite.conduct.order import decide_under_holds
 from trialsite.conduct.rules import Rule, Standing, proposals_of, rules_of
-from trialsite.conduct.services.holds import content_of_review
+from trialsite.conduct.services.reviews import content_of_review
 from trialsite.conduct.watching import Watched, watched
 from trialsite.core.clock import trial_now
 from trialsite.protocol import Protocol
@@ -90,7 +90,9 @@ def _gate_says(rule: Rule, protocol: Protocol, enrolled: int) -> str:
 
 def last_review(gate: str) -> GateReview | None:
     """The review in force at a gate: the last one whose signature stands."""
-    reviews = GateReview.objects.filter(gate=gate).select_related("signature", "recorded_by")
+    reviews = GateReview.objects.filter(gate=gate).select_related(
+        "signature", "recorded_by", "snapshot"
+    )
     for review in reviews.order_by("-number"):
         if stands(review.signature, content_of_review(review)):
             return review

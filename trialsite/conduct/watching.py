@@ -54,6 +54,21 @@ def watched(rule: Watchable) -> Watched:
     return watcher(rule) if watcher is not None else _by_proposals(rule)
 
 
+Counts = Callable[[], list[tuple[str, str]]]
+
+_counts: list[Counts] = []
+
+
+def tell_counts(teller: Counts) -> None:
+    """Register who knows figures of the whole study that a safety committee reads."""
+    _counts.append(teller)
+
+
+def counts_now() -> list[tuple[str, str]]:
+    """Those figures, by label, in the present language."""
+    return [pair for teller in _counts for pair in teller()]
+
+
 def _by_proposals(rule: Watchable) -> Watched:
     counted = ProposedHold.objects.filter(rule=rule.key).aggregate(
         standing=Count("pk", filter=Q(cause_ended_at=None)), every=Count("pk")
