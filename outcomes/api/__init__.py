@@ -5,5 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern
 
 from outcomes.api.beginnings import routes as beginnings
+from outcomes.api.events import routes as events
+from outcomes.api.outcome import routes as outcome
 
-routes: list[URLPattern] = [*beginnings]
+routes: list[URLPattern] = [*beginnings, *events, *outcome]

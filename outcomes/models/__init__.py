@@ -18,10 +18,8 @@ from outcomes.models.codes import (
     SpecialInterest,
 )
 from outcomes.models.deaths import Death
-from outcomes.models.event_checks import CAUSES, CRITERIA
-from outcomes.models.grades import AdverseEventGrade
-from outcomes.models.origins import AdverseEventOrigin
 from outcomes.models.dispositions import Disposition
+from outcomes.models.event_checks import CAUSES, CRITERIA
 from outcomes.models.follow_up_codes import (
     UNANSWERED,
     AliveSource,
@@ -39,6 +37,8 @@ from outcomes.models.follow_up_codes import (
     Suitability,
     SurvivalStatus,
 )
+from outcomes.models.grades import AdverseEventGrade
+from outcomes.models.origins import AdverseEventOrigin
 from outcomes.models.survival import ContactAttempt, SurvivalContact
 from outcomes.models.transplants import LiverOffer, Transplantation
 
@@ -60,12 +60,12 @@ __all__ = [
     "Death",
     "DeathCause",
     "DeathSource",
-    "DeviceAction",
-    "Expectedness",
     "DelistReason",
+    "DeviceAction",
     "Disposition",
     "Donor",
     "EndReason",
+    "Expectedness",
     "Grade",
     "GraftFunction",
     "Informant",
@@ -75,8 +75,8 @@ __all__ = [
     "OfferAnswer",
     "Outcome",
     "Pattern",
-    "SpecialInterest",
     "Scope",
+    "SpecialInterest",
     "Suitability",
     "SurvivalContact",
     "SurvivalStatus",

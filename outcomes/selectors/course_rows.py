@@ -102,7 +102,8 @@ def _evidence() -> str:
     what was told, stands in the contact (`last_alive_on`).
     """
     visits = (
-        f"SELECT v.subject_id, to_char(v.attended_on, 'YYYY-MM-DD'), '{VISIT}' FROM {VISITS} v "
+        f"SELECT v.subject_id, to_char(v.attended_on, 'YYYY-MM-DD'), '{VISIT}', NULL::uuid "
+        f"FROM {VISITS} v "
         f"WHERE v.attended_on IS NOT NULL AND v.mode <> '{VisitMode.TELEPHONE}'"
     )
     return " UNION ALL ".join([*(each.select for each in evidence()), visits])

@@ -7,15 +7,20 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Min
+from django.db.models import Exists, Min, OuterRef, QuerySet
 
 from outcomes.models import AdverseEvent, AdverseEventGrade, AdverseEventOrigin
 from outcomes.selectors.emergent import is_emergent
+from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, Subject
-from trialsite.crf.models import stored
+from trialsite.crf.items import items_of
+from trialsite.crf.models import Coding, stored
 from visits.models import TreatmentSession
 
 __all__ = ["EventLine", "event_lines", "first_treatment", "first_treatments", "is_emergent"]
+
+#: The item whose words are coded.
+TERM = items_of(AdverseEvent)["term"].oid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +32,17 @@ class EventLine:
     origin: AdverseEventOrigin | None
     #: How its grade changed, in time.
     grades: Sequence[AdverseEventGrade]
+    #: The code that stands for the words as they are now.
+    coding: Coding | None = None
     #: Whether it came up under treatment; None where the dates do not tell.
     emergent: bool | None
+
+    @property
+    def unknown_onset(self) -> bool:
+        """Whether only the onset's time or day is lacking to say if it is of the treatment."""
+        return (
+            self.event is not None and self.event.started_on is not None and self.emergent is None
+        )
 
     @property
     def session(self) -> TreatmentSession | None:
@@ -56,12 +70,30 @@ def event_lines(subject: Subject) -> list[EventLine]:
     return lines_of(records.order_by("repeat_key"))
 
 
+def all_events(user: User) -> QuerySet[CrfRecord]:
+    """The standing adverse events at the person's sites, subject after subject."""
+    records = CrfRecord.objects.visible_to(user).filter(
+        form_oid=AdverseEvent.form_oid, voided_at=None
+    )
+    return records.select_related("subject", "site").order_by(
+        "site__code", "subject__screening_number", "repeat_key"
+    )
+
+
+def coded_events() -> QuerySet[Coding]:
+    """The codes of events that stand for the words the events have now."""
+    codes = Coding.objects.filter(item_oid=TERM, superseded_at=None)
+    events = stored(AdverseEvent).filter(pk=OuterRef("record_id"), term=OuterRef("verbatim"))
+    return codes.filter(Exists(events))
+
+
 def lines_of(records: Collection[CrfRecord]) -> list[EventLine]:
     """What the list says of these records; a constant number of queries for any number."""
     keys = [record.pk for record in records]
     events: dict[uuid.UUID, AdverseEvent] = stored(AdverseEvent).in_bulk(keys)
     origins = AdverseEventOrigin.objects.select_related("session").in_bulk(keys)
     first = first_treatments({record.subject_id for record in records})
+    codes = {each.record_id: each for each in coded_events().filter(record__in=keys)}
     grades: dict[uuid.UUID, list[AdverseEventGrade]] = {}
     for row in stored(AdverseEventGrade).filter(record__in=keys, voided_at=None):
         grades.setdefault(row.record_id, []).append(row)
@@ -75,6 +107,7 @@ def lines_of(records: Collection[CrfRecord]) -> list[EventLine]:
                 event=event,
                 origin=origins.get(record.pk),
                 grades=course,
+                coding=codes.get(record.pk),
                 emergent=is_emergent(event, began, course) if event else None,
             )
         )
