@@ -394,7 +394,7 @@ def test_the_api_says_what_the_page_says(cast, version, subject):
     rules = ApiClient(cast.investigator).get("rules/").json()["rules"]
     (susar,) = (rule for rule in rules if rule["key"] == "susar")
     assert (susar["met"], susar["standing"], susar["waiting"]) == (True, "off", 1)
-    assert {"label": "Of the rule’s grade", "value": "1"} in susar["inputs"]
+    assert {"name": "Of the rule’s grade", "value": "1"} in susar["inputs"]
 
 
 def test_the_page_asks_as_often_for_one_subject_as_for_many(cast, version, subject):

@@ -57,7 +57,7 @@ class LiftBody(SigningBody):
 
 
 class RuleInput(serializers.Serializer[Any]):
-    label = serializers.CharField()
+    name = serializers.CharField()
     value = serializers.CharField()
 
 
@@ -150,7 +150,7 @@ def said_rule(line: RuleLine) -> dict[str, Any]:
 def _said_inputs(line: RuleLine) -> list[dict[str, str]] | None:
     if line.watched is None:
         return None
-    return [{"label": str(name), "value": value} for name, value in line.watched.inputs]
+    return [{"name": str(name), "value": value} for name, value in line.watched.inputs]
 
 
 def said_review(review: GateReview) -> dict[str, Any]:

