@@ -43,10 +43,10 @@ DECLARE
 BEGIN"""
 
 #: Subjects treated; of the first `among` of them, the standing adverse events that are
-#: serious, related and of that grade at least.
+#: serious, related and of that grade at least; whether a subject is one of those first.
 RELATED_SERIOUS = Function(
     "related_serious",
-    arguments="among integer, grade integer",
+    arguments="among integer, grade integer, subject uuid",
     returns="integer[]",
     definer=True,
     execute=(APP,),
@@ -63,7 +63,9 @@ RELATED_SERIOUS = Function(
       (SELECT count(*) FROM treated),
       (SELECT count(*) FROM {_STANDING}
        WHERE r.voided_at IS NULL AND e.serious AND e.grade >= related_serious.grade
-         AND {_IS_RELATED} AND e.subject_id IN (SELECT y.subject_id FROM early y))
+         AND {_IS_RELATED}
+         AND e.subject_id IN (SELECT y.subject_id FROM early y)),
+      (SELECT count(*) FROM early y WHERE y.subject_id = related_serious.subject)
     ]::integer[] INTO found;{_NARROW}""",
 )
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from outcomes.models import AdverseEvent
 from outcomes.models.event_checks import CAUSES
-from outcomes.selectors.safety import related_serious, toxicity_of
+from outcomes.selectors.safety import related_serious, toxicity_of, within_days
 from trialsite.access.models import User
 from trialsite.casebook.models import Subject
 from trialsite.casebook.protocols import protocol_of
@@ -42,13 +42,8 @@ def follow_safety(event: AdverseEvent, _by: User) -> None:
     susar = _follow_susar(event, subject)
     monitors = protocol_of(subject.protocol_version_id).proposals.monitors
     counted = [rule for rule in rules_for(HoldTrigger.RELATED_SAE, subject) if _is_whole(rule)]
-    defined = [monitor for monitor in monitors if monitor.is_defined]
-    if counted or defined:
-        # Whoever counts waits for whoever is about to change a count: two events at once are
-        # counted one after the other, and the second sees the first.
-        decide_under_holds(changing=True)
     related = [_follow_count(event, subject, rule) for rule in counted]
-    crossed = [_follow_monitor(event, subject, monitor) for monitor in defined]
+    crossed = [_follow_monitor(event, subject, each) for each in monitors if each.is_defined]
     if susar or any(related) or any(crossed):
         announce(ALERT)
 
@@ -90,8 +85,13 @@ def _follow_count(event: AdverseEvent, subject: Subject, rule: HoldProposal) -> 
     )
     if not counts:
         end_causes(trigger=trigger, subject=subject, about=about)
+    else:
+        # Two events at once are counted one after the other: the second sees the first.
+        decide_under_holds(changing=True)
     assert rule.events_at_least is not None
-    if related_serious(rule).events < rule.events_at_least:
+    seen = related_serious(rule, subject)
+    counts = counts and seen.among
+    if seen.events < rule.events_at_least:
         end_counted_causes(trigger=trigger, rule=rule.key)
         return False
     if counts:
@@ -112,7 +112,10 @@ def _follow_monitor(event: AdverseEvent, subject: Subject, monitor: MonitorPropo
         event.stands
         and (event.grade or 0) >= (monitor.grade_at_least or 0)
         and (event.is_related or not monitor.related)
+        and within_days(event, monitor)
     )
+    if counts:
+        decide_under_holds(changing=True)
     seen = toxicity_of(monitor)
     if not is_crossed(monitor, seen.evaluable, seen.with_event):
         end_counted_causes(trigger=MONITOR, rule=monitor.key)

@@ -218,6 +218,19 @@ def test_the_fourth_treated_does_not_count_among_the_first_three(cast, version, 
     assert proposals(trigger="related_sae") == [("related_sae", "open", True, True)]
 
 
+def test_beyond_the_first_three_an_event_proposes_nothing_though_the_count_is_reached(
+    cast, version, subject
+):
+    others = [
+        participant(cast.site, f"001-00{n}", cast.nurse, f"2026-03-{n + 5:02d}T10:00")
+        for n in (2, 3, 4)
+    ]
+    for each in (subject, others[0]):
+        happened(each, cast.nurse, **RELATED)
+    happened(others[2], cast.nurse, **RELATED)
+    assert len(proposals(trigger="related_sae")) == 1
+
+
 @pytest.mark.parametrize(
     ("change", "events"),
     [
