@@ -55,7 +55,10 @@ def watch_related(rule: HoldProposal) -> Watched:
     return Watched(
         inputs=(
             (_("Subjects treated"), str(seen.treated)),
-            (_("Related serious events among the first"), f"{seen.events} / {first}"),
+            (
+                _("Related serious events among the first %(first)d") % {"first": first},
+                str(seen.events),
+            ),
         ),
         met=seen.events >= rule.events_at_least,
         says=_("%(events)d of %(limit)d related serious events among the first %(first)d treated.")
@@ -71,11 +74,11 @@ def watch_toxicity(monitor: MonitorProposal) -> Watched:
     n, events = seen.evaluable, seen.with_event
     fewest = boundary(monitor, n)
     met = is_crossed(monitor, n, events)
-    says = _("%(events)d of %(n)d subjects with the event; the limit is reached at %(fewest)s.") % {
-        "events": events,
-        "n": n,
-        "fewest": "–" if fewest is None else fewest,
-    }
+    says = (
+        _("%(events)d of %(n)d subjects with the event; so few subjects cannot reach the limit.")
+        if fewest is None
+        else _("%(events)d of %(n)d subjects with the event; the limit is reached at %(fewest)d.")
+    ) % {"events": events, "n": n, "fewest": fewest}
     return Watched(
         inputs=(
             (_("Subjects treated"), str(seen.treated)),
