@@ -16,6 +16,7 @@ from trialsite.access.http import StaffRequest, requires
 from trialsite.access.models import Site
 
 PAGE = 50
+EXPORT = f"/api/v1/datasets/{NAME}/?format=csv"
 
 
 @requires(Capability.VIEW_CASEBOOK)
@@ -33,6 +34,6 @@ def events(request: StaffRequest) -> HttpResponse:
         "narrowed": any(asked.cleaned_data.values()),
         "ctcae": CTCAE_VERSION,
         "many": True,
-        "dataset": NAME if request.user.can(Capability.EXPORT) else "",
+        "export": EXPORT if request.user.can(Capability.EXPORT) else "",
     }
     return render(request, "outcomes/events.html", context)

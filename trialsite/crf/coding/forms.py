@@ -13,14 +13,21 @@ from trialsite.crf.coding.terms import STATES
 from trialsite.crf.models import DICTIONARIES, Coding
 
 
+def _select() -> forms.Select:
+    return forms.Select(attrs={"class": "form-select form-select-sm"})
+
+
 class TermFilter(forms.Form):
     """Which terms the worklist shows."""
 
-    state = forms.ChoiceField(label=_("State"), choices=list(STATES.items()), required=False)
+    state = forms.ChoiceField(
+        label=_("State"), choices=list(STATES.items()), required=False, widget=_select()
+    )
     dictionary = forms.ChoiceField(
         label=_("Dictionary"),
         choices=[("", _("All")), *((name, name) for name in DICTIONARIES)],
         required=False,
+        widget=_select(),
     )
 
     def asked(self) -> dict[str, str]:

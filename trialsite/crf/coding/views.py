@@ -52,7 +52,8 @@ def _term(request: StaffRequest, item: str, row_id: uuid.UUID) -> Term:
 def term(request: StaffRequest, item: str, row_id: uuid.UUID) -> HttpResponse:
     """One term: its words, the code, and every code before it."""
     found = _term(request, item, row_id)
-    known = found.suggestion or found.standing
+    # The code of other words is no proposal for these: nothing stands in the fields then.
+    known = found.suggestion or (found.standing if found.state == "coded" else None)
     dictionary = found.item.dictionary
     if request.method == "POST":
         form = CodeForm(request.POST, dictionary=dictionary)
