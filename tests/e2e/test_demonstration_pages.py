@@ -23,7 +23,7 @@ from tests.e2e.stack import (
 from trialsite.access.context import system_context
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, Subject
-from trialsite.conduct.models import Deviation
+from trialsite.conduct.models import Deviation, SafetySnapshot
 from trialsite.core.context import Channel, acting
 from trialsite.demo.product import IN_USE
 from trialsite.labs.models import Laboratory, ReferenceRange
@@ -46,6 +46,7 @@ PAGES = {
         "panel-empty": "/labs/panels/{empty}/",
         "panel-full": "/labs/panels/{full}/",
         "draws": "/labs/subjects/{subject}/",
+        "ctcae-grades": "/labs/subjects/{subject}/grades/",
         "earlier-purification": "/labs/subjects/{subject}/purifications/",
         "history": "/records/{history}/",
         "month": "/calendar/",
@@ -68,6 +69,7 @@ PAGES = {
         "documents": "/consent-documents/",
         "reconsent": "/consents/due/",
         "holds": "/holds/",
+        "safety-snapshot": "/holds/snapshots/{snapshot}/",
         "deviations": "/deviations/",
         "deviation": "/deviations/{deviation}/",
         "today-pi": "/",
@@ -138,6 +140,7 @@ def places(demo_visit) -> dict[str, object]:
             "full": draws.filter(status="complete").order_by("visit__visit_number")[0].pk,
             "history": CrfRecord.objects.get(subject=subject, form_oid="F.MH").pk,
             "deviation": Deviation.objects.latest("pk").pk,
+            "snapshot": SafetySnapshot.objects.get().pk,
             "laboratory": laboratory.pk,
             "range": ReferenceRange.objects.filter(laboratory=laboratory)[0].pk,
         }

@@ -64,6 +64,7 @@ KEYS = {
 #: A thing for each kind to speak of; a kind without one fails the companion below.
 THINGS: dict[str, Callable[[Cast], uuid.UUID]] = {
     "death-hold": _proposal,
+    "event-hold": _proposal,
     "integrity-failure": _proposal,
     "product-alert": _stopped_lot,
     "reconsent": _reconsent,

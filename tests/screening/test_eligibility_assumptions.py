@@ -102,7 +102,12 @@ DECIDED_BY = {
 SHOWN_ONLY = {EX04 + "shown", EX04 + "boundary_low", EX04 + "boundary_high"}
 #: Proven below: they decide only where the file says something else.
 BY_THEMSELVES = {EX04 + "floors", IN04 + "same_draw"}
-OTHER_USES = {"labs.rules.flagged_in_trends", "labs.rules.ctcae_version"}
+OTHER_USES = {
+    "labs.rules.flagged_in_trends",
+    "labs.rules.ctcae_version",
+    "labs.rules.baseline",
+    "labs.rules.anticoagulation",
+}
 
 
 def all_confirmed_but(path):

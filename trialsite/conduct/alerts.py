@@ -19,7 +19,6 @@ from trialsite.access.models import Membership, User
 from trialsite.conduct.models import ProposalStatus, ProposedHold
 from trialsite.notify.models import Notice
 from trialsite.notify.planning import Mail, Planner, Rows, register_planner
-from trialsite.protocol.proposals import HoldTrigger
 
 #: The principal investigators and safety officers of the site and of the whole study.
 TOLD = (Role.PRINCIPAL_INVESTIGATOR, Role.SAFETY_OFFICER)
@@ -40,14 +39,12 @@ _ROWS = f"""
 """
 
 
-def register_hold_alert(
-    *, kind: str, title: str | Promise, triggers: Collection[HoldTrigger]
-) -> None:
+def register_hold_alert(*, kind: str, title: str | Promise, triggers: Collection[str]) -> None:
     """Register the alert of proposals that these events raise."""
 
     def plan(now: dt.datetime) -> Rows:
         today = now.date()
-        who, what = [each.value for each in TOLD], [each.value for each in triggers]
+        who, what = [each.value for each in TOLD], [str(each) for each in triggers]
         values = [who, today, today, today, what, now - SAID_FOR]
         # The same person at the site and study-wide is told once.
         return f"SELECT DISTINCT * FROM ({_ROWS}) AS told", values
@@ -93,6 +90,8 @@ def render(title: str | Promise, notice: Notice, user: User) -> Mail:
         _("A rule that the study has switched on has placed a hold. Only the study’s principal "
           "investigator lifts it.")
         if proposal.status == ProposalStatus.PLACED
+        else _("A hold of the study is proposed. Please place it, or say why none is needed.")
+        if proposal.study_wide
         else _("A hold of the site is proposed. Please place it, or say why none is needed.")
     )  # fmt: skip
     return Mail(

@@ -14,11 +14,12 @@ from trialsite.conduct.models import (
     ProposedHold,
     RuleActivation,
     RuleKind,
+    SafetySnapshot,
     Scope,
 )
 from trialsite.exports.registry import Column, Dataset, Kind, register_datasets
 
-HOLDS, ACTIVATIONS, REVIEWS, SITES, USERS, VERSIONS, PROPOSED, SUBJECTS = (
+HOLDS, ACTIVATIONS, REVIEWS, SITES, USERS, VERSIONS, PROPOSED, SUBJECTS, SNAPSHOTS = (
     model._meta.db_table
     for model in (
         Hold,
@@ -29,13 +30,14 @@ HOLDS, ACTIVATIONS, REVIEWS, SITES, USERS, VERSIONS, PROPOSED, SUBJECTS = (
         ProtocolVersion,
         ProposedHold,
         Subject,
+        SafetySnapshot,
     )
 )
 
 
 @register_datasets
 def conduct() -> list[Dataset]:
-    return [holds(), proposed_holds(), rule_activations(), gate_reviews()]
+    return [holds(), proposed_holds(), rule_activations(), gate_reviews(), safety_snapshots()]
 
 
 def holds() -> Dataset:
@@ -78,6 +80,7 @@ def proposed_holds() -> Dataset:
             Column(name="PROPOSAL", sql="p.id", label=_("Proposed hold"), kind=Kind.ID),
             Column(name="RULE", sql="nullif(p.rule, '')", label=_("Rule")),
             Column(name="EVENT", sql="nullif(p.trigger, '')", label=_("Event")),
+            Column(name="STUDYWIDE", sql="p.study_wide", label=_("Whole study"), kind=Kind.BOOLEAN),
             Column(name="REASON", sql="p.reason", label=_("Reason")),
             Column(name="RAISED", sql="p.raised_at", label=_("Raised"), kind=Kind.MOMENT),
             Column(
@@ -131,7 +134,7 @@ def gate_reviews() -> Dataset:
         name="gate_reviews",
         title=_("Reviews at gates"),
         columns=(
-            Column(name="GATE", sql="g.gate", label=_("Gate")),
+            Column(name="GATE", sql="nullif(g.gate, '')", label=_("Gate")),
             Column(name="NUMBER", sql="g.number", label=_("Number"), kind=Kind.INTEGER),
             Column(name="VERSION", sql="v.version", label=_("Version")),
             Column(
@@ -153,10 +156,31 @@ def gate_reviews() -> Dataset:
                 label=_("Next review after subjects"),
                 kind=Kind.INTEGER,
             ),
+            Column(name="NEXTON", sql="g.next_on", label=_("Next review on"), kind=Kind.DATE),
+            Column(name="SNAPSHOT", sql="g.snapshot_id", label=_("Safety snapshot"), kind=Kind.ID),
             Column(name="RECORDED", sql="g.recorded_at", label=_("Recorded"), kind=Kind.MOMENT),
             Column(name="SIGNATURE", sql="g.signature_id", label=_("Signature"), kind=Kind.ID),
         ),
         source=f"{REVIEWS} g JOIN {VERSIONS} v ON v.id = g.version_id",
         site="",
         order='g.gate COLLATE "C", g.number',
+    )
+
+
+def safety_snapshots() -> Dataset:
+    """The data cuts made for safety committees; their figures stay with the study's people."""
+    return Dataset(
+        name="safety_snapshots",
+        title=_("Safety snapshots"),
+        columns=(
+            Column(name="SNAPSHOT", sql="n.id", label=_("Safety snapshot"), kind=Kind.ID),
+            Column(name="NUMBER", sql="n.number", label=_("Number"), kind=Kind.INTEGER),
+            Column(name="VERSION", sql="v.version", label=_("Version")),
+            Column(name="PURPOSE", sql="n.purpose", label=_("Purpose")),
+            Column(name="TAKEN", sql="n.taken_at", label=_("Data cut"), kind=Kind.MOMENT),
+            Column(name="SHA256", sql="n.sha256", label="SHA-256"),
+        ),
+        source=f"{SNAPSHOTS} n JOIN {VERSIONS} v ON v.id = n.version_id",
+        site="",
+        order="n.number",
     )

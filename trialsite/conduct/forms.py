@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.forms import DateField
 from trialsite.access.models import Site, User
 from trialsite.access.signing import SigningForm
+from trialsite.casebook.protocols import protocol_of
 from trialsite.conduct.models import Decision, Scope
+from trialsite.protocol.proposals import GateKind
 
 WHOLE_STUDY = "*"
 
@@ -88,4 +91,42 @@ class ReviewForm(SigningForm):
         max_value=10_000,
         help_text=_("So many subjects enrolled, and the gate closes again. Empty: it stays open."),
     )
+    next_on = DateField(label=_("Next review on"), required=False)
     comment = forms.CharField(label=_("Comment"), max_length=1000, required=False, widget=_words())
+
+
+class StudyReviewForm(ReviewForm):
+    """The same about a snapshot: at a gate, or of the study as a whole."""
+
+    gate = forms.ChoiceField(
+        label=_("Gate"),
+        required=False,
+        help_text=_(
+            "A review of the study as a whole opens and closes no gate, and holds nothing by "
+            "itself: a pause that was decided is placed as a hold."
+        ),
+    )
+
+    def offer(self, version_id: int) -> None:
+        """The gates of a version that wait for reviews."""
+        language = get_language() or "en"
+        field = self.fields["gate"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [
+            ("", _("The study as a whole")),
+            *(
+                (gate.key, gate.name.in_language(language))
+                for gate in protocol_of(version_id).proposals.gates
+                if gate.kind is GateKind.COHORT_REVIEW
+            ),
+        ]
+
+
+class SnapshotForm(forms.Form):
+    """What a data cut is for."""
+
+    purpose = forms.CharField(
+        label=_("Purpose"),
+        max_length=200,
+        help_text=_("For example the meeting it is prepared for."),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import connection
@@ -29,15 +30,24 @@ class GateFacts:
 
 def gate_facts(gate: GateProposal, protocol: Protocol) -> GateFacts:
     """The counts for a gate from the one function that may look at every site."""
-    later = [
+    return study_facts(gate.day, events_from(gate, protocol))
+
+
+def study_facts(day: int = 0, later: Sequence[str] = ()) -> GateFacts:
+    """The counts for a day, and for the visits that give data of it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT trialsite.study_facts(%s, %s::text[])", [day, list(later)])
+        enrolled, past_day, with_data = cursor.fetchone()[0]
+    return GateFacts(enrolled=enrolled, past_day=past_day, with_data=with_data)
+
+
+def events_from(gate: GateProposal, protocol: Protocol) -> list[str]:
+    """The visits that give data of the gate's day: those planned for it or later."""
+    return [
         event.oid
         for event in protocol.schedule.events
         if event.target_day is not None and event.target_day >= gate.day
     ]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT trialsite.study_facts(%s, %s::text[])", [gate.day, later])
-        enrolled, past_day, with_data = cursor.fetchone()[0]
-    return GateFacts(enrolled=enrolled, past_day=past_day, with_data=with_data)
 
 
 def review_due_at(gate: GateProposal, last: GateReview | None) -> int:

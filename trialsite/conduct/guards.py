@@ -21,8 +21,9 @@ GUARD_PROPOSED_HOLD = Function(
     execute=(),
     source="""
 BEGIN
-  IF (OLD.subject_id, OLD.rule, OLD.trigger, OLD.key, OLD.reason, OLD.raised_at)
-     IS DISTINCT FROM (NEW.subject_id, NEW.rule, NEW.trigger, NEW.key, NEW.reason, NEW.raised_at)
+  IF (OLD.subject_id, OLD.rule, OLD.trigger, OLD.key, OLD.study_wide, OLD.reason, OLD.raised_at)
+     IS DISTINCT FROM
+     (NEW.subject_id, NEW.rule, NEW.trigger, NEW.key, NEW.study_wide, NEW.reason, NEW.raised_at)
      OR (OLD.status <> 'open' AND (OLD.status, OLD.hold_id, OLD.decided_at, OLD.dismiss_reason)
      IS DISTINCT FROM (NEW.status, NEW.hold_id, NEW.decided_at, NEW.dismiss_reason)) THEN
     RAISE EXCEPTION 'a proposed hold is decided once' USING ERRCODE = 'TS003';

@@ -23,10 +23,11 @@ from trialsite.access.signing import SigningBody, SigningProof, prove
 from trialsite.casebook.api import ACT, DETAIL, LIST, SEES
 from trialsite.casebook.models import ProtocolVersion
 from trialsite.casebook.selectors import current_version
-from trialsite.conduct.models import Decision, GateReview, Hold, RuleKind, Scope
+from trialsite.conduct.models import Decision, GateReview, Hold, RuleKind, SafetySnapshot, Scope
 from trialsite.conduct.rules import Standing
 from trialsite.conduct.selectors import RuleLine, rule_lines
-from trialsite.conduct.services.holds import lift_hold, place_hold, record_review, switch_rule
+from trialsite.conduct.services.holds import lift_hold, place_hold, switch_rule
+from trialsite.conduct.services.reviews import record_review
 from trialsite.review.signing_api import CONFIGURES, SignatureAnswer, said_signature
 
 
@@ -55,6 +56,11 @@ class LiftBody(SigningBody):
     reason = serializers.CharField(max_length=1000)
 
 
+class RuleInput(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    value = serializers.CharField()
+
+
 class RuleAnswer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=RuleKind.choices)
     key = serializers.CharField()
@@ -62,10 +68,15 @@ class RuleAnswer(serializers.Serializer[Any]):
     name_zh = serializers.CharField()
     standing = serializers.ChoiceField(choices=[each.value for each in Standing])
     says = serializers.CharField(
-        help_text="Why the next subject must wait, or would if the gate were active"
+        help_text="Why the next subject must wait, or what the rule's inputs come to; on or off"
     )
     enrolled = serializers.IntegerField(allow_null=True)
     with_data = serializers.IntegerField(allow_null=True)
+    inputs = RuleInput(many=True, allow_null=True, help_text="Empty unless you see every site")
+    met = serializers.BooleanField(
+        allow_null=True, help_text="Whether the inputs meet the rule, on or off"
+    )
+    waiting = serializers.IntegerField(help_text="Proposals of it that nobody has decided")
     signature = SignatureAnswer(allow_null=True)
 
 
@@ -87,11 +98,15 @@ class ReviewAnswer(serializers.Serializer[Any]):
     enrolled = serializers.IntegerField()
     with_data = serializers.IntegerField()
     next_after = serializers.IntegerField(allow_null=True)
+    next_on = serializers.DateField(allow_null=True)
+    snapshot = serializers.UUIDField(allow_null=True, help_text="The data cut that was reviewed")
     signature = SignatureAnswer()
 
 
 class NewReview(SigningBody):
-    gate = serializers.CharField(max_length=60)
+    gate = serializers.CharField(
+        max_length=60, allow_blank=True, help_text="Empty: of the study as a whole"
+    )
     decision = serializers.ChoiceField(choices=Decision.choices)
     meeting_on = serializers.DateField()
     document = serializers.CharField(max_length=500)
@@ -99,6 +114,8 @@ class NewReview(SigningBody):
     next_after = serializers.IntegerField(
         min_value=1, max_value=10_000, required=False, default=None, allow_null=True
     )
+    next_on = serializers.DateField(required=False, default=None, allow_null=True)
+    snapshot = serializers.UUIDField(required=False, default=None, allow_null=True)
 
 
 def said_hold(hold: Hold) -> dict[str, Any]:
@@ -120,19 +137,29 @@ def said_rule(line: RuleLine) -> dict[str, Any]:
         "name": rule.proposal.name.en,
         "name_zh": rule.proposal.name.zh,
         "standing": rule.standing,
-        "says": line.says,
+        "says": line.watched.says if line.watched else line.says,
         "enrolled": facts.enrolled if facts else None,
         "with_data": facts.with_data if facts else None,
+        "inputs": _said_inputs(line),
+        "met": line.watched.met if line.watched else None,
+        "waiting": line.waiting,
         "signature": said_signature(rule.decision.signature) if rule.decision else None,
     }
 
 
+def _said_inputs(line: RuleLine) -> list[dict[str, str]] | None:
+    if line.watched is None:
+        return None
+    return [{"name": str(name), "value": value} for name, value in line.watched.inputs]
+
+
 def said_review(review: GateReview) -> dict[str, Any]:
     fields = ("gate", "number", "decision", "meeting_on", "document", "comment", "enrolled",
-              "with_data", "next_after")  # fmt: skip
+              "with_data", "next_after", "next_on")  # fmt: skip
     return {
         "id": review.pk,
         **{name: getattr(review, name) for name in fields},
+        "snapshot": review.snapshot_id,
         "signature": said_signature(review.signature),
     }
 
@@ -212,7 +239,7 @@ class Rules(SignedEndpoint):
 
     def retrieve(self, request: Request) -> Response:
         """The rules that the protocol proposes, whether they are active, and what they say."""
-        return Response(_said_rules(current_version()))
+        return Response(_said_rules(current_version(), self.request.user))
 
     @extend_schema(request=SwitchBody, responses={201: RulesAnswer})
     def create(self, request: Request) -> Response:
@@ -228,11 +255,11 @@ class Rules(SignedEndpoint):
             by=self.request.user,
             proof=proof,
         )
-        return Response(_said_rules(version), status.HTTP_201_CREATED)
+        return Response(_said_rules(version, self.request.user), status.HTTP_201_CREATED)
 
 
-def _said_rules(version: ProtocolVersion) -> dict[str, Any]:
-    lines = rule_lines(version.pk)
+def _said_rules(version: ProtocolVersion, viewer: User) -> dict[str, Any]:
+    lines = rule_lines(version.pk, viewer=viewer)
     return {"version": version.version, "rules": [said_rule(line) for line in lines]}
 
 
@@ -253,8 +280,17 @@ class GateReviews(SignedEndpoint):
         """Record what a safety review decided at a gate, by signature."""
         body = self.body(NewReview)
         version, proof = current_version(), self.proof(body)
+        body["snapshot"] = _snapshot(body["snapshot"])
         review = record_review(**body, version=version, by=self.request.user, proof=proof)
         return Response(said_review(self.rows().get(pk=review.pk)), status.HTTP_201_CREATED)
+
+
+def _snapshot(key: uuid.UUID | None) -> SafetySnapshot | None:
+    """The named snapshot; whoever records reviews sees every site."""
+    found = SafetySnapshot.objects.filter(pk=key).first() if key else None
+    if key and found is None:
+        raise ValidationError({"snapshot": [_("There is no such snapshot.")]})
+    return found
 
 
 routes: list[URLPattern] = [

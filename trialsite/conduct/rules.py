@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from trialsite.conduct.models import RuleActivation, RuleKind
 from trialsite.protocol import Protocol
@@ -62,10 +63,16 @@ class Rule:
         """What the file says of it, by label, for a page."""
         language = get_language() or "en"
         return [
-            (label.in_language(language), str(value))
+            (label.in_language(language), _in_words(value))
             for label, value in _labelled(self.proposal)
             if value is not None
         ]
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return str(value)
 
 
 def content_of(proposal: Proposal) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from trialsite.conduct.views import deviations, holds, proposals
+from trialsite.conduct.views import deviations, holds, proposals, snapshots
 
 app_name = "conduct"
 
@@ -22,4 +22,7 @@ urlpatterns: list[URLPattern] = [
     path("holds/<uuid:hold_id>/lift/", holds.lift, name="lift_hold"),
     path("holds/rules/<slug:kind>/<str:key>/<slug:to>/", holds.switch, name="switch_rule"),
     path("holds/gates/<str:key>/review/", holds.review, name="review_gate"),
+    path("holds/snapshots/", snapshots.take, name="take_snapshot"),
+    path("holds/snapshots/<uuid:pk>/", snapshots.snapshot, name="snapshot"),
+    path("holds/snapshots/<uuid:pk>/review/", snapshots.review, name="review_snapshot"),
 ]

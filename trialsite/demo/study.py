@@ -45,6 +45,7 @@ from trialsite.demo.labs import (
 from trialsite.demo.log import CONSIDERED, Considered, consider, enter
 from trialsite.demo.people import make_people
 from trialsite.demo.product import destroy_one, make_lots
+from trialsite.demo.safety import prepare_meeting
 from trialsite.demo.treatment import Bedside, Team, load, prepare, read, run, start
 from trialsite.protocol import EventRole
 from visits.models import VitalSigns
@@ -147,6 +148,7 @@ def make_study() -> None:
         happen()
     _prepare_session(study)
     destroy_one(study.sites["001"], by=study.people["nurse"], witness=study.people["nurse2"])
+    prepare_meeting(by=study.people["pi"])
 
 
 def _begin() -> Study:

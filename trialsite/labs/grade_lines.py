@@ -10,7 +10,6 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from trialsite.core.units import unit_label
 from trialsite.labs.grades import Graded, Grading, grade_row, graded_results
 from trialsite.labs.grading import TERMS, LabGrade, Why
 from trialsite.labs.names import said
@@ -173,9 +172,3 @@ def shift_table(lines: Iterable[Shift]) -> ShiftTable:
 def _column(graded: Graded | None) -> str:
     grade = graded.grade.grade if graded is not None else None
     return NOT_GRADABLE if grade is None else str(grade)
-
-
-def value_in_words(graded: Graded) -> str:
-    """A result as printed, with its unit."""
-    row = graded.result
-    return f"{row.text} {unit_label(row.unit)}".strip()

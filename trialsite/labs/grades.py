@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Min
 
 from trialsite.casebook.protocols import protocol_of
+from trialsite.core.units import unit_label
 from trialsite.labs.background import Period, anticoagulants_of, covered
 from trialsite.labs.codes import PurificationSource
 from trialsite.labs.grading import TERMS, VERSION, Baseline, LabGrade, Reading, Why, grade_of
@@ -56,6 +57,11 @@ class Graded:
     def drawn(self) -> dt.datetime:
         moment: dt.datetime = self.result.drawn
         return moment
+
+    @property
+    def printed(self) -> str:
+        """The result as printed, with its unit."""
+        return f"{self.result.text} {unit_label(self.result.unit)}".strip()
 
 
 def graded_results(subjects: Collection[uuid.UUID]) -> dict[uuid.UUID, list[Graded]]:

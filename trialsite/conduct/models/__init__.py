@@ -16,6 +16,7 @@ from trialsite.conduct.models.holds import (
     Scope,
 )
 from trialsite.conduct.models.proposed import ProposalStatus, ProposedHold
+from trialsite.conduct.models.snapshots import SafetySnapshot
 
 __all__ = [
     "Category",
@@ -30,5 +31,6 @@ __all__ = [
     "ProposedHold",
     "RuleActivation",
     "RuleKind",
+    "SafetySnapshot",
     "Scope",
 ]

@@ -156,14 +156,15 @@ class Decision(models.TextChoices):
 
 @guarded(changeable=False)
 class GateReview(models.Model):
-    """One review at a gate: who met when, what was decided, in which document; signed.
+    """One safety review: who met when, what was decided, in which document; signed.
 
     The last review of a gate is in force. `next_after` names the number of enrolled
-    subjects after which the gate closes again.
+    subjects after which the gate closes again. A review of the study as a whole has no gate:
+    it opens and closes none, and names the snapshot it looked at.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    gate = models.CharField(_("Gate"), max_length=60)
+    gate = models.CharField(_("Gate"), max_length=60, blank=True)
     number = models.PositiveIntegerField(_("Number"))
     version = models.ForeignKey(ProtocolVersion, models.PROTECT, related_name="+")
     decision = models.CharField(_("Decision"), max_length=10, choices=Decision)
@@ -174,6 +175,11 @@ class GateReview(models.Model):
     enrolled = models.PositiveIntegerField(_("Enrolled"))
     with_data = models.PositiveIntegerField(_("With data"))
     next_after = models.PositiveIntegerField(_("Next review after subjects"), null=True, blank=True)
+    next_on = models.DateField(_("Next review on"), null=True, blank=True)
+    #: The data cut that was reviewed.
+    snapshot = models.ForeignKey(
+        "SafetySnapshot", models.PROTECT, null=True, blank=True, related_name="reviews"
+    )
     signature = models.ForeignKey(Signature, models.PROTECT, related_name="+")
     recorded_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     recorded_at = models.DateTimeField(_("Recorded"))
@@ -186,6 +192,16 @@ class GateReview(models.Model):
             models.CheckConstraint(
                 condition=Q(decision__in=Decision.values) & ~Q(document=""),
                 name="gate_review_names_its_document",
+            ),
+            models.CheckConstraint(
+                condition=~Q(gate="") | Q(snapshot__isnull=False, next_after=None),
+                name="gate_review_of_the_study_has_a_snapshot",
+                violation_error_message=_("A review of the whole study names its snapshot."),
+            ),
+            models.CheckConstraint(
+                condition=Q(next_on=None) | Q(next_on__gte=models.F("meeting_on")),
+                name="gate_review_next_is_later",
+                violation_error_message=_("The next review cannot lie before this one."),
             ),
             models.CheckConstraint(
                 condition=Q(next_after=None) | Q(next_after__gt=models.F("enrolled")),

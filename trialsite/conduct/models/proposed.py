@@ -42,6 +42,8 @@ class ProposedHold(models.Model):
     trigger = models.CharField(_("Event"), max_length=30, blank=True)
     #: What it is about: one proposal for each cause that stands.
     key = models.CharField(max_length=200)
+    #: Whether the rule counts over all sites, and so would hold the whole study.
+    study_wide = models.BooleanField(_("Whole study"), default=False)
     reason = models.CharField(_("Reason"), max_length=1000)
     raised_at = models.DateTimeField(_("Raised"))
     #: When the cause was corrected or voided; whoever decides knows it, the decision stays theirs.

@@ -1,9 +1,6 @@
-"""Placing and lifting holds, switching rules, recording reviews."""
+"""Placing and lifting holds, switching rules."""
 
 from __future__ import annotations
-
-import datetime as dt
-import uuid
 
 from django.db import transaction
 from django.utils.functional import Promise
@@ -15,8 +12,14 @@ from trialsite.access.models import Site, User
 from trialsite.access.signing import SigningProof
 from trialsite.casebook.models import ProtocolVersion
 from trialsite.casebook.protocols import protocol_of
-from trialsite.conduct.gates import OPENING, gate_facts, review_due_at
-from trialsite.conduct.models import Decision, GateReview, Hold, RuleActivation, RuleKind, Scope
+from trialsite.conduct.models import (
+    Hold,
+    ProposalStatus,
+    ProposedHold,
+    RuleActivation,
+    RuleKind,
+    Scope,
+)
 from trialsite.conduct.order import decide_under_holds
 from trialsite.conduct.rules import (
     ACTIVATED,
@@ -24,13 +27,13 @@ from trialsite.conduct.rules import (
     content_of_decision,
     proposals_of,
 )
+from trialsite.conduct.watching import MONITOR
 from trialsite.core.clock import TrialNow, trial_now
 from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, TransitionError
-from trialsite.protocol.proposals import GateKind, GateProposal
 from trialsite.review.signatures import canonical, sign
 
-LIFTED, REVIEWED = "hold_lifted", "gate_reviewed"
+LIFTED = "hold_lifted"
 
 LIFT_MEANING: Promise = gettext_lazy(
     "I lift this hold. The reason for it no longer stands in the way of the subjects’ safety."
@@ -39,9 +42,6 @@ SWITCH_ON_MEANING: Promise = gettext_lazy(
     "I switch this rule on for the study, with the parameters shown."
 )
 SWITCH_OFF_MEANING: Promise = gettext_lazy("I switch this rule off for the study.")
-REVIEW_MEANING: Promise = gettext_lazy(
-    "I record the decision of this safety review as it stands in the named document."
-)
 
 
 @transaction.atomic
@@ -165,93 +165,37 @@ def switch_rule(
         )
         decision.save(force_insert=True)
     decision.refresh_from_db()
+    if active:
+        _place_what_waits(decision)
     return decision
 
 
-@transaction.atomic
-def record_review(
-    *,
-    version: ProtocolVersion,
-    gate: str,
-    decision: Decision,
-    meeting_on: dt.date,
-    document: str,
-    by: User,
-    proof: SigningProof,
-    comment: str = "",
-    next_after: int | None = None,
-) -> GateReview:
-    """Record what a safety review decided at a gate, by signature.
+def _place_what_waits(decision: RuleActivation) -> None:
+    """A rule that is switched on holds for what stands and nobody has decided yet."""
+    waiting = ProposedHold.objects.select_for_update(no_key=True, of=("self",)).filter(
+        rule=decision.rule, status=ProposalStatus.OPEN, cause_ended_at=None
+    )
+    monitors = decision.kind == RuleKind.MONITOR
+    for proposal in waiting.select_related("site").order_by("raised_at", "pk"):
+        if (proposal.trigger == MONITOR) is monitors:
+            proposal.hold = place_by_rule(proposal, decision)
+            proposal.status, proposal.decided_at = ProposalStatus.PLACED, trial_now()
+            proposal.save(update_fields=["hold", "status", "decided_at"])
 
-    A review that lets the study go on needs the data it reviews: as many subjects with data
-    of the gate's day as the gate asks for. Pausing and stopping need nothing.
+
+def place_by_rule(proposal: ProposedHold, decision: RuleActivation) -> Hold:
+    """The hold that a signed rule places for a proposal; it rests on that signature.
+
+    The consequence of another act: whoever calls it has the order of holds.
     """
-    by.require_study_wide(Capability.CONFIGURE_STUDY)
-    decide_under_holds(changing=True)
-    found = _reviewed_gate(version, gate)
-    facts = gate_facts(found, protocol_of(version.pk))
-    before = GateReview.objects.filter(gate=gate).order_by("-number").first()
-    _expect_sound(found, before, decision, meeting_on, document, facts.with_data)
-    if next_after is not None and next_after <= facts.enrolled:
-        raise DomainError(_("The next review must come after the next subject."))
-    review = GateReview(
-        pk=uuid.uuid4(),
-        gate=gate,
-        number=1 if before is None else before.number + 1,
-        version=version,
-        decision=decision,
-        meeting_on=meeting_on,
-        document=document.strip(),
-        comment=comment.strip(),
-        enrolled=facts.enrolled,
-        with_data=facts.with_data,
-        next_after=next_after,
-        recorded_by=by,
-        recorded_at=TrialNow(),
-    )
-    review.signature = sign(
-        kind=REVIEWED,
-        target=review.pk,
-        content=content_of_review(review),
-        meaning=REVIEW_MEANING,
-        by=by,
-        proof=proof,
-    )
-    review.save(force_insert=True)
-    review.refresh_from_db()
-    return review
-
-
-def content_of_review(review: GateReview) -> str:
-    """What is signed with a review."""
-    names = ("gate", "number", "decision", "meeting_on", "document", "comment", "enrolled")
-    more = ("with_data", "next_after", "version_id")
-    return canonical({name: getattr(review, name) for name in (*names, *more)})
-
-
-def _reviewed_gate(version: ProtocolVersion, key: str) -> GateProposal:
-    for gate in protocol_of(version.pk).proposals.gates:
-        if gate.key == key and gate.kind is GateKind.COHORT_REVIEW:
-            return gate
-    raise TransitionError(_("This version of the protocol proposes no such review."))
-
-
-def _expect_sound(
-    gate: GateProposal,
-    before: GateReview | None,
-    decision: Decision,
-    meeting_on: dt.date,
-    document: str,
-    with_data: int,
-) -> None:
-    if not document.strip():
-        raise DomainError(_("Name the document of the review."))
-    if meeting_on > trial_now().date() + dt.timedelta(days=1):
-        raise DomainError(_("This date lies in the future."))
-    due_at = review_due_at(gate, before)
-    if decision in OPENING and with_data < due_at:
-        raise DomainError(
-            _("%(found)d of %(needed)d subjects have data of day %(day)d. Before that a review "
-              "can pause or stop the study, not let it go on.")
-            % {"found": with_data, "needed": due_at, "day": gate.day}
-        )  # fmt: skip
+    with because(proposal.reason):
+        hold = Hold.objects.create(
+            site=None if proposal.study_wide else proposal.site,
+            scope=Scope.BOTH,
+            reason=proposal.reason,
+            rule=decision.rule,
+            activation=decision,
+            placed_at=TrialNow(),
+        )
+    hold.refresh_from_db()
+    return hold

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -15,11 +16,17 @@ from trialsite.casebook.selectors import current_version
 from trialsite.conduct.models import Hold, ProposalStatus, ProposedHold, RuleActivation, Scope
 from trialsite.conduct.order import decide_under_holds
 from trialsite.conduct.rules import Standing, rules_of
-from trialsite.conduct.services.holds import place_hold
-from trialsite.core.clock import TrialNow, trial_now
+from trialsite.conduct.services.holds import place_by_rule, place_hold
+from trialsite.conduct.watching import MONITOR
+from trialsite.core.clock import trial_now
 from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, TransitionError
-from trialsite.protocol.proposals import HoldProposal, HoldTrigger
+from trialsite.protocol.proposals import (
+    GateProposal,
+    HoldProposal,
+    HoldTrigger,
+    MonitorProposal,
+)
 
 
 @transaction.atomic
@@ -30,7 +37,8 @@ def propose_hold(
     reason: str,
     key: str,
     subject: Subject | None = None,
-    trigger: HoldTrigger | None = None,
+    trigger: HoldTrigger | str = "",
+    study_wide: bool = False,
 ) -> ProposedHold:
     """Put a hold before those who may place one, once for each cause that stands.
 
@@ -52,26 +60,37 @@ def propose_hold(
         site=site,
         subject=subject,
         rule=rule,
-        trigger=known.proposal.trigger if known else trigger or "",
+        trigger=str(trigger or (known.trigger if known else "")),
         key=key,
+        study_wide=study_wide,
         reason=reason,
         raised_at=trial_now(),
     )
     if known is not None and known.standing is not Standing.OFF:
-        raised.hold = _place_by_rule(site, known, reason)
+        assert known.decision is not None
+        raised.hold = place_by_rule(raised, known.decision)
         raised.status, raised.decided_at = ProposalStatus.PLACED, trial_now()
     raised.save(force_insert=True)
     return raised
 
 
 def propose_holds(
-    *, trigger: HoldTrigger, site: Site, reason: str, about: str, subject: Subject | None = None
+    *,
+    trigger: HoldTrigger,
+    site: Site,
+    reason: str,
+    about: str,
+    subject: Subject | None = None,
+    only: Collection[HoldProposal] | None = None,
+    study_wide: bool = False,
 ) -> list[ProposedHold]:
-    """The same for every rule that the protocol ties to such an event.
+    """The same for every rule that the protocol ties to such an event, or `only` for some.
 
     A failure of the device is put before people also where a protocol has no rule for it.
     """
-    rules: list[HoldProposal | None] = [*rules_for(trigger, subject)]
+    rules: list[HoldProposal | None] = [*(rules_for(trigger, subject) if only is None else only)]
+    if only is None:
+        rules = rules or [None]
     return [
         propose_hold(
             site=site,
@@ -80,9 +99,25 @@ def propose_holds(
             key=_key(trigger, rule, about),
             subject=subject,
             trigger=trigger,
+            study_wide=study_wide,
         )
-        for rule in rules or [None]
+        for rule in rules
     ]
+
+
+def propose_by_monitor(
+    *, monitor: MonitorProposal, site: Site, reason: str, about: str, subject: Subject
+) -> ProposedHold:
+    """The same for a monitor whose limit an event has crossed: it would hold the whole study."""
+    return propose_hold(
+        site=site,
+        rule=monitor.key,
+        reason=reason,
+        key=f"{MONITOR}:{monitor.key}:{about}",
+        subject=subject,
+        trigger=MONITOR,
+        study_wide=True,
+    )
 
 
 def rules_for(trigger: HoldTrigger, subject: Subject | None) -> list[HoldProposal]:
@@ -112,11 +147,30 @@ def end_causes(*, trigger: HoldTrigger, subject: Subject, about: str) -> None:
 
 
 @transaction.atomic
+def end_counted_causes(*, trigger: HoldTrigger | str, rule: str) -> None:
+    """Note the same on every proposal of a rule whose count no longer meets it.
+
+    Only rows of the acting person's sites are reached; the page says of all what holds now.
+    """
+    raised = ProposedHold.objects.select_for_update(no_key=True).filter(
+        trigger=str(trigger), rule=rule, cause_ended_at=None
+    )
+    for each in raised:
+        each.cause_ended_at = trial_now()
+        each.save(update_fields=["cause_ended_at"])
+
+
+@transaction.atomic
 def place_proposed(*, proposal: ProposedHold, scope: Scope, by: User) -> Hold:
-    """Place the hold that was proposed, at its site."""
+    """Place the hold that was proposed: at its site, or in the whole study where the rule
+    counts over all of them."""
     proposal = _undecided(proposal, by)
     hold = place_hold(
-        site=proposal.site, scope=scope, reason=proposal.reason, rule=proposal.rule, by=by
+        site=None if proposal.study_wide else proposal.site,
+        scope=scope,
+        reason=proposal.reason,
+        rule=proposal.rule,
+        by=by,
     )
     proposal.hold, proposal.status = hold, ProposalStatus.PLACED
     proposal.decided_by, proposal.decided_at = by, trial_now()
@@ -152,7 +206,7 @@ class _HoldRule:
     """A rule for holds with its standing: on also under an amendment with other parameters,
     for a safety rule never falls away by itself."""
 
-    proposal: HoldProposal
+    trigger: str
     standing: Standing
     decision: RuleActivation | None
 
@@ -160,21 +214,9 @@ class _HoldRule:
 def _rule(key: str, subject: Subject | None) -> _HoldRule | None:
     version = subject.protocol_version_id if subject else current_version().pk
     for rule in rules_of(protocol_of(version)) if key else ():
-        if rule.key == key and isinstance(rule.proposal, HoldProposal):
-            return _HoldRule(rule.proposal, rule.standing, rule.decision)
+        if rule.key != key or isinstance(rule.proposal, GateProposal):
+            continue
+        by_event = isinstance(rule.proposal, HoldProposal)
+        trigger = str(rule.proposal.trigger) if by_event else MONITOR  # type: ignore[union-attr]
+        return _HoldRule(trigger, rule.standing, rule.decision)
     return None
-
-
-def _place_by_rule(site: Site, rule: _HoldRule, reason: str) -> Hold:
-    """The hold that a signed rule places; it rests on that signature."""
-    with because(reason):
-        hold = Hold.objects.create(
-            site=site,
-            scope=Scope.BOTH,
-            reason=reason,
-            rule=rule.proposal.key,
-            activation=rule.decision,
-            placed_at=TrialNow(),
-        )
-    hold.refresh_from_db()
-    return hold

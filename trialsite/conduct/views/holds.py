@@ -12,16 +12,22 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, requires
-from trialsite.access.models import Site
+from trialsite.access.models import Site, User
 from trialsite.access.signing import SigningForm, statement
 from trialsite.casebook.models import ProtocolVersion
 from trialsite.casebook.selectors import current_version
-from trialsite.conduct.forms import HoldForm, ReasonedSigningForm, ReviewForm, SwitchForm
+from trialsite.conduct.forms import (
+    HoldForm,
+    ReasonedSigningForm,
+    ReviewForm,
+    SnapshotForm,
+    SwitchForm,
+)
 from trialsite.conduct.models import (
     Decision,
     GateReview,
@@ -29,20 +35,20 @@ from trialsite.conduct.models import (
     ProposalStatus,
     ProposedHold,
     RuleKind,
+    SafetySnapshot,
     Scope,
 )
 from trialsite.conduct.rules import Standing, content_of
-from trialsite.conduct.selectors import RuleLine, rule_lines, rule_names
+from trialsite.conduct.selectors import RuleLine, rule_lines, rule_names, sees_every_site
 from trialsite.conduct.services.holds import (
     LIFT_MEANING,
-    REVIEW_MEANING,
     SWITCH_OFF_MEANING,
     SWITCH_ON_MEANING,
     lift_hold,
     place_hold,
-    record_review,
     switch_rule,
 )
+from trialsite.conduct.services.reviews import REVIEW_MEANING, record_review
 from trialsite.core.exceptions import DomainError, NotPermittedError
 
 configures = requires(Capability.CONFIGURE_STUDY)
@@ -74,7 +80,7 @@ def _hold_form(request: StaffRequest, typed: Any = None) -> HoldForm | None:
 def _page(request: StaffRequest, form: HoldForm | None, status: int = 200) -> HttpResponse:
     found = list(_visible(request))
     version = _version()
-    lines = rule_lines(version.pk) if version else []
+    lines = rule_lines(version.pk, viewer=request.user) if version else []
     context = {
         "active": [each for each in found if each.lifted_at is None],
         "lifted": [each for each in found if each.lifted_at is not None],
@@ -85,9 +91,23 @@ def _page(request: StaffRequest, form: HoldForm | None, status: int = 200) -> Ht
         "gates": [line for line in lines if line.rule.kind is RuleKind.GATE],
         "rules": [line for line in lines if line.rule.kind is not RuleKind.GATE],
         "reviews": GateReview.objects.select_related("signature").order_by("gate", "-number"),
+        "snapshots": _snapshots(request),
+        "snapshot_form": _snapshot_form(request),
+        "whole": sees_every_site(request.user),
         "may_configure": request.user.access.study_wide(Capability.CONFIGURE_STUDY),
     }
     return render(request, "conduct/holds.html", context, status=status)
+
+
+def _snapshots(request: StaffRequest) -> QuerySet[SafetySnapshot]:
+    """The data cuts, for whoever sees every site."""
+    rows = SafetySnapshot.objects.defer("content").select_related("taken_by")
+    return rows.order_by("-number") if sees_every_site(request.user) else rows.none()
+
+
+def _snapshot_form(request: StaffRequest) -> SnapshotForm | None:
+    may = request.user.access.study_wide(Capability.HOLD) and sees_every_site(request.user)
+    return SnapshotForm() if may and _version() else None
 
 
 def _proposals(request: StaffRequest) -> list[ProposedHold]:
@@ -121,7 +141,7 @@ def place(request: StaffRequest) -> HttpResponse:
     return redirect(PAGE)
 
 
-def _signed_act(
+def signed_act(
     request: StaffRequest,
     *,
     form: SigningForm,
@@ -152,7 +172,7 @@ def _signed_act(
     return render(request, "conduct/act.html", context, status=422 if form.errors else 200)
 
 
-def _typed(request: StaffRequest) -> Any:
+def typed(request: StaffRequest) -> Any:
     return request.POST if request.method == "POST" else None
 
 
@@ -162,8 +182,8 @@ def lift(request: StaffRequest, hold_id: uuid.UUID) -> HttpResponse:
     """Lift a hold: reason and signature of the study-wide principal investigator."""
     hold = get_object_or_404(_visible(request), pk=hold_id)
     request.user.require_study_wide(Capability.CONFIGURE_STUDY)
-    form = ReasonedSigningForm(_typed(request), request=request)
-    return _signed_act(
+    form = ReasonedSigningForm(typed(request), request=request)
+    return signed_act(
         request,
         form=form,
         act=lambda: lift_hold(
@@ -181,9 +201,9 @@ def lift(request: StaffRequest, hold_id: uuid.UUID) -> HttpResponse:
     )
 
 
-def _line_or_404(kind: str, key: str) -> tuple[RuleLine, ProtocolVersion]:
+def _line_or_404(kind: str, key: str, viewer: User) -> tuple[RuleLine, ProtocolVersion]:
     version = _version()
-    lines = rule_lines(version.pk) if version else []
+    lines = rule_lines(version.pk, viewer=viewer) if version else []
     for line in lines:
         if version is not None and (line.rule.kind, line.rule.key) == (kind, key):
             return line, version
@@ -195,13 +215,13 @@ def _line_or_404(kind: str, key: str) -> tuple[RuleLine, ProtocolVersion]:
 def switch(request: StaffRequest, kind: str, key: str, to: str) -> HttpResponse:
     """Switch a rule on or off by signature; what is signed are its present parameters."""
     request.user.require_study_wide(Capability.CONFIGURE_STUDY)
-    line, version = _line_or_404(kind, key)
+    line, version = _line_or_404(kind, key, request.user)
     if to not in {"on", "off"}:
         raise Http404
     active = to == "on"
     read = {"seen": content_of(line.rule.proposal)}
-    form = SwitchForm(_typed(request), request=request, initial=read)
-    return _signed_act(
+    form = SwitchForm(typed(request), request=request, initial=read)
+    return signed_act(
         request,
         form=form,
         act=lambda: switch_rule(
@@ -222,8 +242,24 @@ def switch(request: StaffRequest, kind: str, key: str, to: str) -> HttpResponse:
             *line.rule.parameters,
             (_("Protocol version"), version.version),
             (_("State"), str(STANDINGS[line.rule.standing])),
+            *_what_it_would_do(line, active=active),
         ],
     )
+
+
+def _what_it_would_do(line: RuleLine, *, active: bool) -> list[tuple[str, str]]:
+    """The rule's inputs as whoever signs sees them, and what follows from the signature."""
+    facts = []
+    if line.watched is not None:
+        facts += [*line.watched.inputs, (_("What it says"), line.watched.says)]
+    if active and line.waiting:
+        text = ngettext(
+            "%(n)d open proposal: its hold is placed at once.",
+            "%(n)d open proposals: their holds are placed at once.",
+            line.waiting,
+        )
+        facts.append((_("When it is switched on"), text % {"n": line.waiting}))
+    return facts
 
 
 STANDINGS = {
@@ -238,25 +274,26 @@ STANDINGS = {
 def review(request: StaffRequest, key: str) -> HttpResponse:
     """Record the decision of a safety review at a gate."""
     request.user.require_study_wide(Capability.CONFIGURE_STUDY)
-    line, version = _line_or_404(RuleKind.GATE, key)
+    line, version = _line_or_404(RuleKind.GATE, key, request.user)
     assert line.facts is not None
-    form = ReviewForm(_typed(request), request=request)
+    form = ReviewForm(typed(request), request=request)
 
     def act() -> None:
-        typed = form.cleaned_data
+        said = form.cleaned_data
         record_review(
             version=version,
             gate=key,
-            decision=Decision(typed["decision"]),
-            meeting_on=typed["meeting_on"],
-            document=typed["document"],
-            comment=typed["comment"],
-            next_after=typed["next_after"],
+            decision=Decision(said["decision"]),
+            meeting_on=said["meeting_on"],
+            document=said["document"],
+            comment=said["comment"],
+            next_after=said["next_after"],
+            next_on=said["next_on"],
             by=request.user,
             proof=form.proof,
         )
 
-    return _signed_act(
+    return signed_act(
         request,
         form=form,
         act=act,

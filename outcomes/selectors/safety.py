@@ -1,0 +1,63 @@
+"""What the protocol's safety rules look at, counted over every site."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db import connection
+
+from outcomes.models import AdverseEvent
+from trialsite.casebook.models import Subject
+from trialsite.conduct.toxicity import Toxicity
+from trialsite.protocol.proposals import HoldProposal, MonitorProposal
+from visits.models import TreatmentSession
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelatedSerious:
+    """Related serious events among the first treated subjects."""
+
+    treated: int
+    events: int
+    #: Whether the subject asked about is one of these first.
+    among: bool = False
+
+
+def related_serious(rule: HoldProposal, subject: Subject | None = None) -> RelatedSerious:
+    """The count that a rule on related serious events compares; one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT trialsite.related_serious(%s, %s, %s::uuid)",
+            [rule.among_first, rule.grade_at_least or 1, subject.pk if subject else None],
+        )
+        treated, events, among = cursor.fetchone()[0]
+    return RelatedSerious(treated=treated, events=events, among=among > 0)
+
+
+def within_days(event: AdverseEvent, monitor: MonitorProposal) -> bool:
+    """Whether an event may have begun within a monitor's days of a session of its subject.
+
+    By the same rule as the database counts it: what the dates leave open counts.
+    """
+    assert monitor.within_days is not None
+    began = event.started_on
+    days = TreatmentSession.objects.started().filter(subject_id=event.subject_id)
+    for started in days.values_list("started_at", flat=True):
+        day = started.date()
+        last = day + dt.timedelta(days=monitor.within_days)
+        if began is None or (began.latest >= day and began.earliest <= last):
+            return True
+    return False
+
+
+def toxicity_of(monitor: MonitorProposal) -> Toxicity:
+    """The study as a monitor sees it; one statement. Its events must be defined."""
+    assert monitor.is_defined
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT trialsite.toxicities(%s, %s, %s)",
+            [monitor.grade_at_least, monitor.related, monitor.within_days],
+        )
+        treated, evaluable, with_event = cursor.fetchone()[0]
+    return Toxicity(treated=treated, evaluable=evaluable, with_event=with_event)
