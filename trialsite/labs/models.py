@@ -31,6 +31,7 @@ from trialsite.labs.codes import (
     Specimen,
     Timepoint,
 )
+from trialsite.labs.importing.models import LabFileMapping, LabImport
 from trialsite.labs.names import item_label
 from trialsite.labs.results import COMPARATORS
 
