@@ -15,7 +15,6 @@ from pathlib import Path
 
 from django.conf import settings
 
-
 _keepers: list[Callable[[str], bool]] = []
 
 

@@ -64,7 +64,10 @@ def _delimiter(text: str, wanted: Collection[str], header_row: int) -> str:
     if best[1] <= 1:
         return "comma"
     raise UnreadableFileError(
-        _("What parts the columns cannot be told from the header: name the delimiter in the mapping.")
+        _(
+            "What parts the columns cannot be told from the header: name the delimiter in the "
+            "mapping."
+        )
     )
 
 

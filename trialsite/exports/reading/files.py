@@ -14,8 +14,13 @@ from trialsite.exports.reading.problems import UnreadableFileError
 from trialsite.exports.reading.tables import Table
 from trialsite.exports.reading.workbooks import OLE, ZIP, read_workbook
 
-_PAGE = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|table|meta|\?xml|script)", re.I)
-_OTHERS = (b"%PDF", b"{\\rtf", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x7fELF", b"MZ", b"\x1f\x8b")
+_PAGE = re.compile(
+    rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|table|meta|\?xml|script)", re.IGNORECASE
+)
+_OTHERS = (
+    *(b"%PDF", b"{\\rtf", b"\x89PNG", b"\xff\xd8\xff", b"GIF8"),
+    *(b"\x7fELF", b"MZ\x90", b"\x1f\x8b", b"PK\x05\x06"),
+)
 
 
 def read_table(content: bytes, layout: Layout, *, wanted: Collection[str] = ()) -> Table:
@@ -48,6 +53,4 @@ def expect_size(size: int) -> None:
         raise UnreadableFileError(_("This file is empty."))
     if size > MOST_BYTES:
         limit = MOST_BYTES // 1024**2
-        raise UnreadableFileError(
-            _("This file is larger than %(limit)d MB.") % {"limit": limit}
-        )
+        raise UnreadableFileError(_("This file is larger than %(limit)d MB.") % {"limit": limit})

@@ -41,7 +41,10 @@ class Layout:
     missing: tuple[str, ...] = ()
 
 
-_GROUPED = re.compile(r"(?P<before>[^0-9]*)(?P<whole>[0-9]{1,3}(?:\.[0-9]{3})*|[0-9]+)(?:,(?P<part>[0-9]+))?(?P<after>[^0-9.,]*)")
+_GROUPED = re.compile(
+    r"(?P<before>[^0-9]*)(?P<whole>[0-9]{1,3}(?:\.[0-9]{3})*|[0-9]+)"
+    r"(?:,(?P<part>[0-9]+))?(?P<after>[^0-9.,]*)"
+)
 _AMBIGUOUS = re.compile(r"[0-9]\.[0-9]")
 
 
@@ -111,7 +114,8 @@ def read_moment(text: str, formats: tuple[str, ...]) -> Read:
     Raises UnreadableCellError for anything else: no format fits, or two read it differently.
     """
     text = " ".join(text.split())
-    found = {read for each in (*formats, *_ISO, *_ISO_DAYS, *_ISO_TIMES) if (read := _by(each, text))}
+    known = (*formats, *_ISO, *_ISO_DAYS, *_ISO_TIMES)
+    found = {read for each in known if (read := _by(each, text))}
     if len(found) != 1:
         raise UnreadableCellError(text)
     return found.pop()

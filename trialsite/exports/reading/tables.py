@@ -61,9 +61,7 @@ def name_key(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def split(
-    lines: Iterable[Row], *, header_row: int, read_as: str, lettered: bool = False
-) -> Table:
+def split(lines: Iterable[Row], *, header_row: int, read_as: str, lettered: bool = False) -> Table:
     """The table whose header is the row of this line; what stands above it is passed over."""
     rows = _bounded(lines)
     for row in rows:

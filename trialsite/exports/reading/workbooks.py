@@ -98,5 +98,7 @@ def _refusal(code: int) -> str:
     if code == sheet_reader.NO_SHEET:
         return _("The workbook has no such sheet. Name it in the mapping as it is written.")
     if code == sheet_reader.WIDE:
-        return _("A sheet of the workbook reaches too far. Delete empty rows and columns behind it.")
+        return _(
+            "A sheet of the workbook reaches too far. Delete empty rows and columns behind it."
+        )
     return _("The workbook is damaged or incomplete. Save it anew and try again.")

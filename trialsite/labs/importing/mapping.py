@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated
 from zoneinfo import available_timezones
@@ -67,7 +67,7 @@ class LabMapping:
     the file names none; of the analytes in `zero_is_missing` a zero means there is no value.
     """
 
-    layout: Layout = Layout()
+    layout: Layout = field(default_factory=Layout)
     columns: Columns
     results: tuple[ResultColumn, ...] = ()
     zone: str = ""
@@ -129,15 +129,26 @@ def _check_shape(found: LabMapping, marked: Marked) -> None:
 
 def _check_codes(found: LabMapping, marked: Marked, labs: Labs) -> None:
     matcher = Matcher(labs.analytes)
-    known = matcher.analytes
     named = [
         *((f"results.{each.column}.analyte", each.analyte) for each in found.results),
         *((f"analytes.{each.text}", each.means) for each in found.analytes),
         *(("zero_is_missing", key) for key in found.zero_is_missing),
     ]
     for path, key in named:
-        if key not in known:
+        if key not in matcher.analytes:
             marked.refuse(path, f"The protocol has no analyte {key!r}.")
+    _check_units(found, marked, matcher)
+    for code in found.sexes:
+        if code.means not in {"M", "F"}:
+            marked.refuse(f"sexes.{code.text}", "A sex is M or F.")
+    specimens = [("specimen", found.specimen)] if found.specimen else []
+    for path, text in (*specimens, *((f"specimens.{e.text}", e.means) for e in found.specimens)):
+        if text not in Specimen.values:
+            marked.refuse(path, f"A specimen is one of {', '.join(Specimen.values)}.")
+
+
+def _check_units(found: LabMapping, marked: Marked, matcher: Matcher) -> None:
+    known = matcher.analytes
     for each in found.results:
         if each.unit and each.analyte in known and len(matcher.units(each.analyte, each.unit)) != 1:
             accepted = ", ".join(known[each.analyte].accepted_units)
@@ -148,10 +159,3 @@ def _check_codes(found: LabMapping, marked: Marked, labs: Labs) -> None:
     for code in found.units:
         if not matcher.is_unit(code.means):
             marked.refuse(f"units.{code.text}", f"No analyte is accepted in {code.means!r}.")
-    for code in found.sexes:
-        if code.means not in {"M", "F"}:
-            marked.refuse(f"sexes.{code.text}", "A sex is M or F.")
-    specimens = [("specimen", found.specimen)] if found.specimen else []
-    for path, text in (*specimens, *((f"specimens.{e.text}", e.means) for e in found.specimens)):
-        if text not in Specimen.values:
-            marked.refuse(path, f"A specimen is one of {', '.join(Specimen.values)}.")

@@ -58,7 +58,7 @@ def said_item(plan: Plan, item: Item) -> dict[str, Any]:
         "place": item.line.place,
         "outcome": item.outcome.value,
         "subject": subject.label if subject else drawn.subject[:40],
-        "collected": drawn.collected.isoformat(timespec="minutes") if drawn.collected else "",
+        "collected": drawn.collected.isoformat(" ", "minutes") if drawn.collected else "",
         "test": item.line.test[:80],
         "analyte": item.analyte,
         "text": item.text[:80],
@@ -93,7 +93,7 @@ def _draws(plan: Plan) -> Iterator[dict[str, Any]]:
         at = draw.panel.record.visit if draw else visit
         yield {
             "subject": plan.comparison.standing.subjects[key.subject_id].label,
-            "collected": key.collected.isoformat(timespec="minutes"),
+            "collected": key.collected.isoformat(" ", "minutes"),
             "visit": visit_name(at) if at else "",
             "panel": str(key.panel_id or ""),
             "new": sum(item.outcome is Outcome.NEW for item in items),

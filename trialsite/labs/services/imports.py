@@ -234,9 +234,7 @@ def choose(
         if chosen and chosen in options_of(item):
             said[key] = chosen
         elif chosen:
-            raise DomainError(
-                _("Line %(place)s cannot be taken so.") % {"place": item.line.place}
-            )
+            raise DomainError(_("Line %(place)s cannot be taken so.") % {"place": item.line.place})
     plan.choices = said
     _keep_report(found, plan)
     return found
@@ -274,34 +272,35 @@ def _hand_over(found: LabImport, *, by: User, digest: str, reason: str) -> LabIm
     return found
 
 
-def take_waiting() -> int:
-    """Take the imports that were handed to the worker; how many were. One at a time is locked,
-    so a second worker passes it over, and one that dies leaves it to the next."""
-    done = 0
-    for key in list(
-        LabImport.objects.filter(state=ImportState.ACCEPTING).values_list("pk", flat=True)
-    ):
-        done += _take_one(key)
-    return done
+def waiting_imports() -> list[uuid.UUID]:
+    """The imports that were handed to the worker, the first one first."""
+    rows = LabImport.objects.filter(state=ImportState.ACCEPTING).order_by("prepared_at")
+    return list(rows.values_list("pk", flat=True))
 
 
-def _take_one(key: uuid.UUID) -> bool:
-    with transaction.atomic():
-        rows = LabImport.objects.select_for_update(no_key=True, of=("self",), skip_locked=True)
-        rows = rows.select_related("laboratory__site", "mapping", "asked_by")
-        found = rows.filter(pk=key, state=ImportState.ACCEPTING).first()
-        if found is None or found.asked_by is None:
-            return False
-        person = found.asked_by
-        try:
-            with acting(context_of(person, Channel.IMPORT)):
-                person.require(Capability.ENTER_DATA, site=found.site_id)
-                _take(found, by=person, digest=found.digest, reason=found.reason)
-        except DomainError as error:
-            LabImport.objects.filter(pk=key).update(
-                state=ImportState.PREPARED, problem=str(error)[:1000]
-            )
-            return False
+@transaction.atomic
+def take_one(key: uuid.UUID) -> bool:
+    """Take an import as the person who accepted it; whether it was.
+
+    The row's lock is the lease: a second worker passes over it, and where one dies its
+    transaction ends with it and the next begins anew (decisions D11). What is refused goes
+    back to the site with the reason.
+    """
+    rows = LabImport.objects.select_for_update(no_key=True, of=("self",), skip_locked=True)
+    rows = rows.select_related("laboratory__site", "mapping", "asked_by")
+    found = rows.filter(pk=key, state=ImportState.ACCEPTING).first()
+    if found is None or found.asked_by is None:
+        return False
+    person = found.asked_by
+    try:
+        with acting(context_of(person, Channel.IMPORT)):
+            person.require(Capability.ENTER_DATA, site=found.site_id)
+            _take(found, by=person, digest=found.digest, reason=found.reason)
+    except DomainError as error:
+        LabImport.objects.filter(pk=key).update(
+            state=ImportState.PREPARED, problem=str(error)[:1000]
+        )
+        return False
     return True
 
 
@@ -412,4 +411,3 @@ def _put_away(found: LabImport, *, by: User, reason: str) -> None:
 def keeps_file(sha256: str) -> bool:
     """Whether an import still needs a file of the vault: put away, it needs it no more."""
     return LabImport.objects.filter(stored_as=sha256, state__in=STANDING).exists()
-
