@@ -127,7 +127,7 @@ def _keep_choices(request: StaffRequest, found: LabImport) -> HttpResponse:
         if name.startswith("choice.")
     }
     everything = request.POST.get("leave_all", "")
-    whole = [everything] if everything in Outcome else []
+    whole = [each for each in Outcome if each == everything]
     try:
         choose(found=found, choices=said, leave_all=whole, by=request.user)
     except NotPermittedError:

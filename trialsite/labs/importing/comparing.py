@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from trialsite.casebook.models import Subject, Visit
 from trialsite.casebook.moments import death_problem, future_problem
 from trialsite.casebook.protocols import protocol_of
+from trialsite.core.clock import trial_now
 from trialsite.core.partial_dates import PartialDate
 from trialsite.labs.entry import read_result
 from trialsite.labs.importing.lines import Line, is_zero
@@ -92,6 +93,7 @@ class Comparison:
     def __init__(self, standing: Standing, mapping: LabMapping, labs: Labs) -> None:
         self.standing, self.mapping = standing, mapping
         self.matcher = Matcher(labs.analytes)
+        self._now = trial_now()
         self._understood: dict[tuple[str, str, str, str], PastedRow] = {}
 
     def items(self, lines: Iterable[Line]) -> list[Item]:
@@ -151,7 +153,8 @@ class Comparison:
 
     def _bad_time(self, subject: Subject, collected: dt.datetime) -> str:
         zone = subject.site.time_zone
-        problem = future_problem(collected, zone) or death_problem(subject, collected.date())
+        problem = future_problem(collected, zone, self._now)
+        problem = problem or death_problem(subject, collected.date())
         if not problem and collected.date() < subject.created_at.date() - _LONG_BEFORE:
             problem = _("This lies more than a year before the person came into the study.")
         return problem
