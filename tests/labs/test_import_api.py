@@ -52,15 +52,18 @@ def test_a_file_is_prepared_looked_at_chosen_and_taken_and_each_only_once(cast, 
     made = manager.post("lab-imports/", body(mapped, text), key=key)
     assert made.status_code == 201
     again = manager.post("lab-imports/", body(mapped, text), key=key)
-    assert again.json() == made.json() and LabImport.objects.count() == 1
+    assert again.json() == made.json()
+    assert LabImport.objects.count() == 1
     known = manager.post("lab-imports/", body(mapped, text))
-    assert known.status_code == 409 and "already waits" in known.json()["detail"]
+    assert known.status_code == 409
+    assert "already waits" in known.json()["detail"]
 
     found = made.json()
     assert found["counts"] == {"new": 1, "slip": 1, "unknown_person": 1}
     address = f"lab-imports/{found['id']}/"
     early = nurse.post(f"{address}accept/", {"digest": found["digest"]})
-    assert early.status_code == 409 and not LabResult.objects.exists()
+    assert early.status_code == 409
+    assert not LabResult.objects.exists()
     slip = next(each for each in found["items"] if each["outcome"] == "slip")
     choices = {"choices": {slip["key"]: "as:mg/dL"}, "leave_all": ["unknown_person"]}
     assert manager.post(f"{address}choices/", choices).status_code == 403
@@ -72,7 +75,8 @@ def test_a_file_is_prepared_looked_at_chosen_and_taken_and_each_only_once(cast, 
     key = str(uuid.uuid4())
     for _n in range(2):
         taken = nurse.post(f"{address}accept/", {"digest": chosen["digest"]}, key=key)
-        assert taken.status_code == 200 and taken.json()["state"] == "accepted"
+        assert taken.status_code == 200
+        assert taken.json()["state"] == "accepted"
     assert LabResult.objects.count() == 2
     listed = nurse.get("lab-imports/", sha256=found["sha256"]).json()
     assert [each["id"] for each in listed["results"]] == [found["id"]]
@@ -112,7 +116,8 @@ def test_the_data_manager_states_a_mapping_and_is_told_the_line_of_a_problem(cas
     sent = {"laboratory": str(laboratory.pk), "text": LONG}
     assert manager.post("lab-file-mappings/", sent).json()["version"] == 1
     refused = manager.post("lab-file-mappings/", sent | {"text": LONG + "nonsense: 1\n"})
-    assert refused.status_code == 400 and "10:1" in str(refused.json()["errors"]["text"])
+    assert refused.status_code == 400
+    assert "10:1" in str(refused.json()["errors"]["text"])
     assert ApiClient(cast.nurse).post("lab-file-mappings/", sent).status_code == 403
 
 
@@ -128,8 +133,10 @@ def test_the_command_prepares_a_file_and_takes_nothing(cast, laboratory, subject
     }
     out = io.StringIO()
     call_command("import_labs", str(file), stdout=out, **options)
-    assert "1 results" in out.getvalue() and "new: 1" in out.getvalue()
-    assert not LabResult.objects.exists() and LabImport.objects.get().is_open
+    assert "1 results" in out.getvalue()
+    assert "new: 1" in out.getvalue()
+    assert not LabResult.objects.exists()
+    assert LabImport.objects.get().is_open
     for change, said in (
         ({"site": "009"}, "no such laboratory"),
         ({"by": "no@body"}, "no such person"),
@@ -145,66 +152,58 @@ def test_the_command_prepares_a_file_and_takes_nothing(cast, laboratory, subject
 #: Analyte, text, unit.
 VALUES = [
     ("BILI", "17.1", "umol/L"),
-    ("BILI", "1.0", "mg/dL"),
     ("BILI", "<0.2", "mg/dL"),
-    ("BILI", "≥3200", "umol/L"),
     ("BILI", "3201", "umol/L"),
     ("BILI", "1,5", "umol/L"),
-    ("BILI", "1,234.5", "umol/L"),
     ("BILI", "-1", "umol/L"),
     ("BASEEXCS", "-3", "mmol/L"),
     ("BILI", "１７.１↑", "umol/L"),
-    ("BILI", "17.1 H", "umol/L"),
-    ("BILI", "abc", "umol/L"),
     ("BILI", "1e3", "umol/L"),
-    ("BILI", "1.2×10^3", "umol/L"),
-    ("BILI", "17.1", "g/L"),
     ("BILI", "17.1", "furlong"),
     ("BILI", "0.1234567890123", "umol/L"),
-    ("BILI", "1234567890123456789", "umol/L"),
-    ("BILI", "溶血", "umol/L"),
-    ("BILI", "NaN", "umol/L"),
     ("BILI", "0", "umol/L"),
     ("INTLK6", "未检出", ""),
-    ("INTLK6", "not detected", ""),
     ("INR", "1.5", "{INR}"),
-    ("HGB", "112", "g/L"),
-    ("PLAT", "88", "10*9/L"),
     ("PTA", "115", "%"),
-    ("CREAT", "353.6", "umol/L"),
     ("CREAT", "4.0", "mg/dL"),
     ("AMMONIA", "120", "ug/dL{NH3}"),
 ]
 
 
+class Roads:
+    """One nurse at the pages and at the API."""
+
+    def __init__(self, cast, laboratory):
+        self.nurse, self.laboratory = cast.nurse, laboratory
+        self.client, self.api = sign_in(cast.nurse), ApiClient(cast.nurse)
+
+
 def stored(record: Any) -> tuple[Any, ...] | None:
-    row = LabResult.objects.filter(panel=record, voided_at=None).first()
+    row = LabResult.objects.filter(panel_id=record, voided_at=None).first()
     if row is None:
         return None
     return row.text, row.comparator, row.value, row.unit, row.canonical, row.flag
 
 
-def by_form(cast, subject, analyte, text, unit) -> Any:
+def by_form(roads, subject, analyte, text, unit) -> Any:
     record = make_record(subject, form_oid="F.LB")
-    tab = Tab(sign_in(cast.nurse), record)
+    tab = Tab(roads.client, record)
     tab.post({analyte: text, f"{analyte}.unit": unit})
-    return stored(record)
+    return stored(record.pk)
 
 
-def by_api(cast, subject, analyte, text, unit) -> Any:
+def by_api(roads, subject, analyte, text, unit) -> Any:
     record = make_record(subject, form_oid="F.LB")
     results = [{"analyte": analyte, "text": text, "unit": unit}]
     header = {key: DRAW[key] for key in ("laboratory", "collected_at", "specimen")}
-    answer = ApiClient(cast.nurse).put(
-        f"lab-panels/{record.pk}/", {**header, "results": results}, version=0
-    )
+    answer = roads.api.put(f"lab-panels/{record.pk}/", {**header, "results": results}, version=0)
     assert answer.status_code in {200, 400}
-    return stored(record)
+    return stored(record.pk)
 
 
-def by_paste(cast, subject, analyte, text, unit) -> Any:
+def by_paste(roads, subject, analyte, text, unit) -> Any:
     record = make_record(subject, form_oid="F.LB")
-    tab = Tab(sign_in(cast.nurse), record)
+    tab = Tab(roads.client, record)
     preview = paste(tab, f"项目\t结果\t单位\n{analyte}\t{text}\t{unit}\n")
     if 'name="p2.take" value="1" checked' not in preview.html:
         return None
@@ -212,39 +211,37 @@ def by_paste(cast, subject, analyte, text, unit) -> Any:
         return None
     again = tab.again()
     again.post({analyte: text, f"{analyte}.unit": unit})
-    return stored(record)
+    return stored(record.pk)
 
 
-def by_import(cast, subject, analyte, text, unit) -> Any:
-    laboratory = LabImport.objects.model.laboratory.field.related_model.objects.get(code="CENTRAL")
+def by_import(roads, subject, analyte, text, unit) -> Any:
     line = f'{subject.screening_number},{AT},{analyte},"{text}",{unit}\n'
-    with as_person(cast.nurse):
+    with as_person(roads.nurse):
         found = prepare_import(
-            laboratory=laboratory, content=(HEAD + line).encode(), filename="x", by=cast.nurse
+            laboratory=roads.laboratory,
+            content=(HEAD + line).encode(),
+            filename="x",
+            by=roads.nurse,
         )
         for item in found.report["items"]:
             options = [each["value"] for each in item["options"]]
             wanted = f"as:{unit}" if f"as:{unit}" in options else "leave"
-            found = choose(found=found, choices={item["key"]: wanted}, by=cast.nurse)
-        accept_import(found=found, digest=found.digest, by=cast.nurse)
+            found = choose(found=found, choices={item["key"]: wanted}, by=roads.nurse)
+        accept_import(found=found, digest=found.digest, by=roads.nurse)
     row = LabResult.objects.filter(subject=subject, voided_at=None).first()
     return stored(row.panel_id) if row else None
 
 
-ROADS: dict[str, Callable[..., Any]] = {
-    "form": by_form,
-    "api": by_api,
-    "paste": by_paste,
-    "import": by_import,
-}
+ROADS: tuple[Callable[..., Any], ...] = (by_form, by_api, by_paste, by_import)
 
 
 @pytest.mark.requirement("DI9")
 @pytest.mark.requirement("DI4")
-@pytest.mark.parametrize(("analyte", "text", "unit"), VALUES)
-def test_a_value_has_one_verdict_by_form_api_paste_and_import(cast, mapped, analyte, text, unit):
-    verdicts = {
-        name: road(cast, make_subject(cast.site), analyte, text, unit)
-        for name, road in ROADS.items()
-    }
-    assert len(set(verdicts.values())) == 1, verdicts
+def test_a_value_has_one_verdict_by_form_api_paste_and_import(cast, mapped):
+    nurse = Roads(cast, mapped)
+    taken = 0
+    for value in VALUES:
+        verdicts = [road(nurse, make_subject(cast.site), *value) for road in ROADS]
+        assert len(set(verdicts)) == 1, (value, verdicts)
+        taken += verdicts[0] is not None
+    assert 0 < taken < len(VALUES)

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache, lru_cache
 
 from trialsite.exports.reading.encodings import Encoding
 
@@ -108,6 +109,7 @@ class Read:
     time: dt.time | None = None
 
 
+@lru_cache(maxsize=4096)
 def read_moment(text: str, formats: tuple[str, ...]) -> Read:
     """The day, the time or both that a cell states by exactly one reading.
 
@@ -121,12 +123,17 @@ def read_moment(text: str, formats: tuple[str, ...]) -> Read:
     return found.pop()
 
 
-def _by(written: str, text: str) -> Read | None:
+@cache
+def _pattern(written: str) -> re.Pattern[str]:
     pattern, at = "", 0
     for token in _TOKEN.finditer(written):
         pattern += re.escape(written[at : token.start()]) + _TOKENS[token.group()]
         at = token.end()
-    match = re.fullmatch(pattern + re.escape(written[at:]), text)
+    return re.compile(pattern + re.escape(written[at:]))
+
+
+def _by(written: str, text: str) -> Read | None:
+    match = _pattern(written).fullmatch(text)
     if match is None:
         return None
     parts = {name: int(digits) for name, digits in match.groupdict().items()}

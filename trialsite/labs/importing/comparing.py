@@ -94,6 +94,7 @@ class Comparison:
         self.standing, self.mapping = standing, mapping
         self.matcher = Matcher(labs.analytes)
         self._now = trial_now()
+        self._ones: dict[str, Matcher] = {}
         self._understood: dict[tuple[str, str, str, str], PastedRow] = {}
 
     def items(self, lines: Iterable[Line]) -> list[Item]:
@@ -187,13 +188,20 @@ class Comparison:
         key = (line.test, line.analyte, line.text, line.unit)
         row = self._understood.get(key)
         if row is None:
-            names = (line.test,)
-            if line.analyte and self.matcher.match(line.test).analytes != (line.analyte,):
-                names = (line.analyte,)
+            matcher = self._one(line.analyte) if line.analyte else self.matcher
+            # The file's own name may say as what a unit is meant (BUN); else the key names it.
+            known = not line.analyte or matcher.match(line.test).analytes
+            names = (line.test if known else line.analyte,)
             bare = PastedRow(line=line.drawn.line, cells=(line.test, line.text, line.unit))
             parts = Parts(names=names, result=line.text, unit=line.unit)
-            row = self._understood[key] = understood(bare, parts, self.matcher, {})
+            row = self._understood[key] = understood(bare, parts, matcher, {})
         return row
+
+    def _one(self, key: str) -> Matcher:
+        """The names of the one analyte that the mapping itself states."""
+        if key not in self._ones:
+            self._ones[key] = Matcher([self.matcher.analytes[key]])
+        return self._ones[key]
 
     def _draw(self, subject: Subject, item: Item, analyte: str) -> DrawKey:
         """The casebook's draw of this minute: of this specimen, or that holds this analyte."""

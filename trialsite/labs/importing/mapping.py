@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated
 from zoneinfo import available_timezones
@@ -59,6 +59,9 @@ class Code:
     means: str
 
 
+_PLAIN = Layout()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabMapping:
     """The whole mapping of a laboratory's file.
@@ -67,7 +70,7 @@ class LabMapping:
     the file names none; of the analytes in `zero_is_missing` a zero means there is no value.
     """
 
-    layout: Layout = field(default_factory=Layout)
+    layout: Layout = _PLAIN
     columns: Columns
     results: tuple[ResultColumn, ...] = ()
     zone: str = ""

@@ -20,9 +20,10 @@ from trialsite.casebook.protocols import protocol_of
 from trialsite.core.exceptions import DomainError
 from trialsite.exports.reading.files import read_table
 from trialsite.exports.reading.problems import UnreadableFileError
+from trialsite.exports.reading.tables import Table
 from trialsite.labs.entry import PanelEntry, read_panel, texts_of
 from trialsite.labs.importing.comparing import Comparison, DrawKey, Item, against
-from trialsite.labs.importing.lines import LineReader
+from trialsite.labs.importing.lines import Line, LineReader
 from trialsite.labs.importing.mapping import stored_mapping
 from trialsite.labs.importing.models import LabFileMapping
 from trialsite.labs.importing.outcomes import OPEN, WRITTEN, Outcome
@@ -128,6 +129,25 @@ def plan_of(
 
     More than `most` results are refused: they are for the command that prepares large files.
     """
+    table, lines = _read(content, laboratory, mapping, most)
+    labels = {line.drawn.subject for line in lines if line.drawn.subject}
+    comparison = Comparison(
+        Standing(laboratory, labels), stored_mapping(mapping.text), present_labs()
+    )
+    plan = Plan(comparison, comparison.items(lines), table.read_as, choices or {})
+    _send_to_pages(plan)
+    return plan
+
+
+def people_of(content: bytes, *, laboratory: Laboratory, mapping: LabFileMapping) -> Standing:
+    """The subjects that a file names, before anything is compared."""
+    _table, lines = _read(content, laboratory, mapping, None)
+    return Standing(laboratory, {line.drawn.subject for line in lines if line.drawn.subject})
+
+
+def _read(
+    content: bytes, laboratory: Laboratory, mapping: LabFileMapping, most: int | None
+) -> tuple[Table, list[Line]]:
     spec = stored_mapping(mapping.text)
     table = read_table(content, spec.layout, wanted=spec.headers)
     reader = LineReader(
@@ -147,12 +167,7 @@ def plan_of(
             raise UnreadableFileError(message % {"n": most}, line=line.drawn.line)
     if not lines:
         raise UnreadableFileError(_("There is no result in this file."), line=table.header_line)
-    standing = Standing(laboratory, {line.drawn.subject for line in lines if line.drawn.subject})
-    comparison = Comparison(standing, spec, present_labs())
-    items = comparison.items(lines)
-    plan = Plan(comparison, items, table.read_as, choices or {})
-    _send_to_pages(plan)
-    return plan
+    return table, lines
 
 
 def _send_to_pages(plan: Plan) -> None:

@@ -34,7 +34,7 @@ from trialsite.labs.importing.comparing import DrawKey, Item
 from trialsite.labs.importing.mapping import read_lab_mapping
 from trialsite.labs.importing.models import STANDING, ImportState, LabFileMapping, LabImport
 from trialsite.labs.importing.outcomes import Outcome
-from trialsite.labs.importing.planning import LEAVE, Plan, entry_of, options_of, plan_of
+from trialsite.labs.importing.planning import LEAVE, Plan, entry_of, options_of, people_of, plan_of
 from trialsite.labs.importing.reporting import report_of
 from trialsite.labs.models import Laboratory
 from trialsite.labs.names import present_labs
@@ -340,8 +340,8 @@ def _plan_under_lock(found: LabImport) -> Plan:
 
     Records are locked before subjects, as a page that saves does it.
     """
-    plan = plan_now(found)
-    subjects = list(plan.comparison.standing.subjects)
+    people = people_of(file_of(found), laboratory=found.laboratory, mapping=found.mapping)
+    subjects = list(people.subjects)
     records = CrfRecord.objects.filter(subject__in=subjects, form_oid=FORM_OID).order_by("pk")
     list(records.select_for_update(no_key=True).values_list("pk"))
     own = Subject.objects.filter(pk__in=subjects).order_by("pk")

@@ -20,13 +20,12 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file")
         parser.add_argument("--site", required=True, help="The site's code.")
         parser.add_argument("--laboratory", required=True, help="The laboratory's code there.")
         parser.add_argument("--by", required=True, help="E-mail of the data manager who does it.")
         parser.add_argument(
             "--mapping",
-            type=Path,
             help="A mapping file to state first; else the one that stands is used.",
         )
 
@@ -44,12 +43,12 @@ class Command(BaseCommand):
             raise CommandError("This site has no such laboratory.")
         try:
             if options["mapping"]:
-                text = options["mapping"].read_text(encoding="utf-8-sig")
+                text = Path(options["mapping"]).read_text(encoding="utf-8-sig")
                 keep_mapping(laboratory=laboratory, text=text, by=person)
             made = prepare_import(
                 laboratory=laboratory,
-                content=options["file"].read_bytes(),
-                filename=options["file"].name,
+                content=Path(options["file"]).read_bytes(),
+                filename=Path(options["file"]).name,
                 most=None,
                 by=person,
             )
