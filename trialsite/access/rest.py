@@ -138,6 +138,8 @@ class Endpoint(GenericViewSet[Any]):
     filters: ClassVar[Mapping[str, Filter]] = {}
     #: Further query parameters, for every action.
     parameters: ClassVar[frozenset[str]] = frozenset()
+    #: An endpoint that takes files says how much it takes.
+    max_body_bytes: ClassVar[int] = MAX_BODY_BYTES
     parser_classes = (StrictJSON,)
     pagination_class = Pages
     #: OPTIONS would describe serializers that the actions do not use; the schema describes.
@@ -147,7 +149,7 @@ class Endpoint(GenericViewSet[Any]):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > self.max_body_bytes:
             raise TooLarge(_("The request is too large."))
         self._refuse_unknown_parameters(request)
         self._claimed = claim(request) if request.method == "POST" else None

@@ -17,6 +17,7 @@ from trialsite.crf.odm import routes as odm
 from trialsite.dashboard.compliance_api import routes as compliance
 from trialsite.exports.api import routes as datasets
 from trialsite.labs.api import routes as labs
+from trialsite.labs.import_api import routes as lab_imports
 from trialsite.notify.api import routes as notify
 from trialsite.review.api import routes as review
 from visits.api import routes as visits
@@ -32,6 +33,7 @@ urlpatterns = [
     *coding,
     *odm,
     *labs,
+    *lab_imports,
     *conduct,
     *screening,
     *visits,

@@ -115,7 +115,8 @@ def sweep(older_than_seconds: float) -> int:
     """Remove files that no row of any site knows; needs a context that sees every site."""
     removed = 0
     for path in vault.files_older_than(older_than_seconds):
-        if not Attachment.objects.filter(sha256=path.name).exists():
+        kept = Attachment.objects.filter(sha256=path.name).exists() or vault.is_kept(path.name)
+        if not kept:
             path.unlink(missing_ok=True)
             removed += 1
     return removed

@@ -12,10 +12,13 @@ from trialsite.core.clock import trial_now, trial_today
 from trialsite.core.partial_dates import PartialDate
 
 
-def future_problem(wall: dt.datetime, zone: str) -> str:
-    """Why a time on the clock of a zone cannot be yet; empty where it can."""
+def future_problem(wall: dt.datetime, zone: str, now: dt.datetime | None = None) -> str:
+    """Why a time on the clock of a zone cannot be yet; empty where it can.
+
+    Who asks for many times states `now` once.
+    """
     moment = wall.replace(tzinfo=ZoneInfo(zone))
-    return _("This time has not come yet.") if moment > trial_now() else ""
+    return _("This time has not come yet.") if moment > (now or trial_now()) else ""
 
 
 def not_yet(when: dt.datetime | dt.date | PartialDate, zone: str) -> str:

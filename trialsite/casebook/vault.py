@@ -10,10 +10,22 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from django.conf import settings
+
+_keepers: list[Callable[[str], bool]] = []
+
+
+def kept_where(keeper: Callable[[str], bool]) -> None:
+    """Register who else speaks of files here: whether it keeps the one of this hash."""
+    _keepers.append(keeper)
+
+
+def is_kept(sha256: str) -> bool:
+    """Whether any who registered keeps this file."""
+    return any(keeper(sha256) for keeper in _keepers)
 
 
 def path_of(sha256: str) -> Path:

@@ -23,3 +23,13 @@ def decrypt(token: str) -> str:
 def rotate(token: str) -> str:
     """The same text under the newest key."""
     return _keys().rotate(token.encode()).decode()
+
+
+def encrypt_bytes(content: bytes) -> bytes:
+    """Encrypt and authenticate a file under the newest key."""
+    return _keys().encrypt(content)
+
+
+def decrypt_bytes(token: bytes) -> bytes:
+    """The content of `token`; raises `cryptography.fernet.InvalidToken` for a foreign one."""
+    return _keys().decrypt(token)

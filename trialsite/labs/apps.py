@@ -7,7 +7,11 @@ class LabsConfig(AppConfig):
     name = "trialsite.labs"
 
     def ready(self) -> None:
+        from trialsite.casebook import vault
         from trialsite.casebook.evidence import register_evidence
         from trialsite.labs import datasets, grade_dataset, guards, models  # noqa: F401
+        from trialsite.labs import datasets, guards, models  # noqa: F401
+        from trialsite.labs.services import imports
 
         register_evidence(models.LabPanel, "collected_at")
+        vault.kept_where(imports.keeps_file)

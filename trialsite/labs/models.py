@@ -31,6 +31,8 @@ from trialsite.labs.codes import (
     Specimen,
     Timepoint,
 )
+from trialsite.labs.importing.models import LabFileMapping as LabFileMapping
+from trialsite.labs.importing.models import LabImport as LabImport
 from trialsite.labs.names import item_label
 from trialsite.labs.results import COMPARATORS
 

@@ -14,9 +14,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from trialsite.access.capabilities import Capability
@@ -27,6 +25,7 @@ from trialsite.crf.posting import integer
 from trialsite.crf.services import save_draft
 from trialsite.labs.entry import read_result
 from trialsite.labs.pages import differing, page_of, short
+from trialsite.labs.paste_words import PROBLEMS
 from trialsite.labs.pasting import MOST_LINES, PastedRow, PasteError, PasteProblem, parse_block
 from trialsite.labs.results import suspect_unit
 from trialsite.labs.sheet import Sheet
@@ -34,22 +33,6 @@ from trialsite.labs.views import lab_record, posted_page
 from trialsite.protocol.labs import Analyte
 
 LONGEST_BLOCK = 100_000
-
-PROBLEMS: dict[PasteProblem, str | Promise] = {
-    PasteProblem.LINE_TOO_LONG: gettext_lazy("This line is too long to be a result."),
-    PasteProblem.CELL_TOO_LONG: gettext_lazy("A cell of this line is too long."),
-    PasteProblem.UNEXPECTED_CELLS: gettext_lazy("This line has more cells than a result."),
-    PasteProblem.OTHER_SPECIMEN: gettext_lazy("This seems to be another specimen, such as urine."),
-    PasteProblem.UNKNOWN_TEST: gettext_lazy("No analyte of the protocol has this name."),
-    PasteProblem.AMBIGUOUS_TEST: gettext_lazy("Several analytes could be meant."),
-    PasteProblem.DUPLICATE_TEST: gettext_lazy("This analyte stands twice: take one of them."),
-    PasteProblem.NO_RESULT: gettext_lazy("There is no result in this line."),
-    PasteProblem.SEVERAL_RESULTS: gettext_lazy("Several results stand in this line."),
-    PasteProblem.UNREADABLE_RESULT: gettext_lazy("The result cannot be read."),
-    PasteProblem.NO_UNIT: gettext_lazy("The block names no unit: choose it."),
-    PasteProblem.UNKNOWN_UNIT: gettext_lazy("This unit is not accepted: choose the one meant."),
-    PasteProblem.AMBIGUOUS_UNIT: gettext_lazy("The unit can be read in several ways: choose."),
-}
 
 
 @dataclass(slots=True)

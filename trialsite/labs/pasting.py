@@ -145,7 +145,14 @@ def _row(
     if any(len(cell) > LONGEST_CELL for cell in cells):
         return replace(row, problem=PasteProblem.CELL_TOO_LONG)
     parts = by_header(cells, header, separator) if header else None
-    parts = parts or by_content(cells, matcher)
+    return understood(row, parts or by_content(cells, matcher), matcher, previous)
+
+
+def understood(
+    row: PastedRow, parts: Parts, matcher: Matcher, previous: Mapping[str, Decimal]
+) -> PastedRow:
+    """The row with what its parts mean, or its first problem; pasted and imported alike."""
+    cells = row.cells
     row = _named(row, parts, matcher)
     row = _measured(row, parts, matcher)
     if other_specimen(cells):

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from trialsite.labs import grade_views, paste_views, register_views, views
+from trialsite.labs import import_views, paste_views, register_views, views
 
 app_name = "labs"
 
@@ -40,4 +41,11 @@ urlpatterns = [
     path("labs/ranges/<uuid:pk>/", register_views.correct, name="correct_range"),
     path("labs/ranges/<uuid:pk>/end/", register_views.end, name="end_range"),
     path("labs/ranges/<uuid:pk>/void/", register_views.withdraw, name="void_range"),
+    path("labs/laboratories/<uuid:pk>/mapping/", import_views.mapping, name="mapping"),
+    path("labs/imports/", import_views.imports, name="imports"),
+    path("labs/imports/<uuid:pk>/", import_views.prepared, name="import"),
+    path("labs/imports/<uuid:pk>/lines.csv", import_views.lines, name="import_lines"),
+    path("labs/imports/<uuid:pk>/compare/", import_views.compare, name="compare_import"),
+    path("labs/imports/<uuid:pk>/accept/", import_views.accept, name="accept_import"),
+    path("labs/imports/<uuid:pk>/discard/", import_views.discard, name="discard_import"),
 ]

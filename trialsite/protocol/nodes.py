@@ -76,7 +76,7 @@ def parse(text: str) -> tuple[Mapping, list[Problem]]:
     except yaml.YAMLError as error:
         raise UnreadableError(start, f"Not YAML text: {error}") from None
     if not isinstance(builder.root, Mapping):
-        raise UnreadableError(start, "A protocol file is a mapping of sections; this is not.")
+        raise UnreadableError(start, "The file is a mapping of sections; this is not.")
     return builder.root, builder.problems
 
 

@@ -326,6 +326,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     },
     "verify-trail": {"task": "trialsite.casebook.tasks.verify_trail", "schedule": 3600},
     "consent-states": {"task": "screening.tasks.mark_consent_states", "schedule": 24 * 3600},
+    "lab-imports": {
+        "task": "trialsite.labs.tasks.take_imports",
+        "schedule": 20,
+        "options": {"expires": 15},
+    },
     "edit-checks": {"task": "trialsite.crf.tasks.judge_all_records", "schedule": 24 * 3600},
 }
 

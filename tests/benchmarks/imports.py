@@ -1,0 +1,53 @@
+"""Importing 100,000 results: reading and comparing, then taking, with the memory it needs."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+
+from tests.factories import make_site, make_subject, make_user
+from tests.labs.conftest import make_laboratory
+from tests.labs.hospital import MAPPING, export
+from trialsite.access.capabilities import Role
+from trialsite.access.context import context_of
+from trialsite.core.context import Channel, acting
+from trialsite.labs.services.imports import accept_import, choose, keep_mapping, prepare_import
+
+RESULTS = int(os.environ.get("IMPORT_RESULTS", "100000"))
+_A_DRAW = 25
+
+
+def _peak() -> int:
+    """The most memory this process has held so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def importing() -> list[str]:
+    """One file as the command prepares it and the worker takes it, in one transaction."""
+    site = make_site()
+    nurse = make_user(Role.RESEARCH_NURSE, site)
+    manager = make_user(Role.DATA_MANAGER)
+    laboratory = make_laboratory(site)
+    people = [make_subject(site) for _n in range(RESULTS // _A_DRAW // 20)]
+    content = export([each.screening_number for each in people], draws=20).content()
+    before = _peak()
+    with acting(context_of(manager, Channel.COMMAND)):
+        keep_mapping(laboratory=laboratory, text=MAPPING, by=manager)
+        began = time.perf_counter()
+        found = prepare_import(
+            laboratory=laboratory, content=content, filename="bench.csv", most=None, by=manager
+        )
+        prepared, after = time.perf_counter() - began, _peak()
+    with acting(context_of(nurse, Channel.IMPORT)):
+        found = choose(found=found, choices={}, leave_all=["slip", "twice"], by=nurse)
+        began = time.perf_counter()
+        found = accept_import(found=found, digest=found.digest, by=nurse)
+        taken = time.perf_counter() - began
+    lines, written = found.report["lines"], found.report["writes"]
+    return [
+        f"Importing {lines:,} results of {len(people):,} people ({len(content) / 1e6:.1f} MB)",
+        f"  read and compare: {prepared:6.1f} s  {lines / prepared:8.0f} rows/s",
+        f"  take {written:,}: {taken:6.1f} s  {written / taken:8.0f} rows/s",
+        f"  peak memory: {before} MB before, {after} MB after comparing, {_peak()} MB at the end",
+    ]
