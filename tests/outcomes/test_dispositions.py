@@ -239,11 +239,11 @@ class TestProposals:
         assert proposed(cast, subject) == {Scope.STUDY: expected}
 
     def test_the_last_planned_visit_took_place(self, cast):
-        subject = followed(cast, since=90)
+        subject = followed(cast, since=79)
         last = visit_at(subject, "SE.W12")
         with as_person(cast.nurse):
-            attend(visit=last, on=day(subject, 5), mode=VisitMode.ON_SITE, by=cast.nurse)
-        expected = (EndReason.COMPLETED, day(subject, 5).isoformat())
+            attend(visit=last, on=day(subject, 1), mode=VisitMode.ON_SITE, by=cast.nurse)
+        expected = (EndReason.COMPLETED, day(subject, 1).isoformat())
         assert proposed(cast, subject) == {Scope.STUDY: expected}
         assert fresh(subject).status == SubjectStatus.ENROLLED
 

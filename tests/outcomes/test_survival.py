@@ -309,6 +309,6 @@ def test_another_participants_evidence_is_not_theirs(cast, subject):
 
 def test_today_names_who_must_be_looked_for(cast, subject):
     client = sign_in(cast.nurse)
-    assert "Survival unknown" in client.get("/today/").content.decode()
+    assert "Survival unknown" in client.get("/").content.decode()
     contact(cast, subject, 5)
-    assert "Survival unknown" not in client.get("/today/").content.decode()
+    assert "Survival unknown" not in client.get("/").content.decode()

@@ -54,7 +54,12 @@ from visits.services.session_course import (
     correct_times,
     end_session,
 )
-from visits.services.session_start import SessionRefusedError, enter_session, start_session
+from visits.services.session_start import (
+    SessionRefusedError,
+    end_causes_of,
+    enter_session,
+    start_session,
+)
 from visits.services.session_store import (
     Times,
     follow_times,
@@ -271,6 +276,7 @@ def void_session(
         store_session(session, by=by, reason=reason)
         follow_times(session, by=by, reason=reason)
         _void_records(session, reason=reason, by=by)
+        end_causes_of(session)
     session.record.refresh_from_db()
     return session
 
