@@ -68,7 +68,8 @@ def contact(
     on = day(subject, ago).isoformat()
     said = {"contact_on": on, "mode": "TELEPHONE CALL", "informant": "FAMILY", "status": "ALIVE"}
     said |= {"last_alive_on": on, "last_alive_source": "FAMILY", "transplanted_since": "false"}
-    return save(begin(cast, subject, visit), cast.nurse, **(said | texts))
+    entered: dict[str, Any] = said | texts
+    return save(begin(cast, subject, visit), cast.nurse, **entered)
 
 
 def attempt(
@@ -89,7 +90,7 @@ def attempt(
         )  # fmt: skip
 
 
-def transplant(cast: Any, subject: Subject, **texts: str) -> Saved:
+def transplant(cast: Any, subject: Subject, **texts: Any) -> Saved:
     with as_person(cast.nurse):
         record = open_transplantation(subject=subject, by=cast.nurse)
     return save(record, cast.nurse, **texts)

@@ -4,6 +4,7 @@ becomes of tubes, results and follow-up goes on (decisions C10)."""
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -119,7 +120,7 @@ class TestHold:
         subject = treatable(cast)
         session = prepared(cast, subject)
         died = wall(subject.site, hours=-2)
-        texts = {"died_on": died.date().isoformat(), "died_time": died.strftime("%H:%M")}
+        texts: Any = {"died_on": died.date().isoformat(), "died_time": died.strftime("%H:%M")}
         save_death(subject, cast.nurse, **texts)
         assert proposed(subject) == []
         entered(cast, session, hours=-10, late_reason="From paper")

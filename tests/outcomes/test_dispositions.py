@@ -13,7 +13,7 @@ from tests.outcomes.conftest import save_death, treated
 from tests.outcomes.following import attempt, begin, day, end_of, followed, fresh, save, transplant
 from tests.screening.consenting import withdraw
 from tests.visits.scheduling import states, visit_at
-from tests.visits.treating import WITHOUT_CELLS
+from tests.visits.treating import planned
 from trialsite.casebook.models import (
     CrfRecord,
     Subject,
@@ -27,7 +27,6 @@ from trialsite.crf.models import Draft
 from trialsite.protocol import EventRole
 from trialsite.review.models import Query
 from visits.selectors.readiness import readiness
-from visits.services.sessions import plan_session
 from visits.services.visits import attend
 
 
@@ -47,10 +46,7 @@ def void(cast, record):
 
 
 def plan(cast, subject):
-    with as_person(cast.nurse):
-        return plan_session(
-            subject=fresh(subject), by=cast.nurse, planned_minutes=360, **WITHOUT_CELLS
-        )
+    return planned(cast, fresh(subject), by=cast.nurse)
 
 
 def stops(cast, subject) -> str:

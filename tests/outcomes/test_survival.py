@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -134,7 +135,11 @@ def test_a_contact_for_a_missed_milestone_waits_and_takes_place_when_it_succeeds
 def test_a_corrected_contact_moves_its_visit_and_a_voided_one_plans_it_again(cast, subject):
     milestone = missed(cast, visit_at(subject, "SE.D28"))
     saved = contact(cast, subject, 1, visit=milestone)
-    texts = {"status": "ALIVE", "contact_on": day(subject, 2).isoformat(), "mode": "HOME VISIT"}
+    texts: Any = {
+        "status": "ALIVE",
+        "contact_on": day(subject, 2).isoformat(),
+        "mode": "HOME VISIT",
+    }
     save(saved.record, cast.nurse, **texts)
     moved = visit_at(subject, "SE.TEL")
     assert (moved.attended_on, moved.mode) == (day(subject, 2), VisitMode.HOME)

@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 from outcomes.models import Transplantation
 from outcomes.selectors.outcome import overview_of
 from outcomes.services.transplants import open_transplantation
-from tests.factories import as_person, given, sign_in
+from tests.factories import PROTOCOL, as_person, given, make_protocol, sign_in
 from tests.outcomes.conftest import save_death
 from tests.outcomes.following import contact, day, followed, fresh, save, transplant
 from tests.visits.scheduling import states
 from trialsite.casebook.models import Subject, VisitStatus
+from trialsite.core.clock import trial_now
 from trialsite.core.partial_dates import PartialDate
 from trialsite.crf.entry import read_texts
 from trialsite.crf.services import save_crf
 from trialsite.crf.violations import ImpossibleError
+from trialsite.dashboard.worklist import lanes_of
 from trialsite.review.models import Query
 
 
@@ -167,3 +169,26 @@ def test_an_order_is_refused_exactly_where_the_dates_are_known_to_be_wrong(cast,
 def _one(cast) -> Subject:
     found = given(lambda: Subject.objects.filter(number="001-001").first())()
     return found or followed(cast)
+
+
+@pytest.mark.parametrize("asked_for", [True, False])
+def test_after_a_transplantation_labs_are_owed_only_where_the_protocol_asks(
+    cast, tmp_path, asked_for
+):
+    text = PROTOCOL.read_text().replace(
+        "labs_after_transplantation: true", f"labs_after_transplantation: {str(asked_for).lower()}"
+    )
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    make_protocol(cast.site, path=path)
+    subject = followed(cast, since=28)
+    transplant(cast, subject, transplanted_on=day(subject, 5).isoformat())
+    with as_person(cast.nurse):
+        lanes = lanes_of(cast.nurse, now=trial_now())
+    owed = {
+        row.visit.event_oid: "Laboratory tests" in row.missing_titles
+        for lane in lanes
+        for row in lane.rows
+    }
+    assert owed["SE.D28"] is asked_for
+    assert owed["SE.D14"]

@@ -34,6 +34,7 @@ from trialsite.casebook.windows import COMING_DAYS, STANDING, Bar, Lane, Window
 from trialsite.crf.models import stored
 from trialsite.dashboard.models import OwedForm
 from trialsite.dashboard.study import form_title, visit_name, window_margins
+from trialsite.labs.codes import FORM_OID as LAB_FORM
 from trialsite.labs.models import LabPanel
 
 DONE = (RecordStatus.COMPLETE, RecordStatus.NOT_DONE)
