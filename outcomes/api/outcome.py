@@ -61,6 +61,9 @@ class OutcomeAnswer(serializers.Serializer[Any]):
     proposals = ProposalAnswer(many=True)
 
 
+_COUNTS = ("made", "days", "over", "met")
+
+
 def said_outcome(seen: Overview) -> dict[str, Any]:
     graft = seen.transplantation
     return {

@@ -43,6 +43,18 @@ def transplantation_of(subject: Subject) -> Transplantation | None:
     return found
 
 
+def endings_of(subject: Subject) -> list[Disposition]:
+    """The standing records of how treatment and study ended, once they say when and why."""
+    rows = stored(Disposition).filter(
+        subject=subject,
+        record__voided_at=None,
+        scope__isnull=False,
+        ended_on__isnull=False,
+        reason__isnull=False,
+    )
+    return list(rows.order_by("-scope", "record__repeat_key"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """An ending that the casebook suggests; a person says it, or does not."""

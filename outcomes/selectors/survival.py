@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 
@@ -25,7 +26,6 @@ from trialsite.casebook.models import (
 )
 from trialsite.casebook.protocols import event_of, protocol_of, visit_name
 from trialsite.casebook.windows import STANDING
-from trialsite.core.clock import trial_today
 from trialsite.core.partial_dates import PartialDate
 from trialsite.crf.models import stored
 from trialsite.protocol import EventRole
@@ -184,7 +184,7 @@ def unknown_survival(
     past = visits.filter(status__in=STANDING, last_day__lt=now.date() + dt.timedelta(days=1))
     latest: dict[uuid.UUID, Visit] = {}
     for visit in (missed | past).select_related("subject", "site").order_by("target_on"):
-        if _is_due(visit):
+        if _is_due(visit, now.astimezone(ZoneInfo(visit.site.time_zone)).date()):
             latest[visit.subject_id] = visit
     seen = last_alive(list(latest))
     found = [
@@ -195,13 +195,12 @@ def unknown_survival(
     return sorted(found, key=lambda line: (line.milestone, line.subject.label))[:MOST]
 
 
-def _is_due(visit: Visit) -> bool:
+def _is_due(visit: Visit, today: dt.date) -> bool:
     """Whether the milestone itself is past, on the calendar of its site."""
     event = event_of(visit)
     milestones = protocol_of(visit.protocol_version_id).outcomes.survival_days
     if event.role is not EventRole.FOLLOW_UP or event.target_day not in milestones:
         return False
-    today = trial_today(visit.site.time_zone)
     ends = visit.window_ends
     over = ends is not None and ends[1] < today
     assert visit.target_on is not None

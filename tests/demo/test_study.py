@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from django.db import connections
 
-from outcomes.models import AdverseEvent, AdverseEventOrigin
+from outcomes.models import AdverseEvent, AdverseEventOrigin, SurvivalContact, SurvivalStatus
+from outcomes.selectors.outcome import overview_of
 from screening.models import ConsentDocument, Enrolment, ScreeningEntry
 from screening.models.log import Outcome
 from screening.selectors.consent import reconsent_due
@@ -18,9 +19,10 @@ from tests import databases
 from tests.demo.making import demonstration
 from trialsite.access.context import context_of, system_context
 from trialsite.access.models import Site, User
-from trialsite.casebook.models import RecordStatus, Subject, SubjectStatus
+from trialsite.casebook.models import RecordStatus, Subject, Visit, VisitStatus
 from trialsite.conduct.models import Deviation
 from trialsite.core.context import Channel, acting
+from trialsite.core.partial_dates import PartialDate
 from trialsite.demo.product import IN_USE
 from trialsite.labs.models import LabPanel, LabResult, PurificationInterval
 from trialsite.review.assumptions import confirmed_protocol
@@ -52,12 +54,12 @@ def demo(django_db_blocker) -> Iterator[None]:
 def test_every_outcome_of_the_log_is_there(demo):
     outcomes = Counter(ScreeningEntry.objects.values_list("outcome", flat=True))
     assert set(outcomes) == set(Outcome.values)
-    assert outcomes[Outcome.ENROLLED] == 7
+    assert outcomes[Outcome.ENROLLED] == 9
     assert all(each.criteria for each in ScreeningEntry.objects.filter(outcome="screen_failed"))
 
 
 def test_whoever_is_enrolled_is_eligible_by_a_signature_that_stands(demo):
-    enrolled = list(Subject.objects.filter(status=SubjectStatus.ENROLLED).select_related("site"))
+    enrolled = list(Subject.objects.filter(number__isnull=False).select_related("site"))
     decisions = signed_decisions(enrolled)
     assert len(decisions) == len(enrolled) == Enrolment.objects.count()
     assert all(each.eligible and each.stands for each in decisions.values())
@@ -133,3 +135,25 @@ def test_the_cells_are_accounted_for(demo):
         assert received == 12
         lot = ProductLot.objects.get(code=IN_USE)
         assert units_left(lot, site.pk) == received - used - gone
+
+
+def test_what_became_of_the_participants_has_its_cases(demo):
+    subjects = Subject.objects.filter(number__isnull=False).select_related("site")
+    seen = [overview_of(subject) for subject in subjects]
+    assert sum(each.status == SurvivalStatus.DEAD for each in seen) == 1
+    assert sum(bool(each.transplantation) for each in seen) == 1
+    assert sum(each.attempts.met for each in seen) == 1
+    assert [
+        each.reason for one in seen for each in one.proposals if each.reason == "LOST TO FOLLOW-UP"
+    ]
+    assert Counter((each.scope, each.reason) for one in seen for each in one.dispositions) == {
+        ("TREATMENT", "WITHDRAWAL BY SUBJECT"): 1,
+        ("TREATMENT", "DEATH"): 1,
+        ("STUDY", "DEATH"): 1,
+    }
+    (found,) = SurvivalContact.objects.filter(status="ALIVE")
+    stands_for = Visit.objects.filter(contacts=found.record.visit_id)
+    assert [visit.status for visit in stands_for] == [VisitStatus.MISSED]
+    died = next(each for each in seen if each.status == SurvivalStatus.DEAD)
+    assert died.sighting is not None
+    assert died.sighting.day.before(PartialDate.parse(died.subject.died_on)) is True

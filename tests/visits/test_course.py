@@ -89,7 +89,8 @@ def test_a_missed_visit_has_its_reason_and_is_proposed_once(cast):
     act(cast, take_back, visit=visit, reason="Misread")
     act(cast, miss, visit=visit_at(subject, "SE.D7"), reason="No transport")
     (found,) = deviations(subject)
-    assert (found.kind, "Moved away" in found.description) == ("visit_missed", True)
+    assert (found.kind, "Moved away" in found.description) == ("visit_missed", False)
+    assert "No transport" in found.description
 
 
 def test_a_visit_is_not_missed_before_its_time_nor_without_a_reason(cast):
@@ -300,3 +301,55 @@ def test_of_a_sessions_visit_only_its_run_sheet_speaks(cast):
     ):
         with pytest.raises(TransitionError, match="run sheet"):
             act(cast, service, visit=visit, **said)
+
+
+# What was proposed follows the correction of what it is about
+
+
+@given
+def raised(subject) -> list[tuple[str, bool]]:
+    rows = Deviation.objects.filter(subject=subject).order_by("kind")
+    return [(row.kind, row.cause_ended_at is None) for row in rows]
+
+
+def test_a_corrected_date_takes_the_cause_of_the_proposal_back_and_again(cast):
+    subject = consenting(cast, since=40)
+    visit = visit_at(subject, "SE.D7")
+    first, last = window_of(visit)
+    said = {"mode": VisitMode.WARD, "by": cast.nurse}
+    with as_person(cast.nurse):
+        attend(visit=visit, on=last + DAY, **said)
+    assert raised(subject) == [("visit_out_of_window", True)]
+    with as_person(cast.nurse):
+        attend(visit=visit, on=first, reason="slip", **said)
+    assert raised(subject) == [("visit_out_of_window", False)]
+    with as_person(cast.nurse):
+        attend(visit=visit, on=last + 3 * DAY, reason="right after all", **said)
+        (found,) = Deviation.objects.filter(subject=subject)
+    assert found.cause_ended_at is None
+    assert (last + 3 * DAY).isoformat() in found.description
+
+
+def test_a_missed_visit_that_took_place_after_all_says_so_on_its_proposal(cast):
+    subject = consenting(cast, since=40)
+    visit = visit_at(subject, "SE.D7")
+    with as_person(cast.nurse):
+        miss(visit=visit, reason="at home", by=cast.nurse)
+        attend(
+            visit=visit, on=window_of(visit)[0], mode=VisitMode.WARD, by=cast.nurse, reason="found"
+        )
+    assert raised(subject) == [("visit_missed", False)]
+
+
+def test_what_was_decided_stays_as_it_was_decided(cast):
+    subject = consenting(cast, since=40)
+    visit = visit_at(subject, "SE.D7")
+    first, last = window_of(visit)
+    with as_person(cast.nurse):
+        attend(visit=visit, on=last + DAY, mode=VisitMode.WARD, by=cast.nurse)
+        (found,) = Deviation.objects.filter(subject=subject)
+        dismiss_proposal(deviation=found, reason="weekend", by=cast.nurse, base_version=1)
+        attend(visit=visit, on=first, mode=VisitMode.WARD, by=cast.nurse, reason="slip")
+        found.refresh_from_db()
+    assert (found.status, found.dismiss_reason) == (DeviationStatus.DISMISSED, "weekend")
+    assert found.cause_ended_at is not None

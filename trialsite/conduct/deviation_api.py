@@ -41,6 +41,9 @@ class DeviationAnswer(serializers.Serializer[Any]):
     record = serializers.UUIDField(allow_null=True, help_text="Its companion record")
     origin = serializers.ChoiceField(choices=Origin.choices)
     kind = serializers.CharField(help_text="The rule that proposes it; empty: a person")
+    cause_ended_at = serializers.DateTimeField(
+        allow_null=True, help_text="When what it was proposed for was corrected away"
+    )
     status = serializers.ChoiceField(choices=DeviationStatus.choices)
     description = serializers.CharField()
     categories = serializers.ListField(child=serializers.ChoiceField(choices=Category.choices))
@@ -89,6 +92,7 @@ def said_deviation(deviation: Deviation) -> dict[str, Any]:
     same = (
         "origin",
         "kind",
+        "cause_ended_at",
         "status",
         "description",
         "categories",
@@ -135,6 +139,7 @@ class Deviations(Endpoint):
         "status": Filter("status", choices=tuple(DeviationStatus.values)),
         "importance": Filter("importance", choices=tuple(Importance.values)),
         "kind": Filter("kind"),
+        "origin": Filter("origin", choices=tuple(Origin.values)),
     }
 
     def rows(self) -> Any:

@@ -83,6 +83,12 @@ def deviations() -> list[Dataset]:
                     sql="nullif(d.dismiss_reason, '')",
                     label=_("Why it is none"),
                 ),
+                Column(
+                    name="CAUSEENDED",
+                    sql="d.cause_ended_at",
+                    label=_("Cause taken back"),
+                    kind=Kind.MOMENT,
+                ),
                 Column(name="ENTERED", sql="d.entered_at", label=_("Entered"), kind=Kind.MOMENT),
                 Column(name="DECIDED", sql="d.decided_at", label=_("Decided"), kind=Kind.MOMENT),
                 Column(

@@ -6,11 +6,13 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.forms import DateField
 from trialsite.access.models import Site
-from trialsite.conduct.models import Category, Deviation, DeviationStatus, Importance
+from trialsite.conduct.models import Category, Deviation, DeviationStatus, Importance, Origin
+from trialsite.conduct.models.deviations import IMPORTANT
 from trialsite.conduct.services.deviations import DeviationFacts
 from trialsite.core.partial_dates import PartialDate
 
@@ -102,6 +104,18 @@ class DeviationFilter(forms.Form):
     status = forms.ChoiceField(
         label=_("Status"), choices=[("", _("All")), *DeviationStatus.choices], required=False
     )
+    category = forms.ChoiceField(
+        label=_("Category"), choices=[("", _("All")), *Category.choices], required=False
+    )
+    origin = forms.ChoiceField(
+        label=_("Origin"), choices=[("", _("All")), *Origin.choices], required=False
+    )
+    ethics = forms.ChoiceField(
+        label=_("Ethics committee"),
+        choices=[("", _("All")), ("due", _("Report due")), ("reported", _("Reported"))],
+        required=False,
+    )
+    subject = forms.CharField(label=_("Subject"), max_length=20, required=False)
 
     def __init__(self, *args: Any, sites: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -113,7 +127,25 @@ class DeviationFilter(forms.Form):
         """The rows asked for; what cannot be understood narrows nothing."""
         self.is_valid()
         asked = {name: value for name, value in self.cleaned_data.items() if value}
+        if category := asked.pop("category", ""):
+            rows = rows.filter(categories__contains=[category])
+        if ethics := asked.pop("ethics", ""):
+            rows = rows.filter(_ETHICS[ethics])
+        if number := asked.pop("subject", "").strip():
+            named = Q(subject__screening_number__iexact=number)
+            rows = rows.filter(named | Q(subject__number__iexact=number))
         return rows.filter(**asked)
+
+
+#: What the ethics committee has been told, or is still to be told, of important deviations.
+_ETHICS = {
+    "reported": Q(ethics_reported_on__isnull=False),
+    "due": Q(
+        ethics_reported_on=None,
+        importance__in=IMPORTANT,
+        status__in=[DeviationStatus.PROPOSED, DeviationStatus.ACCEPTED],
+    ),
+}
 
 
 def initial_of(deviation: Deviation) -> dict[str, Any]:

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q, QuerySet
+from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from outcomes.selectors.outcome import endings_of, transplantation_of
 from trialsite.casebook.models import (
     ConsentState,
     CrfRecord,
@@ -56,8 +59,9 @@ class FormRow:
 class Flag:
     """Something about the subject that everybody must see first."""
 
-    word: Promise
+    word: Promise | str
     tone: str
+    href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class Casebook:
 
 
 def casebook_of(subject: Subject, *, now: dt.datetime) -> Casebook:
-    """The casebook of a subject whose site is loaded; three queries whatever its size."""
+    """The casebook of a subject whose site is loaded; five queries whatever its size."""
     today = now.astimezone(ZoneInfo(subject.site.time_zone)).date()
     visits = list(subject.visits.order_by("visit_number", "window", "event_oid", "repeat_key"))
     standing = CrfRecord.objects.standing().filter(subject=subject).select_related("visit")
@@ -100,7 +104,7 @@ def casebook_of(subject: Subject, *, now: dt.datetime) -> Casebook:
         loose=_rows([r for r in records if not r.visit_id], [None], order),
         done=sum(record.status in {"complete", "not_done"} for record in records),
         expected=sum(not _waived(record) for record in records),
-        flags=_flags(subject),
+        flags=[*_flags(subject), *_outcome_flags(subject)],
     )
 
 
@@ -157,6 +161,20 @@ def _flags(subject: Subject) -> list[Flag]:
         (subject.consent_state == ConsentState.NONE, _("No consent yet"), "warning"),
     )
     return [Flag(word, tone) for holds, word, tone in signs if holds]
+
+
+def _outcome_flags(subject: Subject) -> list[Flag]:
+    """A transplantation and what has ended; the death is the subject's own status."""
+    address = reverse("outcomes:outcome", args=[subject.pk])
+    found = []
+    graft = transplantation_of(subject)
+    if graft is not None and graft.transplanted_on is not None:
+        said = gettext("Transplanted on %(date)s") % {"date": graft.transplanted_on}
+        found.append(Flag(said, "accent", address))
+    for ending in endings_of(subject):
+        said = f"{ending.get_scope_display()}: {ending.get_reason_display()}, {ending.ended_on}"
+        found.append(Flag(said, "warning", address))
+    return found
 
 
 #: The line of time is drawn in percent of its width, whose narrowest is this many pixels.

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from outcomes.selectors.survival import unknown_survival
 from screening.selectors.log import waiting_of
 from trialsite.access.capabilities import Capability, Role
 from trialsite.access.http import StaffRequest, open_to_staff, requires
@@ -101,6 +102,9 @@ def _lanes(request: StaffRequest) -> dict[str, Any]:
         "lanes": [lane for lane in lanes if _is_shown(lane, all_lanes=all_lanes)],
         "all_lanes": all_lanes,
         "any_subject": Subject.objects.visible_to(request.user).exists(),
+        "unknown": unknown_survival(
+            request.user, now=now, sites=None if site_id is None else [site_id]
+        ),
     }
 
 

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from outcomes.models import Transplantation
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import SiteScopedQuerySet, User
 from trialsite.casebook.models import (
@@ -30,8 +31,10 @@ from trialsite.casebook.models import (
 )
 from trialsite.casebook.protocols import in_order_of_visit, protocol_of
 from trialsite.casebook.windows import COMING_DAYS, STANDING, Bar, Lane, Window
+from trialsite.crf.models import stored
 from trialsite.dashboard.models import OwedForm
 from trialsite.dashboard.study import form_title, visit_name, window_margins
+from trialsite.labs.codes import FORM_OID as LAB_FORM
 from trialsite.labs.models import LabPanel
 
 DONE = (RecordStatus.COMPLETE, RecordStatus.NOT_DONE)
@@ -210,12 +213,18 @@ def rows_of(user: User, visits: list[Visit], *, now: dt.datetime) -> Iterable[Ro
     entering = user.access.sites(Capability.ENTER_DATA)
     records = _records_of(visits)
     drawn = _panels_drawn(visits)
+    spared = _without_labs(visits)
     for visit in visits:
-        mine = in_order_of_visit(records[visit.pk], visit.event_oid)
+        expected = [
+            record
+            for record in records[visit.pk]
+            if visit.pk not in spared or record.form_oid != LAB_FORM or record.version
+        ]
+        mine = in_order_of_visit(expected, visit.event_oid)
         missing = [record for record in mine if record.status not in DONE]
         if not missing and visit.status == VisitStatus.ATTENDED:
             continue
-        panels = _panels_expected(visit)
+        panels = _panels_expected(visit) if visit.pk not in spared else set()
         yield Row(
             visit=visit,
             name=visit_name(visit),
@@ -236,6 +245,33 @@ def _records_of(visits: list[Visit]) -> dict[uuid.UUID, list[CrfRecord]]:
         assert record.visit_id is not None
         found[record.visit_id].append(record)
     return found
+
+
+def _without_labs(visits: list[Visit]) -> set[uuid.UUID]:
+    """Visits after a transplantation, where the protocol asks for no laboratory tests then.
+
+    Nothing is read unless the protocol of a visit says so.
+    """
+    asking = [visit for visit in visits if not _labs_go_on(visit)]
+    if not asking:
+        return set()
+    rows = stored(Transplantation).filter(
+        subject__in={visit.subject_id for visit in asking},
+        record__voided_at=None,
+        transplanted_on__isnull=False,
+    )
+    when = {row.subject_id: row.transplanted_on.latest for row in rows}
+    return {
+        visit.pk
+        for visit in asking
+        for day in [visit.attended_on or visit.target_on]
+        if day is not None and visit.subject_id in when and day > when[visit.subject_id]
+    }
+
+
+def _labs_go_on(visit: Visit) -> bool:
+    rule = protocol_of(visit.protocol_version_id).follow_up
+    return rule is None or rule.labs_after_transplantation
 
 
 def _panels_expected(visit: Visit) -> set[str]:

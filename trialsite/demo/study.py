@@ -43,6 +43,7 @@ from trialsite.demo.labs import (
     make_laboratories,
 )
 from trialsite.demo.log import CONSIDERED, Considered, consider, enter
+from trialsite.demo.outcomes import tell_outcomes
 from trialsite.demo.people import make_people
 from trialsite.demo.product import destroy_one, make_lots
 from trialsite.demo.safety import prepare_meeting
@@ -90,6 +91,8 @@ class Person:
     forgotten: tuple[int, ...] = ()
     #: Days of the schedule seen so many days late.
     late: tuple[int, ...] = ()
+    #: The last day of the schedule on which anything was seen of them.
+    until: int | None = None
 
 
 #: MELD far above the limit; coagulation beyond its range; a value that asks a query; one
@@ -101,7 +104,9 @@ INR_AWAITED = Illness(unknown=("INR",))
 
 COURSE = (
     Person("002", "nurse-b", -57, troubled=True, missed=(14,), treated=(0, 2, 5)),
+    Person("002", "nurse-b", -45, until=7),
     Person("003", "nurse-c", -37, illness=KIDNEYS_FAIL, source=Source.REFERRAL),
+    Person("003", "nurse-c", -34, until=5),
     Person("001", "nurse", -29, illness=IRON_IS_HIGH, exchanged=True, late=(14,)),
     Person("002", "nurse-b", -22, illness=DOES_NOT_CLOT),
     Person("001", "nurse", -14, forgotten=(7,), treated=(0, 3)),
@@ -146,6 +151,7 @@ def make_study() -> None:
     ]
     for _day, happen in sorted(history, key=lambda event: event[0]):
         happen()
+    tell_outcomes(study.people)
     _prepare_session(study)
     destroy_one(study.sites["001"], by=study.people["nurse"], witness=study.people["nurse2"])
     prepare_meeting(by=study.people["pi"])
@@ -211,6 +217,8 @@ def _live_through(study: Study, person: Person) -> None:
         if event.target_day is not None
     }
     for day in sorted({*seen, *person.treated}):
+        if person.until is not None and day > person.until:
+            break
         if day in seen and day not in person.forgotten and day <= -person.zero:
             _follow_up(study, person, subject, seen[day], day)
         if day in person.treated and day <= -person.zero:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
-from trialsite.conduct.services.deviations import propose_deviation
+from trialsite.conduct.services.deviations import end_deviation_cause, propose_deviation
 from trialsite.core.partial_dates import PartialDate
 from visits.kinds import OFF_DURATION
 from visits.models import TreatmentSession
@@ -21,6 +21,7 @@ def propose_duration(session: TreatmentSession) -> None:
         return
     off = ran - Decimal(session.planned_minutes)
     if abs(off) <= plan.duration_tolerance_minutes:
+        end_deviation_cause(site=session.subject.site, key=f"{OFF_DURATION.code}:{session.pk}")
         return
     said = _(
         "Session %(number)d ran %(ran)s minutes; %(planned)d were prescribed, tolerance "

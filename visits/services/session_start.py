@@ -23,13 +23,14 @@ from screening.services.consent import (
 )
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
-from trialsite.conduct.services.deviations import propose_deviation
+from trialsite.conduct.services.deviations import end_deviation_cause, propose_deviation
 from trialsite.core.clock import trial_now
 from trialsite.core.exceptions import TransitionError
 from trialsite.core.partial_dates import PartialDate
 from trialsite.crf.violations import ImpossibleError
+from trialsite.protocol.sessions import SessionPlan
 from visits.effective import moment
-from visits.kinds import IN_SPITE, SHORT_GAP, TOO_MANY
+from visits.kinds import IN_SPITE, OFF_DURATION, SHORT_GAP, TOO_MANY
 from visits.models import TreatmentSession
 from visits.selectors.people import physicians_of, staff_of
 from visits.selectors.readiness import readiness
@@ -226,21 +227,7 @@ def propose_of_plan(session: TreatmentSession) -> None:
     plan = plan_of(session)
     if plan is None or session.started_at is None:
         return
-    before = last_ended(session.subject, before=session.started_at)
-    if before is not None and before.ended_at is not None:
-        start = moment(session.started_at, session.time_zone)
-        gap = start - moment(before.ended_at, before.time_zone)
-        hours = (Decimal(int(gap.total_seconds())) / 3600).quantize(
-            Decimal("0.1"), rounding=ROUND_FLOOR
-        )
-        if hours < plan.gap_hours:
-            said = _(
-                "Session %(number)d began %(hours)s hours after the one before; planned are "
-                "%(least)s."
-            )
-            least = f"{plan.gap_hours.normalize():f}"
-            names = {"number": session.number, "hours": hours, "least": least}
-            _deviation(session, SHORT_GAP.code, said % names)
+    _propose_gap(session, plan)
     held = TreatmentSession.objects.started().filter(subject=session.subject).count()
     if held > plan.sessions_at_most:
         _deviation(
@@ -249,6 +236,42 @@ def propose_of_plan(session: TreatmentSession) -> None:
             _("Session %(number)d: the protocol plans %(most)d at most.")
             % {"number": session.number, "most": plan.sessions_at_most},
         )
+    else:
+        _taken_back(session, TOO_MANY.code)
+
+
+def _propose_gap(session: TreatmentSession, plan: SessionPlan) -> None:
+    """A session too soon after the one before; corrected times may take that back."""
+    assert session.started_at is not None
+    before = last_ended(session.subject, before=session.started_at)
+    if before is None or before.ended_at is None:
+        _taken_back(session, SHORT_GAP.code)
+        return
+    start = moment(session.started_at, session.time_zone)
+    gap = start - moment(before.ended_at, before.time_zone)
+    hours = (Decimal(int(gap.total_seconds())) / 3600).quantize(
+        Decimal("0.1"), rounding=ROUND_FLOOR
+    )
+    if hours >= plan.gap_hours:
+        _taken_back(session, SHORT_GAP.code)
+        return
+    said = _(
+        "Session %(number)d began %(hours)s hours after the one before; planned are %(least)s."
+    )
+    least = f"{plan.gap_hours.normalize():f}"
+    names = {"number": session.number, "hours": hours, "least": least}
+    _deviation(session, SHORT_GAP.code, said % names)
+
+
+def _taken_back(session: TreatmentSession, *kinds: str) -> None:
+    """What was proposed of a session under these rules is judged anew, or not so any more."""
+    for kind in kinds:
+        end_deviation_cause(site=session.subject.site, key=f"{kind}:{session.pk}")
+
+
+def end_causes_of(session: TreatmentSession) -> None:
+    """A voided session deviates from nothing."""
+    _taken_back(session, OFF_DURATION.code, SHORT_GAP.code, TOO_MANY.code, IN_SPITE.code)
 
 
 def _deviation(session: TreatmentSession, kind: str, description: str) -> None:

@@ -54,7 +54,13 @@ from visits.services.session_course import (
     correct_times,
     end_session,
 )
-from visits.services.session_start import SessionRefusedError, Team, enter_session, start_session
+from visits.services.session_start import (
+    SessionRefusedError,
+    Team,
+    end_causes_of,
+    enter_session,
+    start_session,
+)
 from visits.services.session_store import (
     Times,
     follow_times,
@@ -272,6 +278,7 @@ def void_session(
         store_session(session, by=by, reason=reason)
         follow_times(session, by=by, reason=reason)
         _void_records(session, reason=reason, by=by)
+        end_causes_of(session)
     session.record.refresh_from_db()
     return session
 

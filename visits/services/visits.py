@@ -26,7 +26,7 @@ from trialsite.casebook.services import (
 from trialsite.casebook.services.holding import held
 from trialsite.conduct.kinds import declare_kind
 from trialsite.conduct.models import Category, Importance
-from trialsite.conduct.services.deviations import propose_deviation
+from trialsite.conduct.services.deviations import end_deviation_cause, propose_deviation
 from trialsite.core.clock import trial_today
 from trialsite.core.exceptions import DomainError, TransitionError
 from trialsite.core.partial_dates import PartialDate
@@ -98,6 +98,9 @@ def attend(
     )
     if visit.days_outside(on):
         _propose_out_of_window(visit, on)
+    else:
+        _taken_back(visit, OUT_OF_WINDOW.code)
+    _taken_back(visit, MISSED.code)
     return visit
 
 
@@ -113,21 +116,28 @@ def miss(*, visit: Visit, reason: str, by: User, base_version: int | None = None
     }
     last = visit.window_ends[1] if visit.window_ends else visit.target_on
     _propose(visit, MISSED.code, text, last)
+    _taken_back(visit, OUT_OF_WINDOW.code)
     return visit
 
 
+@transaction.atomic
 def take_back(*, visit: Visit, reason: str, by: User, base_version: int | None = None) -> Visit:
     """Undo what was said of a visit in error; it is planned again."""
     _refuse_session(visit, by)
     VisitError.unless(reason="" if reason.strip() else _("Give the reason."))
-    return take_back_visit(visit=visit, reason=reason, by=by, base_version=base_version)
+    visit = take_back_visit(visit=visit, reason=reason, by=by, base_version=base_version)
+    _taken_back(visit, OUT_OF_WINDOW.code, MISSED.code)
+    return visit
 
 
+@transaction.atomic
 def cancel(*, visit: Visit, reason: str, by: User, base_version: int | None = None) -> Visit:
     """Take out a visit that was added in error."""
     _refuse_session(visit, by)
     VisitError.unless(reason="" if reason.strip() else _("Give the reason."))
-    return cancel_visit(visit=visit, reason=reason, by=by, base_version=base_version)
+    visit = cancel_visit(visit=visit, reason=reason, by=by, base_version=base_version)
+    _taken_back(visit, OUT_OF_WINDOW.code, MISSED.code)
+    return visit
 
 
 @transaction.atomic
@@ -258,6 +268,12 @@ def _propose(visit: Visit, kind: str, text: str, on: dt.date | None) -> None:
         subject=visit.subject,
         occurred_on=PartialDate.parse(min(on or today, today).isoformat()),
     )
+
+
+def _taken_back(visit: Visit, *kinds: str) -> None:
+    """What was proposed of a visit under these rules is not so any more."""
+    for kind in kinds:
+        end_deviation_cause(site=visit.subject.site, key=key_of(visit, kind))
 
 
 def key_of(visit: Visit, kind: str) -> str:

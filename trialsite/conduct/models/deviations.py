@@ -98,6 +98,8 @@ class Deviation(models.Model):
     ethics_reported_on = models.DateField(
         _("Reported to the ethics committee on"), null=True, blank=True
     )
+    #: When what it was proposed for was corrected away; the decision stays the site's.
+    cause_ended_at = models.DateTimeField(_("Cause taken back"), null=True, blank=True)
     status = models.CharField(_("Status"), max_length=10, choices=DeviationStatus)
     dismiss_reason = models.CharField(_("Why it is none"), max_length=500, blank=True)
     entered_at = models.DateTimeField(_("Entered"))
@@ -126,6 +128,10 @@ class Deviation(models.Model):
                 condition=(Q(origin=Origin.PROPOSED) & ~Q(kind="") & ~Q(key=""))
                 | Q(origin=Origin.REPORTED, kind="", key=""),
                 name="deviation_proposed_iff_kind",
+            ),
+            models.CheckConstraint(
+                condition=Q(cause_ended_at=None) | Q(origin=Origin.PROPOSED),
+                name="deviation_cause_of_a_proposal",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=DeviationStatus.values)

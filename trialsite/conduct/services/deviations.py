@@ -18,7 +18,7 @@ from trialsite.casebook.models import CrfRecord, RecordStatus, Subject
 from trialsite.conduct.kinds import kind_of
 from trialsite.conduct.models import Deviation, DeviationStatus, Origin
 from trialsite.core.clock import trial_now, trial_today
-from trialsite.core.context import because
+from trialsite.core.context import because, reason_given
 from trialsite.core.exceptions import DomainError, StaleError, TransitionError
 from trialsite.core.partial_dates import PartialDate
 from trialsite.crf import writing
@@ -70,6 +70,7 @@ def propose_deviation(
 ) -> Deviation:
     """Put a possible deviation before the site, once for each key whatever became of it.
 
+    Proposed again about the same, what nobody has decided yet says what is so now.
     The consequence of another act or of a nightly look, whose rights have been checked:
     nobody proposes by hand. `kind` is declared in `trialsite.conduct.kinds`.
     """
@@ -80,7 +81,7 @@ def propose_deviation(
     Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     found = Deviation.objects.filter(site=site, key=key).first()
     if found is not None:
-        return found
+        return _propose_again(found, description=description, occurred_on=occurred_on)
     deviation = Deviation(
         site=site,
         origin=Origin.PROPOSED,
@@ -94,6 +95,40 @@ def propose_deviation(
     )
     deviation.occurred_on = occurred_on
     return _insert(deviation, subject, RecordStatus.IN_PROGRESS)
+
+
+def _propose_again(
+    found: Deviation, *, description: str, occurred_on: PartialDate | None
+) -> Deviation:
+    """Let a proposal follow the correction of what it is about; a decision stands as made."""
+    if found.is_closed_to_entry:
+        return found
+    said = (found.description, found.occurred_on, found.cause_ended_at)
+    found.cause_ended_at = None
+    if found.status == DeviationStatus.PROPOSED:
+        found.description, found.occurred_on = description, occurred_on
+    if said != (found.description, found.occurred_on, found.cause_ended_at):
+        found.version += 1
+        with because(reason_given() or _("What it was proposed for was corrected")):
+            found.save(update_fields=["description", "occurred_on", "cause_ended_at", "version"])
+    return found
+
+
+@transaction.atomic
+def end_deviation_cause(*, site: Site, key: str) -> None:
+    """Note on what was proposed under a key that its cause has been corrected away.
+
+    It stays to be decided, and a decision stays made: whoever decides reads it. Should it
+    be so again, the proposal says so.
+    """
+    standing = Deviation.objects.select_for_update(no_key=True, of=("self",))
+    found = standing.filter(site=site, key=key, cause_ended_at=None).first()
+    if found is None or found.is_closed_to_entry:
+        return
+    found.cause_ended_at = trial_now()
+    found.version += 1
+    with because(reason_given() or _("What it was proposed for was corrected")):
+        found.save(update_fields=["cause_ended_at", "version"])
 
 
 @transaction.atomic

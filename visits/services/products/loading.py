@@ -18,7 +18,7 @@ from trialsite.casebook.moments import future_problem
 from trialsite.casebook.protocols import protocol_of
 from trialsite.conduct.kinds import declare_kind
 from trialsite.conduct.models import Category, Importance
-from trialsite.conduct.services.deviations import propose_deviation
+from trialsite.conduct.services.deviations import end_deviation_cause, propose_deviation
 from trialsite.core.clock import TrialNow, trial_now
 from trialsite.core.context import because
 from trialsite.core.exceptions import TransitionError
@@ -257,6 +257,7 @@ def judge_thawing(*, session: TreatmentSession) -> None:
     for loaded in LoadedProduct.objects.filter(session=session).standing().select_related("lot"):
         waited = session.cells_on_at - loaded.thaw_ended_at
         if waited <= limit:
+            end_deviation_cause(site=session.site, key=f"{TOO_LONG.code}:{loaded.pk}")
             continue
         propose_deviation(
             site=session.site,
