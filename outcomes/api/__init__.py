@@ -8,3 +8,6 @@ from outcomes.api.beginnings import routes as beginnings
 from outcomes.api.endpoints import routes as endpoints
 
 routes: list[URLPattern] = [*beginnings, *endpoints]
+from outcomes.api.outcome import routes as outcome
+
+routes: list[URLPattern] = [*beginnings, *outcome]
