@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
 from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 
+from outcomes.endpoints.course import Course
 from outcomes.selectors.courses import courses_of
 from outcomes.selectors.endpoints import endpoints_of
 from screening.models import Enrolment
@@ -44,25 +45,28 @@ def estimating() -> list[str]:
     base = None
     for size in SIZES:
         with study_of(size) as person:
-            protocol = given(lambda: protocol_of(current_version().pk))()
-            courses = given(courses_of)(person)
-            assert len(courses) == size
-
-            def read(_serial: int, person: User = person) -> None:
-                with as_person(person):
-                    courses_of(person)
-
-            def estimate(_serial: int, courses=courses, protocol=protocol) -> None:  # type: ignore[no-untyped-def]
-                endpoints_of(courses, protocol)
-
-            names = {f"{size:,} subjects, courses": read, f"{size:,} subjects, estimates": estimate}
-            timings = in_turns(names, calls=1, rounds=3)
+            timings = in_turns(_calls(size, person), calls=1, rounds=3)
             with CaptureQueriesContext(connection) as queries:
-                read(0)
+                _read(person)
             base = base or next(iter(timings.values()))
             lines += [each.line(base) for each in timings.values()]
             lines.append(f"  {len(queries)} statements in all, those that set the context too")
     return lines
+
+
+def _calls(size: int, person: User) -> dict[str, Callable[[int], None]]:
+    protocol = given(lambda: protocol_of(current_version().pk))()
+    courses = _read(person)
+    assert len(courses) == size
+    return {
+        f"{size:,} subjects, courses": lambda _serial: _read(person) and None,
+        f"{size:,} subjects, estimates": lambda _serial: endpoints_of(courses, protocol) and None,
+    }
+
+
+def _read(person: User) -> list[Course]:
+    with as_person(person):
+        return courses_of(person)
 
 
 @contextmanager

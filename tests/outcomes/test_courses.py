@@ -44,7 +44,7 @@ def enrolled(site: Site, by: Any, zero: dt.date | None, **fields: Any) -> Subjec
     Enrolment.objects.create(
         site=site,
         subject=subject,
-        number=subject.number,
+        number=str(subject.number),
         enrolled_at=dt.datetime.combine(on, dt.time(8), dt.UTC),
         enrolled_on=on,
         enrolled_by=by,

@@ -152,8 +152,8 @@ def check_api(answer: dict[str, Any], keys: dict[str, str]) -> None:
         assert abs(float(point["value"]) - CONVERSION[point["day"]]) < 1e-9
     for line in conversion["crude"]:
         counted = line["proportion"]
-        figures = (counted["count"], counted["of"], len(line["unsettled"]))
-        assert figures == CRUDE[line["day"]]
+        crude = (counted["count"], counted["of"], len(line["unsettled"]))
+        assert crude == CRUDE[line["day"]]
         assert counted["absent"] == (None if line["day"] == 28 else "not_all_due")
 
 
@@ -186,8 +186,8 @@ def check_files(client: ApiClient, keys: dict[str, str]) -> None:
         assert figures == COUNTS[day][:4]
     rows = {keys[row["SUBJECT"]]: row for row in read(client, "endpoint_courses")}
     assert rows.keys() == SHEET.keys()
-    for prefix, expected in (("OS", OVERALL), ("TFS", FREE)):
-        for name, (day, cause) in expected.items():
+    for prefix, times in (("OS", OVERALL), ("TFS", FREE)):
+        for name, (day, cause) in times.items():
             row = rows[name]
             assert (row[f"{prefix}DAY"], row[f"{prefix}CNSR"]) == (str(day), str(int(cause == 0)))
         assert rows["untreated"][f"{prefix}DAY"] == ""
