@@ -112,9 +112,7 @@ def before_treatment(readings: Iterable[Reading], person: Person) -> list[Readin
     return sorted(found, key=lambda each: each.at, reverse=True)
 
 
-def baseline_of(
-    readings: Iterable[Reading], person: Person, purified: Purified
-) -> Reading | None:
+def baseline_of(readings: Iterable[Reading], person: Person, purified: Purified) -> Reading | None:
     """The last value recorded before the first treatment began.
 
     Where that is known only as a limit it is the baseline all the same, and nothing is

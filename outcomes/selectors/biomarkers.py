@@ -47,6 +47,8 @@ class Biomarkers:
     subjects: tuple[Followed, ...]
     markers: tuple[Marker, ...]
     purified: Purified
+    #: The protocol's days, for an axis.
+    days: tuple[int, ...]
 
     def sessions_of(self, one: Followed) -> tuple[SessionMark, ...]:
         """The subject's sessions; none without a day zero to count them from."""
@@ -83,4 +85,9 @@ def biomarkers_of(courses: Iterable[Course], protocol: Protocol) -> Biomarkers:
             for one in people
         }
         markers.append(Marker(analyte=analyte, trends=trends))
-    return Biomarkers(subjects=tuple(people), markers=tuple(markers), purified=purified)
+    return Biomarkers(
+        subjects=tuple(people),
+        markers=tuple(markers),
+        purified=purified,
+        days=protocol.outcomes.survival_days,
+    )

@@ -7,14 +7,11 @@ the other versions it shows stand beside it (decisions C2).
 
 from __future__ import annotations
 
-import datetime as dt
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from outcomes.changes.change import Cell, Summary, cell_of, summary_of
-from outcomes.changes.readings import Person, Purified, Reading, baseline_of
+from outcomes.changes.readings import Purified, Reading, baseline_of
 from outcomes.endpoints.course import Course
 from outcomes.selectors.meld import MELD_INPUTS, MeldOfDay, meld_calculator
 from outcomes.selectors.readings import (
@@ -97,16 +94,12 @@ def changes_of(courses: Iterable[Course], protocol: Protocol) -> Changes:
         purified=purified,
     )
     tables = tuple(_table(measure, people, milestones, source) for measure in measures)
-    return Changes(
-        milestones=milestones, tables=tables, purified=purified, subjects=tuple(people)
-    )
+    return Changes(milestones=milestones, tables=tables, purified=purified, subjects=tuple(people))
 
 
 def milestones_of(protocol: Protocol) -> tuple[Milestone, ...]:
     """The protocol's survival days, each with the follow-up visit of that target day."""
-    visits = {
-        event.target_day: event for event in protocol.schedule.with_role(EventRole.FOLLOW_UP)
-    }
+    visits = {event.target_day: event for event in protocol.schedule.with_role(EventRole.FOLLOW_UP)}
     days = protocol.outcomes.survival_days
     return tuple(Milestone(day=day, event=visits[day]) for day in days if day in visits)
 
