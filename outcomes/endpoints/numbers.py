@@ -32,8 +32,6 @@ class Absent(StrEnum):
     NOT_ALL_DUE = "not_all_due"
     #: A date known only to a span leaves open who belongs to the count.
     UNDECIDED = "undecided"
-    #: The curve never comes down to it.
-    NOT_REACHED = "not_reached"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ class Proportion:
 
 
 def proportion(count: int, of: int, *, absent: Absent | None = None) -> Proportion:
-    """The proportion of `count` in `of`; without an estimate where a reason is given or `of` is 0."""
+    """`count` of `of`; without an estimate where a reason is given, or where `of` is 0."""
     if not 0 <= count <= of:
         raise ValueError(f"{count} of {of}")
     if absent is None and of == 0:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import StrEnum
 from itertools import groupby
 from typing import NamedTuple
 
 
-class Cause(IntEnum):
+class Cause(StrEnum):
     """What ended an observation."""
 
-    CENSORED = 0
-    DEATH = 1
-    TRANSPLANT = 2
+    CENSORED = "censored"
+    DEATH = "death"
+    TRANSPLANT = "transplant"
 
 
 class Observed(NamedTuple):

@@ -26,14 +26,14 @@ class Evidence:
 
     @property
     def select(self) -> str:
-        """SQL of the standing evidence: subject, day as ISO text as far as it is known."""
+        """SQL of the standing evidence: subject, day as ISO text as far as it is known, form."""
         meta = self.model._meta
         known = meta.get_field(self.column)
         column = f'e."{self.column}"'
         day = column if isinstance(known, PartialDateField) else f"to_char({column}, 'YYYY-MM-DD')"
         own = " AND e.voided_at IS NULL" if _has(self.model, "voided_at") else ""
         return (
-            f"SELECT e.subject_id AS subject_id, {day} AS day "
+            f"SELECT e.subject_id AS subject_id, {day} AS day, r.form_oid AS form "
             f'FROM "{meta.db_table}" e JOIN "{RECORDS}" r ON r.id = e.record_id '
             f"WHERE {column} IS NOT NULL AND r.voided_at IS NULL{own}"
         )
