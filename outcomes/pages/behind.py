@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from outcomes.endpoint_words import CAUSES, CENSORED, DOUBTS, STATES, UNTIMED
 from outcomes.endpoints.conversion import Converted
 from outcomes.endpoints.course import Course
 from outcomes.endpoints.milestones import ALIVE, Milestone, State, is_due
@@ -14,7 +15,6 @@ from outcomes.endpoints.report import Endpoints
 from outcomes.endpoints.tables import Cause
 from outcomes.endpoints.timing import Timed
 from outcomes.pages.endpoints import DEATH, OVERALL, TITLES, TRANSPLANT
-from outcomes.pages.words import CAUSES, CENSORED, DOUBTS, STATES, UNTIMED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

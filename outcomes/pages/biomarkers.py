@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -36,6 +36,8 @@ class LegendEntry:
     subject: Followed
     style: Style
     href: str
+    #: Brings its lines forward on the page of all; once more: all alike again.
+    focus_href: str
     focused: bool
 
 
@@ -85,14 +87,15 @@ class Panel:
     warning: bool
 
 
-def legend(found: Biomarkers, focus: str, address: str) -> list[LegendEntry]:
-    """Every subject with its style, in the order of sites and numbers; `address` ends their own
-    pages' addresses."""
+def legend(found: Biomarkers, focus: str, ask: Callable[..., str]) -> list[LegendEntry]:
+    """Every subject with its style, in the order of sites and numbers; `ask` makes the question
+    that ends an address."""
     return [
         LegendEntry(
             subject=one,
             style=Style(n),
-            href=reverse("outcomes:subject_biomarkers", args=[one.key]) + address,
+            href=reverse("outcomes:subject_biomarkers", args=[one.key]) + ask(),
+            focus_href=reverse("outcomes:biomarkers") + ask(subject=one.course.number),
             focused=one.course.number == focus,
         )
         for n, one in enumerate(found.subjects)

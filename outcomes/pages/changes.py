@@ -16,10 +16,11 @@ from outcomes.changes.trend import elapsed
 from outcomes.charts.axes import rounded
 from outcomes.charts.lines import Figure, Strand, Style, Value, figure
 from outcomes.pages.numbers import signed
-from outcomes.pages.words import BOXES, BOXES_SAY, MELD_VERSIONS
+from outcomes.pages.words import BOXES, BOXES_SAY
 from outcomes.selectors.changes import BILIRUBIN, GRADE, MELD, PTA, Changes, Line, Measure, Table
 from outcomes.selectors.readings import Followed
 from trialsite.core.units import unit_label
+from trialsite.labs.score_lines import TITLES
 
 #: Makes the address of the subjects behind a count.
 Behind = Callable[..., str]
@@ -104,7 +105,7 @@ class Panel:
 def measure_name(measure: Measure) -> str:
     """A measure in the reader's language; of a score with its version."""
     if measure.code == MELD:
-        return str(MELD_VERSIONS.get(measure.version, f"MELD {measure.version}"))
+        return str(TITLES.get(measure.version, f"MELD {measure.version}"))
     return str(_NAMES[measure.code])
 
 

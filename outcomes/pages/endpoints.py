@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from outcomes.charts.steps import Stair, StepFigure, step_figure
+from outcomes.endpoint_words import ABSENT, STATES
 from outcomes.endpoints.competing import Incidence, Rise
 from outcomes.endpoints.conversion import Converted
 from outcomes.endpoints.milestones import Milestone, State
@@ -21,7 +22,7 @@ from outcomes.endpoints.proportions import Proportion
 from outcomes.endpoints.report import Endpoints
 from outcomes.endpoints.survival import Curve, Point, Step
 from outcomes.pages.numbers import interval, percent
-from outcomes.pages.words import ABSENT, STATES, STATES_SAY
+from outcomes.pages.words import STATES_SAY
 
 #: Makes the address of the subjects behind a figure.
 Behind = Callable[..., str]
@@ -155,8 +156,8 @@ class Heading:
     """A state as a column, with what it counts."""
 
     key: str
-    title: Promise
-    says: Promise
+    title: str | Promise
+    says: str | Promise
 
 
 STATE_HEADINGS = tuple(Heading(key=s.value, title=STATES[s], says=STATES_SAY[s]) for s in State)

@@ -1,4 +1,5 @@
-"""The words of states, reasons and measures, in the reader's language."""
+"""What the boxes of the tables are called and what they count; the endpoints' own words are in
+`outcomes.endpoint_words`."""
 
 from __future__ import annotations
 
@@ -7,30 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from outcomes.changes.change import Box
-from outcomes.endpoints.course import Censored, Doubt
 from outcomes.endpoints.milestones import State
-from outcomes.endpoints.numbers import Absent
-from outcomes.endpoints.tables import Cause
-from outcomes.endpoints.timing import Untimed
-
-ABSENT: dict[Absent, Promise] = {
-    Absent.NOBODY: _("No estimate: nobody belongs to the denominator."),
-    Absent.NOBODY_LEFT: _("No estimate: nobody is under observation any more."),
-    Absent.AT_BOUND: _("No interval: this method has none at 0 % and at 100 %."),
-    Absent.NOT_ALL_DUE: _("No estimate yet: not everybody has come to that day."),
-    Absent.UNDECIDED: _("No estimate: an inexact date leaves open who belongs to the count."),
-    Absent.NOT_REACHED: _("Not reached."),
-}
-
-STATES: dict[State, Promise] = {
-    State.ALIVE_NATIVE: _("Alive, own liver"),
-    State.ALIVE_LT: _("Alive after transplantation"),
-    State.ALIVE_EITHER: _("Alive, own liver or not unclear"),
-    State.DEAD: pgettext_lazy("state of a subject", "Dead"),
-    State.UNKNOWN: _("Not known"),
-    State.NOT_YET_DUE: _("Not yet due"),
-    State.NO_ANCHOR: _("No day zero"),
-}
 
 STATES_SAY: dict[State, Promise] = {
     State.ALIVE_NATIVE: _(
@@ -44,39 +22,9 @@ STATES_SAY: dict[State, Promise] = {
     State.NO_ANCHOR: _("Enrolled and not treated: the day does not exist for this person."),
 }
 
-CENSORED: dict[Censored, Promise] = {
-    Censored.LAST_KNOWN_ALIVE: _("Last known alive"),
-    Censored.LOST: _("Lost to follow-up"),
-    Censored.WITHDRAWN: _("Withdrew the use of all data"),
-    Censored.STUDY_ENDED: _("Left the study"),
-}
-
-CAUSES: dict[Cause, Promise] = {
-    Cause.DEATH: _("Death"),
-    Cause.TRANSPLANT: _("Transplantation"),
-    Cause.CENSORED: _("Censored"),
-}
-
-UNTIMED: dict[Untimed, Promise] = {
-    Untimed.NO_ANCHOR: _("No day zero: enrolled and not treated."),
-    Untimed.DEATH_BEFORE_ANCHOR: _("The death is dated before day zero."),
-    Untimed.TRANSPLANT_BEFORE_ANCHOR: _("The transplantation is dated before day zero."),
-}
-
-DOUBTS: dict[Doubt, Promise] = {
-    Doubt.NO_ANCHOR: _("No day zero"),
-    Doubt.DEATH_INEXACT: _("The date of death is not known to the day"),
-    Doubt.TRANSPLANT_INEXACT: _("The date of the transplantation is not known to the day"),
-    Doubt.TRANSPLANT_UNRECORDED: _("A transplantation was reported, its record is missing"),
-    Doubt.SEEN_AFTER_DEATH: _("Seen alive after the date of death"),
-    Doubt.DEATH_BEFORE_ANCHOR: _("The death is dated before day zero"),
-    Doubt.TRANSPLANT_BEFORE_ANCHOR: _("The transplantation is dated before day zero"),
-    Doubt.TRANSPLANT_AFTER_DEATH: _("The transplantation is dated after the death"),
-}
-
 BOXES: dict[Box, Promise] = {
     Box.COUNTED: _("With value and baseline"),
-    Box.DEAD: pgettext_lazy("state of a subject", "Dead"),
+    Box.DEAD: pgettext_lazy("survival", "Dead"),
     Box.TRANSPLANTED: _("Transplanted"),
     Box.LEFT: _("Left the study"),
     Box.NOT_YET_DUE: _("Not yet due"),
@@ -101,11 +49,4 @@ BOXES_SAY: dict[Box, Promise] = {
     Box.SET_ASIDE: _("All values of the visit were drawn soon after a blood purification."),
     Box.NO_BASELINE: _("The visit has a value, but no number was recorded before treatment."),
     Box.NOT_TREATED: _("Enrolled and never treated: there is no baseline by definition."),
-}
-
-MELD_VERSIONS: dict[str, str | Promise] = {
-    "unos": _("MELD (UNOS)"),
-    "meld_na_2016": _("MELD-Na (2016)"),
-    "meld_3_0": _("MELD 3.0"),
-    "aetiology": _("MELD with aetiology"),
 }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from outcomes.endpoints.course import Course
@@ -33,7 +34,8 @@ class Asked:
     #: As typed, and what is wrong with it.
     typed: str = ""
     problem: str = ""
-    extra: dict[str, str] = field(default_factory=dict)
+    #: The address asks for all sites, whichever is chosen above the page.
+    every_site: bool = False
 
     @property
     def as_of(self) -> dt.date:
@@ -45,10 +47,11 @@ class Asked:
         said = {
             "site": self.site.code if self.site and len(self.sites) > 1 else "",
             "on": self.on.isoformat() if self.on else "",
-            **self.extra,
             **{name: str(value) for name, value in more.items()},
         }
         found = urlencode({name: value for name, value in said.items() if value})
+        if self.every_site:
+            found = f"site=&{found}".rstrip("&")
         return f"?{found}" if found else ""
 
 
@@ -72,7 +75,15 @@ def asked_of(request: StaffRequest) -> Asked:
     )
     typed = request.GET.get("on", "").strip()[:20]
     on, problem = _day(typed, today)
-    return Asked(sites=sites, site=site, on=on, today=today, typed=typed, problem=problem)
+    return Asked(
+        sites=sites,
+        site=site,
+        on=on,
+        today=today,
+        typed=typed,
+        problem=problem,
+        every_site=code is not None and site is None,
+    )
 
 
 def _day(typed: str, today: dt.date) -> tuple[dt.date | None, str]:
@@ -106,6 +117,7 @@ def frame(request: StaffRequest, asked: Asked, protocol: Protocol | None) -> dic
     return {
         "asked": asked,
         "protocol": protocol,
+        "anchor": protocol.anchor.printed.in_language(get_language() or "en") if protocol else "",
         "anchor_open": bool(protocol and protocol.assumptions_under("anchor")),
         "may_export": request.user.can(Capability.EXPORT),
     }

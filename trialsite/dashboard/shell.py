@@ -58,6 +58,13 @@ PLACES = (
         Capability.VIEW_CASEBOOK,
         ("/records/", "/queries/", "/visits/"),
     ),
+    Place(
+        "outcomes:endpoints",
+        _("Outcomes"),
+        "chart-line",
+        Capability.VIEW_CASEBOOK,
+        ("/outcomes/",),
+    ),
     Place("dashboard:protocol", _("Protocol"), "file-certificate", Capability.VIEW_CASEBOOK),
     Place("dashboard:datasets", _("Datasets"), "table-export", Capability.EXPORT),
     Place("crf:trail", _("Audit trail"), "history", Capability.VIEW_TRAIL),
@@ -83,6 +90,14 @@ STUDY_TABS = (
     Place(
         "visits:deficiencies", _("Device deficiencies"), "alert-circle", Capability.VIEW_CASEBOOK
     ),
+)
+
+
+#: What the study wants to know, as tabs of its outcomes.
+OUTCOME_TABS = (
+    Place("outcomes:endpoints", _("Endpoints"), "chart-line", Capability.VIEW_CASEBOOK),
+    Place("outcomes:changes", _("Change from baseline"), "arrows-diff", Capability.VIEW_CASEBOOK),
+    Place("outcomes:biomarkers", _("Biomarkers"), "chart-dots", Capability.VIEW_CASEBOOK),
 )
 
 
@@ -193,6 +208,11 @@ class Shell:
     def visit_tabs(self) -> list[Link]:
         user = self._request.user
         return _links(VISIT_TABS, user, self._request.path) if isinstance(user, User) else []
+
+    @cached_property
+    def outcome_tabs(self) -> list[Link]:
+        user = self._request.user
+        return _links(OUTCOME_TABS, user, self._request.path) if isinstance(user, User) else []
 
     @cached_property
     def sites(self) -> list[Site]:
