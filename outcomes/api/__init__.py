@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern
 
 from outcomes.api.beginnings import routes as beginnings
+from outcomes.api.changes import routes as changes
 from outcomes.api.endpoints import routes as endpoints
 
-routes: list[URLPattern] = [*beginnings, *endpoints]
+routes: list[URLPattern] = [*beginnings, *endpoints, *changes]

@@ -112,12 +112,17 @@ def protocol_asked() -> Protocol | None:
         return None
 
 
-def frame(request: StaffRequest, asked: Asked, protocol: Protocol | None) -> dict[str, Any]:
+def frame(asked: Asked, protocol: Protocol | None) -> dict[str, Any]:
     """What the head of each of these pages shows."""
     return {
         "asked": asked,
         "protocol": protocol,
         "anchor": protocol.anchor.printed.in_language(get_language() or "en") if protocol else "",
         "anchor_open": bool(protocol and protocol.assumptions_under("anchor")),
-        "may_export": request.user.can(Capability.EXPORT),
     }
+
+
+def csv_of(request: StaffRequest, dataset: str) -> str:
+    """Where a dataset comes as a file; empty for who may not export."""
+    may = request.user.can(Capability.EXPORT)
+    return f"/api/v1/datasets/{dataset}/?format=csv" if may else ""

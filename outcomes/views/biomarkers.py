@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from outcomes.pages.biomarkers import ABSOLUTE, SCALES, legend, study_panels, subject_panels
 from outcomes.selectors.biomarkers import biomarkers_of
-from outcomes.views.asking import Asked, asked_of, courses_asked, frame, protocol_asked
+from outcomes.views.asking import Asked, asked_of, courses_asked, csv_of, frame, protocol_asked
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, requires
 from trialsite.casebook.models import Subject
@@ -22,13 +22,14 @@ def biomarkers(request: StaffRequest) -> HttpResponse:
     """The protocol's markers of every subject of the person's sites, as small multiples."""
     asked, protocol = asked_of(request), protocol_asked()
     scale = _scale(request)
-    context = frame(request, asked, protocol) | _switch(asked, scale)
+    context = frame(asked, protocol) | _switch(asked, scale)
     if protocol is not None:
         found = biomarkers_of(courses_asked(request, asked), protocol)
         focus = request.GET.get("subject", "")[:20]
         entries = legend(found, focus, lambda **more: asked.query(scale=scale, **more))
         context |= {
             "found": found,
+            "csv_url": csv_of(request, "biomarkers"),
             "legend": entries,
             "focus_away": asked.query(scale=scale),
             "focus": next((each for each in entries if each.focused), None),
@@ -46,7 +47,7 @@ def subject_biomarkers(request: StaffRequest, subject_id: uuid.UUID) -> HttpResp
     asked, protocol = asked_of(request), protocol_asked()
     asked.site = subject.site
     scale = _scale(request)
-    context = frame(request, asked, protocol) | _switch(asked, scale) | {"subject": subject}
+    context = frame(asked, protocol) | _switch(asked, scale) | {"subject": subject}
     if protocol is not None:
         courses = [each for each in courses_asked(request, asked) if each.subject == subject.pk]
         found = biomarkers_of(courses, protocol)

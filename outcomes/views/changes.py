@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from outcomes.pages.changes import group_of, panels
 from outcomes.pages.words import BOXES, BOXES_SAY
 from outcomes.selectors.changes import changes_of
-from outcomes.views.asking import asked_of, courses_asked, frame, protocol_asked
+from outcomes.views.asking import asked_of, courses_asked, csv_of, frame, protocol_asked
 from outcomes.views.endpoints import day_of
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, requires
@@ -21,12 +21,13 @@ from trialsite.access.http import StaffRequest, requires
 def changes(request: StaffRequest) -> HttpResponse:
     """Encephalopathy, MELD, PTA and bilirubin at the milestones, against the baseline."""
     asked, protocol = asked_of(request), protocol_asked()
-    context = frame(request, asked, protocol)
+    context = frame(asked, protocol)
     if protocol is not None:
         address = reverse("outcomes:change_subjects")
         found = changes_of(courses_asked(request, asked), protocol)
         context |= {
             "found": found,
+            "csv_url": csv_of(request, "changes"),
             "panels": panels(found, lambda **what: address + asked.query(**what)),
             "boxes": [(box, BOXES[box], BOXES_SAY[box]) for box in BOXES],
         }
@@ -45,5 +46,5 @@ def change_subjects(request: StaffRequest) -> HttpResponse:
     group = group_of(found, key=key, day=day_of(request), box=box)
     if group is None:
         raise Http404
-    context = frame(request, asked, protocol) | {"group": group}
+    context = frame(asked, protocol) | {"group": group}
     return render(request, "outcomes/change_subjects.html", context)

@@ -33,7 +33,7 @@ from trialsite.protocol import Protocol
 def endpoints(request: StaffRequest) -> HttpResponse:
     """Survival, transplantation and the protocol's milestones of the person's sites."""
     asked, protocol = asked_of(request), protocol_asked()
-    context = frame(request, asked, protocol)
+    context = frame(asked, protocol)
     if protocol is not None:
         found = endpoints_of(courses_asked(request, asked), protocol, asked.on)
         context |= _shown(found, asked, protocol)
@@ -77,7 +77,7 @@ def endpoint_subjects(request: StaffRequest) -> HttpResponse:
     group = group_of(found, of=of, what=what, day=day_of(request)) if of else everybody(found)
     if group is None:
         raise Http404
-    context = frame(request, asked, protocol) | {"group": group, "found": found}
+    context = frame(asked, protocol) | {"group": group, "found": found}
     return render(request, "outcomes/endpoint_subjects.html", context)
 
 
