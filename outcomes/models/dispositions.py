@@ -6,8 +6,14 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from outcomes.models.conditions import another_of
+from outcomes.models.conditions import another_of, death_recorded
 from outcomes.models.follow_up_codes import EndReason, Scope
+from outcomes.models.follow_up_conditions import (
+    died_before,
+    enough_attempts,
+    transplant_recorded,
+    withdrawal_recorded,
+)
 from trialsite.core.partial_dates import PartialDateField
 from trialsite.crf.items import item
 from trialsite.crf.models import CrfData, EditCheck, Section
@@ -60,6 +66,39 @@ class Disposition(CrfData):
             holds=~another_of("outcomes.Disposition", "scope"),
             message=_("Another record says how this ended. Void one of them."),
             item="scope",
+        ),
+        EditCheck(
+            oid="DS.LOST_TOO_EARLY",
+            holds=lambda version: ~Q(reason=EndReason.LOST) | enough_attempts(version),
+            message=_(
+                "Lost to follow-up, and the protocol's rule of attempts at contact is not met. "
+                "Which attempts were made?"
+            ),
+            item="reason",
+        ),
+        EditCheck(
+            oid="DS.DEATH_FORM",
+            holds=~Q(reason=EndReason.DEATH) | death_recorded(),
+            message=_("It ended with the death. Please record the death of the participant."),
+            item="reason",
+        ),
+        EditCheck(
+            oid="DS.DIED",
+            holds=Q(reason=EndReason.DEATH) | ~Q(scope=Scope.STUDY) | ~died_before("ended_on"),
+            message=_("The participant had died by then, and the reason is another?"),
+            item="reason",
+        ),
+        EditCheck(
+            oid="DS.TRANSPLANT_FORM",
+            holds=~Q(reason=EndReason.TRANSPLANTATION) | transplant_recorded(),
+            message=_("It ended with a transplantation. Please record the transplantation."),
+            item="reason",
+        ),
+        EditCheck(
+            oid="DS.WITHDRAWAL_SAID",
+            holds=~Q(reason=EndReason.CONSENT_WITHDRAWN) | withdrawal_recorded(),
+            message=_("A withdrawal by the participant. Please record what was withdrawn."),
+            item="reason",
         ),
         EditCheck(
             oid="DS.REASON_SAID",

@@ -20,9 +20,10 @@ from outcomes.models.follow_up_codes import (
     OfferAnswer,
     Suitability,
 )
+from outcomes.models.follow_up_conditions import not_after_day_zero
 from trialsite.core.partial_dates import PartialDateField, not_before
 from trialsite.crf.items import item
-from trialsite.crf.models import CrfData, CrfRow, Section
+from trialsite.crf.models import CrfData, CrfRow, EditCheck, Section
 from trialsite.crf.registry import register, register_rows
 
 FORM_OID = "F.LT"
@@ -106,6 +107,68 @@ class Transplantation(CrfData):
         Section(
             title=_("Graft"),
             items=("graft_seen_on", "graft_function", "graft_failed_on", "again_on"),
+        ),
+    )
+
+    edit_checks = (
+        EditCheck(
+            oid="LT.LISTED_UNSEEN",
+            holds=Q(not_before("listed_on", "evaluated_on")),
+            message=_("Listed before the evaluation? Please confirm the dates."),
+            item="listed_on",
+        ),
+        EditCheck(
+            oid="LT.UNLISTED",
+            holds=Q(not_before("transplanted_on", "listed_on")),
+            message=_("Transplanted before being listed? Please confirm the dates."),
+            item="transplanted_on",
+        ),
+        EditCheck(
+            oid="LT.DELISTED",
+            holds=Q(transplanted_on__isnull=True)
+            | Q(delisted_on__isnull=True)
+            | Q(not_before("delisted_on", "transplanted_on")),
+            message=_("Taken off the list before the transplantation? Please confirm."),
+            item="delisted_on",
+        ),
+        EditCheck(
+            oid="LT.DELIST_REASON",
+            holds=Q(delisted_on__isnull=True)
+            | Q(delist_reason__isnull=False)
+            | Q(transplanted_on__isnull=False),
+            message=_("Taken off the list: why?"),
+            item="delist_reason",
+        ),
+        EditCheck(
+            oid="LT.BEFORE_TREATMENT",
+            holds=~not_after_day_zero("transplanted_on"),
+            message=_("A transplantation lies after day zero. Which of the dates is wrong?"),
+            item="transplanted_on",
+        ),
+        EditCheck(
+            oid="LT.DONOR",
+            holds=Q(transplanted_on__isnull=True) | Q(donor__isnull=False),
+            message=_("Which type of donor?"),
+            item="donor",
+        ),
+        EditCheck(
+            oid="LT.INDICATION",
+            holds=Q(transplanted_on__isnull=True) | Q(indication__isnull=False),
+            message=_("For which indication?"),
+            item="indication",
+        ),
+        EditCheck(
+            oid="LT.INDICATION_SAID",
+            holds=~Q(indication=LtIndication.OTHER) | Q(indication_in_words__isnull=False),
+            message=_("Another indication: say which."),
+            item="indication_in_words",
+        ),
+        EditCheck(
+            oid="LT.GRAFT_LOST",
+            holds=~Q(graft_function__in=[GraftFunction.FAILED, GraftFunction.NON_FUNCTION])
+            | Q(graft_failed_on__isnull=False),
+            message=_("The graft is lost: since when?"),
+            item="graft_failed_on",
         ),
     )
 

@@ -47,7 +47,7 @@ from visits.models import TreatmentSession
     )
 )
 
-#: Evidence that has no form: what `Course.last_alive_by` says of them.
+#: Evidence without a form of its own: what `Course.last_alive_by` says of them.
 VISIT, WITHDRAWAL = "visit", "withdrawal"
 
 
@@ -98,12 +98,13 @@ def _known(row: dict[str, Any]) -> dict[str, Any]:
 def _evidence() -> str:
     """Every dated observation of the living: those of the registry, and visits.
 
-    A telephone visit proves nothing by itself, as a contact does not: whom one reached, and
-    what was told, stands in the contact (`last_alive_on`).
+    A visit by telephone, or a contact that stands for a missed visit, proves nothing by its
+    own date: on which day the person was known to live stands in the contact's record.
     """
     visits = (
-        f"SELECT v.subject_id, to_char(v.attended_on, 'YYYY-MM-DD'), '{VISIT}' FROM {VISITS} v "
-        f"WHERE v.attended_on IS NOT NULL AND v.mode <> '{VisitMode.TELEPHONE}'"
+        f"SELECT v.subject_id, to_char(v.attended_on, 'YYYY-MM-DD'), NULL FROM {VISITS} v "
+        f"WHERE v.attended_on IS NOT NULL AND v.mode <> '{VisitMode.TELEPHONE}' "
+        "AND v.stands_for_id IS NULL"
     )
     return " UNION ALL ".join([*(each.select for each in evidence()), visits])
 
@@ -137,8 +138,10 @@ WITH enrolled AS (
   ) w ON true
   WHERE e.voided_at IS NULL AND e.site_id = ANY (%s) AND e.enrolled_on <= d.cut_on
 ), seen AS (
-  SELECT e.subject_id, max({_FIRST_DAY} || ' ' || e.form COLLATE "C") AS alive
+  SELECT e.subject_id,
+    max({_FIRST_DAY} || ' ' || coalesce(r.form_oid, '{VISIT}') COLLATE "C") AS alive
   FROM ({{evidence}}) e JOIN enrolled n ON n.subject = e.subject_id
+  LEFT JOIN {RECORDS} r ON r.id = e.record_id
   WHERE {_FIRST_DAY} COLLATE "C"
     <= to_char(least(n.cut_on, n.withdrawn_on), 'YYYY-MM-DD') COLLATE "C"
   GROUP BY e.subject_id

@@ -5,6 +5,7 @@ metadata follow from the one definition (docs/adding-a-crf.md)."""
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,10 +20,13 @@ from trialsite.core.guards import guarded
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditCheck:
-    """A soft rule. Data that break it are kept, and a query asks the site about them."""
+    """A soft rule. Data that break it are kept, and a query asks the site about them.
+
+    Where the protocol sets what holds, `holds` makes it for a protocol version's id.
+    """
 
     oid: str
-    holds: Q
+    holds: Q | Callable[[int], Q]
     message: str | Promise
     item: str
 
