@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import uuid
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -89,10 +90,16 @@ def _known(row: dict[str, Any]) -> dict[str, Any]:
     return row | {
         "alive_on": dt.date.fromisoformat(day) if day else None,
         "alive_by": kind,
-        "transplanted_on": row["transplanted_on"] or [],
-        "contacts": [tuple(each) for each in row["contacts"] or []],
-        "dispositions": [tuple(each) for each in row["dispositions"] or []],
+        "transplanted_on": _listed(row["transplanted_on"]),
+        "contacts": [tuple(each) for each in _listed(row["contacts"])],
+        "dispositions": [tuple(each) for each in _listed(row["dispositions"])],
     }
+
+
+def _listed(text: str | None) -> list[Any]:
+    """A JSON list, which a cursor of Django's gives as text."""
+    found: list[Any] = json.loads(text) if text else []
+    return found
 
 
 def _evidence() -> str:
