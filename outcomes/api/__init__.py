@@ -9,5 +9,4 @@ from outcomes.api.changes import routes as changes
 from outcomes.api.endpoints import routes as endpoints
 from outcomes.api.outcome import routes as outcome
 
-routes: list[URLPattern] = [*beginnings, *endpoints, *changes]
-routes: list[URLPattern] = [*beginnings, *endpoints, *outcome]
+routes: list[URLPattern] = [*beginnings, *endpoints, *outcome, *changes]
