@@ -44,21 +44,28 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Across:
-    """The axis of days."""
+    """The axis of days; of their square roots where the first days need room."""
 
     frame: Frame
     first: Decimal
     last: Decimal
+    roots: bool = False
 
     @classmethod
-    def over(cls, frame: Frame, days: Iterable[Decimal | int], until: int) -> Across:
+    def over(
+        cls, frame: Frame, days: Iterable[Decimal | int], until: int, *, roots: bool = False
+    ) -> Across:
         """An axis that holds these days, day zero and at least `until`."""
         found = [Decimal(0), Decimal(until), *map(Decimal, days)]
-        return cls(frame, min(found), max(found))
+        return cls(frame, min(found), max(found), roots)
 
     def at(self, day: Decimal | int) -> Decimal:
-        span = self.last - self.first or Decimal(1)
-        return self.frame.left + (Decimal(day) - self.first) / span * self.frame.width
+        first, last, here = (self._place(each) for each in (self.first, self.last, Decimal(day)))
+        span = last - first or Decimal(1)
+        return self.frame.left + (here - first) / span * self.frame.width
+
+    def _place(self, day: Decimal) -> Decimal:
+        return abs(day).sqrt().copy_sign(day) if self.roots else day
 
     def ticks(self, days: Iterable[int]) -> list[Tick]:
         """The days that the axis holds and that leave one another room."""

@@ -141,13 +141,14 @@ def figure(
     stretches: Iterable[Stretch] = (),
     level: Decimal | None = None,
     may_be_logarithmic: bool = True,
+    roots: bool = False,
 ) -> Figure | None:
     """The figure; none where nothing has a place in it."""
     found = [value for strand in strands for value in strand.values]
     if not found:
         return None
     marked = list(stretches)
-    across = Across.over(FRAME, [value.day for value in found], until)
+    across = Across.over(FRAME, [value.day for value in found], until, roots=roots)
     numbers = [value.value for value in found] + ([level] if level is not None else [])
     scale = up(FRAME, numbers, may_be_logarithmic=may_be_logarithmic)
     return Figure(

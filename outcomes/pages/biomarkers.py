@@ -176,7 +176,7 @@ def _figure(
     stretches = [stretch for one in shown for stretch in _stretches(found, one)]
     level = _ONE if scale == RATIO else None
     ticks = found.days
-    return figure(strands, ticks=ticks, until=14, stretches=stretches, level=level)
+    return figure(strands, ticks=ticks, until=14, stretches=stretches, level=level, roots=True)
 
 
 def _stretches(found: Biomarkers, one: Followed) -> Iterable[Stretch]:

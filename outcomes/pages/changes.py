@@ -45,6 +45,14 @@ class Gap:
     href: str
 
 
+@dataclass(frozen=True, slots=True)
+class SpreadText:
+    """Median and range as people read them."""
+
+    median: str = "–"
+    range: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One milestone of one measure."""
@@ -55,9 +63,9 @@ class Row:
     total: int
     counted_href: str
     total_href: str
-    baseline: str
-    value: str
-    change: str
+    baseline: SpreadText
+    value: SpreadText
+    change: SpreadText
     lower: int
     same: int
     higher: int
@@ -176,16 +184,15 @@ def number_text(number: Decimal, measure: Measure, *, as_change: bool = False) -
     return signed(number, places) if as_change else rounded(number, places)
 
 
-def spread_text(spread: Spread | None, measure: Measure, *, as_change: bool = False) -> str:
+def spread_text(spread: Spread | None, measure: Measure, *, as_change: bool = False) -> SpreadText:
     """Median and range; nothing is a dash."""
     if spread is None:
-        return "–"
+        return SpreadText()
     median, low, high = (
         number_text(each, measure, as_change=as_change)
         for each in (spread.median, spread.low, spread.high)
     )
-    joint = _("%(low)s to %(high)s") % {"low": low, "high": high}
-    return f"{median} ({joint})"
+    return SpreadText(median, _("%(low)s to %(high)s") % {"low": low, "high": high})
 
 
 def reading_text(reading: Reading | None, measure: Measure) -> str:

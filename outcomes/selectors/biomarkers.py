@@ -11,7 +11,7 @@ from outcomes.changes.readings import Purified
 from outcomes.changes.trend import Trend, elapsed, trend_of
 from outcomes.endpoints.course import Course
 from outcomes.selectors.readings import Followed, followed, lab_readings
-from trialsite.protocol import Protocol
+from trialsite.protocol import EventRole, Protocol
 from trialsite.protocol.labs import Analyte
 
 #: LBTESTCD of what depends on the laboratory's reagent: two laboratories' values of one person
@@ -47,7 +47,7 @@ class Biomarkers:
     subjects: tuple[Followed, ...]
     markers: tuple[Marker, ...]
     purified: Purified
-    #: The protocol's days, for an axis.
+    #: The days of the protocol's visits, for an axis.
     days: tuple[int, ...]
 
     def sessions_of(self, one: Followed) -> tuple[SessionMark, ...]:
@@ -89,5 +89,10 @@ def biomarkers_of(courses: Iterable[Course], protocol: Protocol) -> Biomarkers:
         subjects=tuple(people),
         markers=tuple(markers),
         purified=purified,
-        days=protocol.outcomes.survival_days,
+        days=_days(protocol),
     )
+
+
+def _days(protocol: Protocol) -> tuple[int, ...]:
+    visits = protocol.schedule.with_role(EventRole.FOLLOW_UP)
+    return tuple(visit.target_day for visit in visits if visit.target_day is not None)

@@ -127,9 +127,7 @@ def test_the_summary_is_the_one_computed_by_hand():
     """Changes -100, -40, 0, +20: median -20, range -100 to +20."""
     cells = []
     for base, now in (("300", "200"), ("240", "200"), ("180", "180"), ("100", "120")):
-        cells.append(
-            (value(-1, base), cell(person(), [value(7, now, event_oid=SEVEN)], base=base))
-        )
+        cells.append((value(-1, base), cell(person(), [value(7, now, event_oid=SEVEN)], base=base)))
     cells += [
         (value(-1, "500"), cell(person(died_on=span(3)), [], base="500")),
         (None, cell(person(treated_at=None), [], base="")),
