@@ -3,8 +3,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from outcomes.views import adverse_events as views
-from outcomes.views import biomarkers, changes, endpoints
-from outcomes.views import outcome
+from outcomes.views import biomarkers, changes, endpoints, outcome
 
 app_name = "outcomes"
 
