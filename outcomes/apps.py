@@ -7,4 +7,4 @@ class OutcomesConfig(AppConfig):
     name = "outcomes"
 
     def ready(self) -> None:
-        from outcomes import alerts, endpoint_datasets, guards, slots  # noqa: F401
+        from outcomes import alerts, change_datasets, endpoint_datasets, guards, slots  # noqa: F401

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.urls import URLPattern
 
 from outcomes.api.beginnings import routes as beginnings
+from outcomes.api.changes import routes as changes
 from outcomes.api.endpoints import routes as endpoints
 from outcomes.api.outcome import routes as outcome
 
-routes: list[URLPattern] = [*beginnings, *endpoints, *outcome]
+routes: list[URLPattern] = [*beginnings, *endpoints, *outcome, *changes]
