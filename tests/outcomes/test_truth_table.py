@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import re
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from outcomes.selectors.courses import courses_of
 from outcomes.selectors.endpoints import endpoints_of
 from screening.models.consent import Scope
 from tests.api.conftest import ApiClient
-from tests.factories import as_person
+from tests.factories import as_person, sign_in
 from tests.outcomes.lives import ZONE, Life
 from tests.visits.conftest import clock
 from trialsite.casebook.protocols import protocol_of
@@ -109,6 +110,7 @@ def test_page_api_and_files_say_what_was_worked_out_by_hand(cast, lives):
     check_api(client.get("endpoints/").json(), keys)
     check_courses(client.get("endpoints/courses/").json()["results"], keys)
     check_files(client, keys)
+    check_page(sign_in(cast.investigator).get("/outcomes/endpoints/").content.decode())
 
 
 def check_reading(cast, names: dict[str, str]) -> None:
@@ -168,6 +170,24 @@ def check_courses(rows: list[dict[str, Any]], keys: dict[str, str]) -> None:
     assert by_name["at once"]["overall"] == {
         "day": 0, "last_day": 0, "cause": "death", "censored": None, "untimed": None,
     }  # fmt: skip
+
+
+def check_page(page: str) -> None:
+    """The page's cells; each carries its day and what it counts."""
+    assert "Day 0 = date of the first treatment session" in page
+    cells = [
+        dict(re.findall(r'data-([a-z]+)="([^"]*)"', tag)) for tag in re.findall(r"<td[^>]*>", page)
+    ]
+    counts = {(c["day"], c["state"]): int(c["count"]) for c in cells if "state" in c}
+    shares = {(c["day"], c["denominator"]): c for c in cells if "denominator" in c}
+    for place, day in enumerate(DAYS):
+        column = [STATES[row.split()[place]] for row in SHEET.values()]
+        for state in STATES.values():
+            assert counts.get((str(day), state), 0) == column.count(state), (day, state)
+        enrolled, dosed, evaluable, _unknown, alive = COUNTS[day]
+        for name, of in (("enrolled", enrolled), ("dosed", dosed), ("evaluable", evaluable)):
+            share = shares[str(day), name]
+            assert (int(share["count"]), int(share["of"])) == (alive, of), (day, name)
 
 
 def check_files(client: ApiClient, keys: dict[str, str]) -> None:
