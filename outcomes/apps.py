@@ -16,3 +16,4 @@ class OutcomesConfig(AppConfig):
             slots,
             watchers,
         )
+        from outcomes import alerts, change_datasets, endpoint_datasets, guards, slots  # noqa: F401

@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from outcomes.views import adverse_events as views
 from outcomes.views import events, outcome
+from outcomes.views import biomarkers, changes, endpoints, outcome
 
 app_name = "outcomes"
 
@@ -29,5 +30,15 @@ urlpatterns: list[URLPattern] = [
         "complications/<uuid:complication_id>/adverse-event/",
         views.of_complication,
         name="of_complication",
+    ),
+    path("outcomes/endpoints/", endpoints.endpoints, name="endpoints"),
+    path("outcomes/endpoints/subjects/", endpoints.endpoint_subjects, name="endpoint_subjects"),
+    path("outcomes/changes/", changes.changes, name="changes"),
+    path("outcomes/changes/subjects/", changes.change_subjects, name="change_subjects"),
+    path("outcomes/biomarkers/", biomarkers.biomarkers, name="biomarkers"),
+    path(
+        "subjects/<uuid:subject_id>/biomarkers/",
+        biomarkers.subject_biomarkers,
+        name="subject_biomarkers",
     ),
 ]

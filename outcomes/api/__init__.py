@@ -1,4 +1,4 @@
-"""Outcomes in the API: adverse events and deaths are forms; here is what begins them."""
+"""Outcomes in the API: what is a form has its endpoints by itself; here is the rest."""
 
 from __future__ import annotations
 
@@ -9,3 +9,8 @@ from outcomes.api.events import routes as events
 from outcomes.api.outcome import routes as outcome
 
 routes: list[URLPattern] = [*beginnings, *events, *outcome]
+from outcomes.api.changes import routes as changes
+from outcomes.api.endpoints import routes as endpoints
+from outcomes.api.outcome import routes as outcome
+
+routes: list[URLPattern] = [*beginnings, *endpoints, *outcome, *changes]

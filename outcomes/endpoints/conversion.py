@@ -48,7 +48,7 @@ def _by(course: Course, day: int) -> bool | None:
     on = course.date_of(day)
     if course.transplanted_on is not None:
         return course.transplanted_on.by(on)
-    dead = course.died_on is not None and course.died_on.by(on)
+    if course.died_on is not None:
+        return False  # whenever it was, the death came with the own liver
     seen = course.last_alive_on is not None and course.last_alive_on >= on
-    dies_later = course.died_on is not None and course.died_on.by(on) is False
-    return False if dead or seen or dies_later else None
+    return False if seen else None

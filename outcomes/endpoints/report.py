@@ -14,7 +14,7 @@ from outcomes.endpoints.milestones import Milestone, milestone
 from outcomes.endpoints.survival import Curve, Point, kaplan_meier
 from outcomes.endpoints.tables import Cause
 from outcomes.endpoints.timing import Endpoint, Timed, any_inexact, observed, timed
-from trialsite.protocol import Anchor
+from trialsite.protocol.study import Anchor
 
 #: Counts up when a definition of `docs/adr/0010-endpoints.md` changes what a number means.
 VERSION = "1.0"

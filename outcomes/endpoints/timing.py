@@ -66,7 +66,7 @@ def timed(course: Course, endpoint: Endpoint) -> Timed:
         return Timed(course=course, endpoint=endpoint, untimed=untimed)
     span, cause = _event(course, endpoint)
     if span is not None:
-        first, last = course.day(span.earliest), course.day(span.latest)
+        first, last = course.day(span.earliest), course.day(min(span.latest, course.cut_on))
         # Day zero is the first on which the subject was treated, hence alive.
         first = max(first, 0)
         return Timed(course=course, endpoint=endpoint, time=first, latest=last, cause=cause)
@@ -106,8 +106,13 @@ def _impossible(course: Course, endpoint: Endpoint) -> Untimed | None:
 
 
 def _why(course: Course) -> Censored:
+    """What ended the follow-up; who was seen after it had ended is followed again."""
     if course.withdrawn_on is not None:
         return Censored.WITHDRAWN
-    if course.lost_on is not None:
-        return Censored.LOST
-    return Censored.STUDY_ENDED if course.study_ended_on else Censored.LAST_KNOWN_ALIVE
+    for ended_on, reason in (
+        (course.lost_on, Censored.LOST),
+        (course.study_ended_on, Censored.STUDY_ENDED),
+    ):
+        if ended_on is not None and (course.last_alive_on or ended_on) <= ended_on:
+            return reason
+    return Censored.LAST_KNOWN_ALIVE

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -33,7 +33,7 @@ from trialsite.crf.items import Item, all_items_of
 from trialsite.crf.models import CrfRow, ItemData, stored
 from trialsite.crf.registry import items_by_oid
 from trialsite.labs.background import Background
-from trialsite.labs.codes import PurificationKind
+from trialsite.labs.codes import PurificationKind, Sex
 from trialsite.labs.models import PurificationInterval
 from trialsite.labs.selectors import as_routine, fact_of, standing_results
 from trialsite.protocol import Protocol
@@ -126,12 +126,15 @@ def _rows(table: type[ItemData], ids: list[uuid.UUID]) -> Rows:
     return found
 
 
-def _purifications(ids: list[uuid.UUID], moment: dt.datetime) -> Rows:
-    """Renal replacement that may reach into the days that count, with room for any zone."""
-    since = moment.replace(tzinfo=None) - dt.timedelta(days=_DIALYSIS_DAYS + 1)
+def _purifications(ids: list[uuid.UUID], moment: dt.datetime | None) -> Rows:
+    """Renal replacement that may reach into the days that count, with room for any zone; for
+    no moment all of it."""
     rows = PurificationInterval.objects.filter(
         subject_id__in=ids, kind=PurificationKind.CRRT, voided_at=None
-    ).exclude(ended_at__lt=since)
+    )
+    if moment is not None:
+        since = moment.replace(tzinfo=None) - dt.timedelta(days=_DIALYSIS_DAYS + 1)
+        rows = rows.exclude(ended_at__lt=since)
     found: Rows = defaultdict(list)
     for row in rows:
         found[row.subject_id].append(row)
@@ -282,12 +285,32 @@ def _dialysis(history: Any, rows: list[Any], moment: dt.datetime) -> bool | None
 
 def score_background(subject_id: uuid.UUID, at: dt.datetime) -> Background:
     """What the scores of a draw take from the history and from recorded renal replacement."""
-    history = _latest(_rows(MedicalHistory, [subject_id])[subject_id])
-    cause = _cause(history)
-    return Background(
-        dialysis=_dialysis(history, _purifications([subject_id], at)[subject_id], at),
-        alcoholic_or_biliary=None if cause is None else cause in _CAUSES.values(),
-    )
+    return score_backgrounds([subject_id])(subject_id, at)
+
+
+def score_backgrounds(
+    subject_ids: Collection[uuid.UUID],
+) -> Callable[[uuid.UUID, dt.datetime], Background]:
+    """The same for many subjects and any moments, as a function of both; two queries."""
+    ids = list(subject_ids)
+    histories, purifications = _rows(MedicalHistory, ids), _purifications(ids, None)
+
+    def background(subject_id: uuid.UUID, at: dt.datetime) -> Background:
+        history = _latest(histories.get(subject_id, []))
+        cause = _cause(history)
+        return Background(
+            dialysis=_dialysis(history, purifications.get(subject_id, []), at),
+            alcoholic_or_biliary=None if cause is None else cause in _CAUSES.values(),
+        )
+
+    return background
+
+
+def female_by_subject(subject_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, bool]:
+    """Whether each subject is a woman, as far as a completed form says; one query."""
+    rows = _rows(Demographics, list(subject_ids))
+    said = {key: _text(_latest(found), "sex") for key, found in rows.items()}
+    return {key: sex == Sex.FEMALE for key, sex in said.items() if sex in {Sex.MALE, Sex.FEMALE}}
 
 
 def _within(

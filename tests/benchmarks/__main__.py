@@ -11,7 +11,15 @@ import django
 django.setup()
 
 from tests import databases  # noqa: E402  (Django first)
-from tests.benchmarks import eligibility, forms, imports, notices, reminders, today  # noqa: E402
+from tests.benchmarks import (  # noqa: E402
+    eligibility,
+    endpoints,
+    forms,
+    imports,
+    notices,
+    reminders,
+    today,
+)
 
 DATABASE = "trialsite_bench"
 REPORT = Path(__file__).resolve().parents[2] / "docs/benchmarks.md"
@@ -31,6 +39,7 @@ def main() -> None:
                 reminders.planning,
                 today.today,
                 imports.importing,
+                endpoints.estimating,
             ):
                 lines += [*benchmark(), ""]
     finally:

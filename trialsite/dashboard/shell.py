@@ -39,6 +39,8 @@ class Place:
     capability: Capability | None = None
     #: Addresses below these belong to the place as well.
     under: tuple[str, ...] = ()
+    #: Who may do this finds it as a tab of another place, and the rail stays short.
+    elsewhere_for: Capability | None = None
 
 
 #: In the order of the rail. A role sees at most seven.
@@ -58,12 +60,25 @@ PLACES = (
         Capability.VIEW_CASEBOOK,
         ("/records/", "/queries/", "/visits/"),
     ),
+    Place(
+        "outcomes:endpoints",
+        _("Outcomes"),
+        "chart-line",
+        Capability.VIEW_CASEBOOK,
+        ("/outcomes/",),
+    ),
     Place("dashboard:protocol", _("Protocol"), "file-certificate", Capability.VIEW_CASEBOOK),
     Place("dashboard:datasets", _("Datasets"), "table-export", Capability.EXPORT),
-    Place("crf:trail", _("Audit trail"), "history", Capability.VIEW_TRAIL),
+    Place("crf:trail", _("Audit trail"), "history", Capability.VIEW_TRAIL, ("/access-report/",)),
     Place("access:people", _("People"), "user-cog", Capability.MANAGE_PEOPLE),
     Place("access:sites", _("Sites"), "building-hospital", Capability.MANAGE_PEOPLE),
-    Place("access:report", _("Access report"), "shield-check", Capability.VIEW_ACCESS_REPORT),
+    Place(
+        "access:report",
+        _("Access report"),
+        "shield-check",
+        Capability.VIEW_ACCESS_REPORT,
+        elsewhere_for=Capability.VIEW_TRAIL,
+    ),
 )
 
 
@@ -85,6 +100,21 @@ STUDY_TABS = (
     Place(
         "visits:deficiencies", _("Device deficiencies"), "alert-circle", Capability.VIEW_CASEBOOK
     ),
+)
+
+
+#: Who did what and who may do it, as tabs of the trail.
+OVERSIGHT_TABS = (
+    Place("crf:trail", _("Audit trail"), "history", Capability.VIEW_TRAIL),
+    Place("access:report", _("Access report"), "shield-check", Capability.VIEW_ACCESS_REPORT),
+)
+
+
+#: What the study wants to know, as tabs of its outcomes.
+OUTCOME_TABS = (
+    Place("outcomes:endpoints", _("Endpoints"), "chart-line", Capability.VIEW_CASEBOOK),
+    Place("outcomes:changes", _("Change from baseline"), "arrows-diff", Capability.VIEW_CASEBOOK),
+    Place("outcomes:biomarkers", _("Biomarkers"), "chart-dots", Capability.VIEW_CASEBOOK),
 )
 
 
@@ -132,6 +162,8 @@ def _links(places: Iterable[Place], user: User, path: str) -> list[Link]:
     for place in places:
         href = _address(place.url_name)
         if href is None or (place.capability and not user.can(place.capability)):
+            continue
+        if place.elsewhere_for and user.can(place.elsewhere_for):
             continue
         roots = place.under if href == "/" else (href, *place.under)
         here = path == href or path.startswith(roots)
@@ -195,6 +227,16 @@ class Shell:
     def visit_tabs(self) -> list[Link]:
         user = self._request.user
         return _links(VISIT_TABS, user, self._request.path) if isinstance(user, User) else []
+
+    @cached_property
+    def oversight_tabs(self) -> list[Link]:
+        user = self._request.user
+        return _links(OVERSIGHT_TABS, user, self._request.path) if isinstance(user, User) else []
+
+    @cached_property
+    def outcome_tabs(self) -> list[Link]:
+        user = self._request.user
+        return _links(OUTCOME_TABS, user, self._request.path) if isinstance(user, User) else []
 
     @cached_property
     def sites(self) -> list[Site]:
