@@ -9,6 +9,8 @@ class OutcomesConfig(AppConfig):
     def ready(self) -> None:
         from outcomes import (  # noqa: F401
             alerts,
+            change_datasets,
+            endpoint_datasets,
             event_datasets,
             event_slots,
             guards,
@@ -16,4 +18,3 @@ class OutcomesConfig(AppConfig):
             slots,
             watchers,
         )
-        from outcomes import alerts, change_datasets, endpoint_datasets, guards, slots  # noqa: F401

@@ -3,8 +3,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from outcomes.views import adverse_events as views
-from outcomes.views import events, outcome
-from outcomes.views import biomarkers, changes, endpoints, outcome
+from outcomes.views import biomarkers, changes, endpoints, events, outcome
 
 app_name = "outcomes"
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from django.urls import URLPattern
 
 from outcomes.api.beginnings import routes as beginnings
+from outcomes.api.changes import routes as changes
+from outcomes.api.endpoints import routes as endpoints
 from outcomes.api.events import routes as events
 from outcomes.api.outcome import routes as outcome
 
-routes: list[URLPattern] = [*beginnings, *events, *outcome]
-from outcomes.api.changes import routes as changes
-from outcomes.api.endpoints import routes as endpoints
-from outcomes.api.outcome import routes as outcome
-
-routes: list[URLPattern] = [*beginnings, *endpoints, *outcome, *changes]
+routes: list[URLPattern] = [*beginnings, *changes, *endpoints, *events, *outcome]

@@ -10,7 +10,6 @@ class LabsConfig(AppConfig):
         from trialsite.casebook import vault
         from trialsite.casebook.evidence import register_evidence
         from trialsite.labs import datasets, grade_dataset, guards, models  # noqa: F401
-        from trialsite.labs import datasets, guards, models  # noqa: F401
         from trialsite.labs.services import imports
 
         register_evidence(models.LabPanel, "collected_at")

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trialsite.labs import grade_views, paste_views, register_views, views
-from trialsite.labs import import_views, paste_views, register_views, views
+from trialsite.labs import grade_views, import_views, paste_views, register_views, views
 
 app_name = "labs"
 
