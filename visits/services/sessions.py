@@ -56,6 +56,7 @@ from visits.services.session_course import (
 )
 from visits.services.session_start import (
     SessionRefusedError,
+    Team,
     end_causes_of,
     enter_session,
     start_session,
@@ -74,6 +75,7 @@ __all__ = [
     "Answer",
     "SessionPlanned",
     "SessionRefusedError",
+    "Team",
     "Times",
     "answer_checklist",
     "cells_off",
