@@ -9,13 +9,13 @@ from django.db.models import BooleanField, Exists, F, OuterRef, Q, QuerySet, Tex
 from django.db.models.expressions import Expression
 from django.db.models.functions import Cast, Least, Left, Length
 
-from outcomes.models.conditions import Late
 from outcomes.models.follow_up_codes import UNANSWERED
 from outcomes.models.survival import ContactAttempt
 from screening.models.consent import Withdrawal
 from trialsite.casebook.evidence import RECORDS, evidence
 from trialsite.casebook.models import Subject
 from trialsite.casebook.protocols import protocol_of
+from trialsite.crf.conditions import Late
 from trialsite.crf.models import stored
 from trialsite.protocol.follow_up import FollowUp
 

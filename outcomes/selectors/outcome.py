@@ -89,10 +89,17 @@ class Overview:
         that is past; else unknown."""
         if self.subject.died_on:
             return SurvivalStatus.DEAD
-        if self.sighting is None:
+        if self.sighting is None or self.told_dead is not None:
             return SurvivalStatus.UNKNOWN
         unproven = [each for each in self.milestones if each.state == "unknown"]
         return SurvivalStatus.UNKNOWN if unproven else SurvivalStatus.ALIVE
+
+    @property
+    def told_dead(self) -> SurvivalContact | None:
+        """The contact that tells of a death which nobody has recorded yet."""
+        if self.subject.died_on:
+            return None
+        return next((x for x in self.contacts if x.status == SurvivalStatus.DEAD), None)
 
     @property
     def days_since(self) -> int | None:
@@ -129,15 +136,17 @@ def overview_of(subject: Subject) -> Overview:
     endings = stored(Disposition).filter(subject=subject, record__voided_at=None)
     dispositions = list(endings.select_related("record").order_by("record__repeat_key"))
     record = death_record(subject)
+    contacts = contacts_of(subject)
+    told = any(each.status == SurvivalStatus.DEAD for each in contacts)
     treated = _last_treatment(subject)
-    known = _Known(subject, today, attempts, transplantation, treated)
+    known = _Known(subject, today, attempts, transplantation, treated, told)
     said = {each.scope for each in dispositions}
     return Overview(
         subject=subject,
         today=today,
         sighting=sighting,
         attempts=attempts,
-        contacts=contacts_of(subject),
+        contacts=contacts,
         transplantation=transplantation,
         transplantation_record=record_of(subject, Transplantation.form_oid),
         death=stored(Death).filter(pk=record.pk).first() if record else None,
@@ -186,6 +195,8 @@ class _Known:
     attempts: Attempts
     transplantation: Transplantation | None
     treated: dt.date | None
+    #: Whether a contact told of the death: who is dead is not lost.
+    told_dead: bool
 
 
 def _proposals(known: _Known) -> Iterator[Proposal]:
@@ -257,7 +268,7 @@ def _of_study(known: _Known) -> _Found:
                 since[scope],
                 said % {"date": since[scope].isoformat()},
             )
-    if known.attempts.met and known.attempts.last_on is not None:
+    if known.attempts.met and known.attempts.last_on is not None and not known.told_dead:
         said = _("The rule of loss to follow-up is met: %(made)d attempts on %(days)d days.")
         made = {"made": known.attempts.made, "days": known.attempts.days}
         yield EndReason.LOST, known.attempts.last_on, said % made

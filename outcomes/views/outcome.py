@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from outcomes.models import Scope, SurvivalContact
-from outcomes.selectors.outcome import overview_of
+from outcomes.selectors.outcome import Overview, overview_of
 from outcomes.selectors.survival import attempt_log, source_said
 from outcomes.services.deaths import begin_death
 from outcomes.services.dispositions import open_disposition
@@ -22,7 +22,6 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, requires
 from trialsite.casebook.models import CrfRecord, LockState, Subject, Visit
 from trialsite.casebook.protocols import visit_name
-from trialsite.core.clock import trial_today
 from trialsite.core.exceptions import DomainError, NotPermittedError
 from trialsite.crf.registry import form
 from visits.services.visits import can_be_contacted_for
@@ -47,22 +46,27 @@ def outcome(request: StaffRequest, subject_id: uuid.UUID) -> HttpResponse:
         "sighted_form": form(seen.sighting.record.form_oid).title if seen.sighting else "",
         "log": attempt_log(subject),
         "endings": [_ending(scope, seen) for scope in Scope],
-        "waiting": _waiting(subject),
+        "waiting": _waiting(subject, seen),
         "may_enter": may_enter and subject.lock_state == LockState.OPEN,
     }
     return render(request, "outcomes/outcome.html", context)
 
 
-def _ending(scope: Scope, seen: Any) -> dict[str, Any]:
+def _ending(scope: Scope, seen: Overview) -> dict[str, Any]:
     proposal = next((each for each in seen.proposals if each.scope == scope), None)
     return {"scope": scope, "said": seen.ended(scope), "proposal": proposal}
 
 
-def _waiting(subject: Subject) -> list[tuple[Visit, str]]:
-    """The milestones nobody was seen at, for which a contact may stand."""
-    today = trial_today(subject.site.time_zone)
+def _waiting(subject: Subject, seen: Overview) -> list[tuple[Visit, str]]:
+    """The milestones of which survival is not proven yet, for which a contact may stand."""
+    today = seen.today
+    unproven = {each.on for each in seen.milestones if each.state == "unknown"}
     visits = subject.visits.filter(target_on__isnull=False).order_by("target_on")
-    return [(each, visit_name(each)) for each in visits if can_be_contacted_for(each, today)]
+    return [
+        (each, visit_name(each))
+        for each in visits
+        if each.target_on in unproven and can_be_contacted_for(each, today)
+    ]
 
 
 def _begun(request: StaffRequest, subject: Subject, begin: Callable[[], CrfRecord]) -> HttpResponse:

@@ -40,6 +40,7 @@ PAGES = {
         "first-consent": "/screening/{asked}/consent/",
         "entry": "/screening/{waiting}/",
         "casebook": "/subjects/{subject}/",
+        "outcome": "/subjects/{subject}/outcome/",
         "consent": "/subjects/{subject}/consent/",
         "capacity": "/subjects/{subject}/consent/capacity/",
         "withdrawal": "/subjects/{subject}/consent/withdraw/",

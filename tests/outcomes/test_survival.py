@@ -317,3 +317,23 @@ def test_today_names_who_must_be_looked_for(cast, subject):
     assert "Survival unknown" in client.get("/").content.decode()
     contact(cast, subject, 5)
     assert "Survival unknown" not in client.get("/").content.decode()
+
+
+def test_a_death_that_was_told_and_is_not_recorded_is_said_and_nobody_is_lost_by_it(cast, subject):
+    record = begin(cast, subject)
+    for ago in (9, 5, 1):
+        attempt(cast, record, ago)
+    save(record, cast.nurse, contact_on=day(subject, 0).isoformat(), status="DEAD")
+    with as_person(cast.nurse):
+        found = overview_of(fresh(subject))
+    assert (found.status, found.proposals) == (SurvivalStatus.UNKNOWN, [])
+    shown = sign_in(cast.nurse).get(f"/subjects/{subject.pk}/outcome/").content.decode()
+    assert "A contact tells of a death" in shown
+
+
+def test_a_contact_is_offered_for_the_milestones_that_nothing_proves(cast, subject):
+    contact(cast, subject, 30)
+    shown = sign_in(cast.nurse).get(f"/subjects/{subject.pk}/outcome/").content.decode()
+    names = ("Day 3", "Day 7", "Day 14", "Day 28")
+    offered = [name for name in names if f"Contact for {name}" in shown]
+    assert offered == ["Day 14", "Day 28"]

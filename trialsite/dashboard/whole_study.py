@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trialsite.casebook.models import CrfRecord
+from trialsite.crf.items import items_of
 from trialsite.crf.models import stored
 from trialsite.crf.registry import forms
 from trialsite.dashboard.casebook import FormRow
@@ -57,4 +58,5 @@ def _captions(form_oid: str, records: list[CrfRecord]) -> dict[uuid.UUID, str]:
         return {}
     rows = stored(form.data).filter(record__in=records)
     found = rows.values_list("record_id", form.data.caption)
-    return {pk: str(text) for pk, text in found if text}
+    words = dict(items_of(form.data)[form.data.caption].choices)
+    return {pk: str(words.get(text, text)) for pk, text in found if text}
