@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outcomes.models.adverse_events import CRITERIA, AdverseEvent, AdverseEventOrigin
+from outcomes.models.adverse_events import AdverseEvent
 from outcomes.models.codes import (
     CTCAE_VERSION,
     RELATED,
@@ -10,12 +10,19 @@ from outcomes.models.codes import (
     Causality,
     DeathCause,
     DeathSource,
+    DeviceAction,
+    Expectedness,
     Grade,
     Outcome,
+    Pattern,
+    SpecialInterest,
 )
 from outcomes.models.deaths import Death
+from outcomes.models.event_checks import CAUSES, CRITERIA
+from outcomes.models.origins import AdverseEventOrigin
 
 __all__ = [
+    "CAUSES",
     "CRITERIA",
     "CTCAE_VERSION",
     "RELATED",
@@ -26,6 +33,10 @@ __all__ = [
     "Death",
     "DeathCause",
     "DeathSource",
+    "DeviceAction",
+    "Expectedness",
     "Grade",
     "Outcome",
+    "Pattern",
+    "SpecialInterest",
 ]

@@ -11,31 +11,35 @@ from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from outcomes.models.codes import Action, Causality, Grade, Outcome
-from outcomes.models.conditions import before_first_consent, death_recorded
-from trialsite.access.models import Site, SiteScopedQuerySet
-from trialsite.casebook.models import CrfRecord, Subject
-from trialsite.core.guards import guarded
-from trialsite.core.partial_dates import PartialDateField, not_before
-from trialsite.crf.items import item
-from trialsite.crf.models import CrfData, EditCheck, Section
-from trialsite.crf.registry import register
-from visits.models import Complication, TreatmentSession
-
-#: The criteria of seriousness; all participants are in-patients, so a stay is prolonged.
-CRITERIA = (
-    "results_in_death",
-    "life_threatening",
-    "hospitalisation",
-    "disability",
-    "congenital",
-    "other_important",
-    "prevented",
+from outcomes.models.codes import (
+    RELATED,
+    Action,
+    Causality,
+    DeviceAction,
+    Expectedness,
+    Grade,
+    Outcome,
+    Pattern,
+    SpecialInterest,
 )
+from outcomes.models.event_checks import CAUSES, CRITERIA, EVENT_CHECKS
+from trialsite.core.partial_dates import PartialDateField, not_before
+from trialsite.core.wall_time import WallTimeField
+from trialsite.crf.items import item
+from trialsite.crf.models import CrfData, Section
+from trialsite.crf.registry import register
 
 
-def _criterion(label: Any, code: str) -> models.BooleanField[bool | None, bool | None]:
-    return item(models.BooleanField(label), oid=f"I.AE.{code}", sdtm=f"AE.{code}", required=False)
+def _criterion(
+    label: Any, code: str, help_text: Any = ""
+) -> models.BooleanField[bool | None, bool | None]:
+    return item(
+        models.BooleanField(label),
+        oid=f"I.AE.{code}",
+        sdtm=f"AE.{code}",
+        required=False,
+        help=help_text,
+    )
 
 
 def _cause(label: Any, code: str) -> models.CharField[str | None, str | None]:
@@ -43,25 +47,6 @@ def _cause(label: Any, code: str) -> models.CharField[str | None, str | None]:
         label, max_length=20, choices=Causality
     )
     return item(column, oid=f"I.AE.{code}", sdtm=f"SUPPAE.{code}")
-
-
-def _yes(name: str) -> Q:
-    """Said to be so; what is not yet said is not."""
-    return Q(**{f"{name}__isnull": False, name: True})
-
-
-def _not_said(name: str) -> Q:
-    return Q(**{f"{name}__isnull": True}) | Q(**{name: False})
-
-
-_ANY_CRITERION = Q()
-_NO_CRITERION = Q()
-for _name in CRITERIA:
-    _ANY_CRITERION |= _yes(_name)
-    _NO_CRITERION &= _not_said(_name)
-
-_NOT_FATAL = [each for each in Outcome if each is not Outcome.FATAL]
-_OVER = (Outcome.RECOVERED, Outcome.SEQUELAE, Outcome.FATAL)
 
 
 @register
@@ -79,6 +64,17 @@ class AdverseEvent(CrfData):
 
     term = item(models.CharField(_("Event"), max_length=200), oid="I.AE.TERM", sdtm="AE.AETERM")
     description = item(models.TextField(_("Course and treatment")), oid="I.AE.DESC", required=False)
+    special_interest = item(
+        models.CharField(_("Event of special interest"), max_length=12, choices=SpecialInterest),
+        oid="I.AE.AESI",
+        sdtm="SUPPAE.AESI",
+    )
+    pattern = item(
+        models.CharField(_("Pattern"), max_length=12, choices=Pattern),
+        oid="I.AE.AEPATT",
+        sdtm="AE.AEPATT",
+        required=False,
+    )
     started_on = item(
         PartialDateField(_("Start")), oid="I.AE.AESTDAT", sdtm="AE.AESTDTC", observed=True
     )
@@ -108,25 +104,61 @@ class AdverseEvent(CrfData):
         models.SmallIntegerField(_("Grade (CTCAE 5.0)"), choices=Grade),
         oid="I.AE.AETOXGR",
         sdtm="AE.AETOXGR",
+        help=_("The worst it reached; how it changed stands in the rows below."),
     )
     serious = item(models.BooleanField(_("Serious")), oid="I.AE.AESER", sdtm="AE.AESER")
     results_in_death = _criterion(_("Results in death"), "AESDTH")
     life_threatening = _criterion(_("Life-threatening"), "AESLIFE")
-    hospitalisation = _criterion(_("Hospital stay required or prolonged"), "AESHOSP")
+    hospitalisation = _criterion(
+        _("Hospital stay prolonged"),
+        "AESHOSP",
+        _("Participants are in hospital already: it counts when the event makes the stay longer."),
+    )
     disability = _criterion(_("Lasting disability"), "AESDISAB")
     congenital = _criterion(_("Congenital anomaly"), "AESCONG")
     other_important = _criterion(_("Otherwise medically important"), "AESMIE")
     prevented = _criterion(_("Intervention to prevent lasting harm (device law)"), "AESINTV")
 
+    aware_at = item(
+        WallTimeField(_("The site first knew of it")),
+        oid="I.AE.SAEAWAR",
+        required=False,
+        past=True,
+        help=_("Serious events: the reports are due from this moment, day and clock."),
+    )
+    expectedness = item(
+        models.CharField(
+            _("By the reference safety information"), max_length=12, choices=Expectedness
+        ),
+        oid="I.AE.AEEXP",
+        sdtm="SUPPAE.AEEXP",
+        required=False,
+        help=_("Serious events: whether it is described there, in kind and in severity."),
+    )
+
     related_cells = _cause(_("Related to the cells"), "AERELCEL")
     related_circuit = _cause(_("Related to the circuit or device"), "AERELDEV")
     related_anticoagulant = _cause(_("Related to the anticoagulant"), "AERELAC")
+    related_procedure = _cause(_("Related to the catheter or another procedure"), "AERELPRC")
     related_disease = _cause(_("Related to the underlying disease"), "AERELNST")
 
     action = item(
-        models.CharField(_("Action with the study treatment"), max_length=20, choices=Action),
+        models.CharField(_("Action with the cells"), max_length=20, choices=Action),
         oid="I.AE.AEACN",
         sdtm="AE.AEACN",
+    )
+    action_device = item(
+        models.CharField(
+            _("Action with the circuit or device"), max_length=20, choices=DeviceAction
+        ),
+        oid="I.AE.AEACNDEV",
+        sdtm="AE.AEACNDEV",
+    )
+    action_other = item(
+        models.CharField(_("Other action"), max_length=200),
+        oid="I.AE.AEACNOTH",
+        sdtm="AE.AEACNOTH",
+        required=False,
     )
     outcome = item(
         models.CharField(pgettext_lazy("adverse event", "Outcome"), max_length=40, choices=Outcome),
@@ -135,78 +167,26 @@ class AdverseEvent(CrfData):
     )
 
     sections = (
-        Section(title=_("Event"), items=("term", "description")),
+        Section(title=_("Event"), items=("term", "description", "special_interest", "pattern")),
         Section(
             title=_("Time"),
             items=("started_on", "started_time", "ongoing", "ended_on", "ended_time"),
         ),
-        Section(title=_("Severity"), items=("grade", "serious", *CRITERIA)),
+        Section(
+            title=_("Severity"),
+            items=("grade", "serious", *CRITERIA, "aware_at", "expectedness"),
+        ),
         Section(
             title=pgettext_lazy("adverse event", "Cause"),
-            items=("related_cells", "related_circuit", "related_anticoagulant", "related_disease"),
+            items=(*CAUSES, "related_procedure", "related_disease"),
         ),
-        Section(title=_("Consequence"), items=("action", "outcome")),
+        Section(
+            title=_("Consequence"),
+            items=("action", "action_device", "action_other", "outcome"),
+        ),
     )
 
-    edit_checks = (
-        EditCheck(
-            oid="AE.FATAL_GRADE",
-            holds=Q(grade=Grade.DEATH, outcome=Outcome.FATAL)
-            | Q(grade__lt=Grade.DEATH, outcome__in=_NOT_FATAL),
-            message=_("Grade 5 and the outcome “fatal” go together."),
-            item="outcome",
-        ),
-        EditCheck(
-            oid="AE.FATAL_CRITERION",
-            holds=Q(outcome__in=_NOT_FATAL) | _yes("results_in_death"),
-            message=_("A fatal event results in death. Please tick the criterion."),
-            item="results_in_death",
-        ),
-        EditCheck(
-            oid="AE.DEATH_FORM",
-            holds=Q(outcome__in=_NOT_FATAL) | death_recorded(),
-            message=_("A fatal event. Please record the death of the participant."),
-            item="outcome",
-        ),
-        EditCheck(
-            oid="AE.CRITERION",
-            holds=Q(serious=False) | _ANY_CRITERION,
-            message=_("A serious event meets one criterion at least. Which?"),
-            item="serious",
-        ),
-        EditCheck(
-            oid="AE.SERIOUS",
-            holds=Q(serious=True) | _NO_CRITERION,
-            message=_("A criterion of seriousness is met, and the event is not serious?"),
-            item="serious",
-        ),
-        EditCheck(
-            oid="AE.GRADE_4",
-            holds=Q(grade__lt=Grade.LIFE_THREATENING)
-            | Q(grade=Grade.DEATH)
-            | _yes("life_threatening"),
-            message=_("Grade 4, and not life-threatening? Please confirm."),
-            item="life_threatening",
-        ),
-        EditCheck(
-            oid="AE.END",
-            holds=Q(ongoing=True) | Q(ended_on__isnull=False) | Q(missing__has_key="ended_on"),
-            message=_("It is not ongoing. Please give its end."),
-            item="ended_on",
-        ),
-        EditCheck(
-            oid="AE.ONGOING",
-            holds=Q(ongoing=False) | ~Q(outcome__in=_OVER),
-            message=_("The outcome says that it is over, and it is ongoing?"),
-            item="ongoing",
-        ),
-        EditCheck(
-            oid="AE.BEFORE_CONSENT",
-            holds=~before_first_consent("started_on"),
-            message=_("It began before the first consent: is it medical history?"),
-            item="started_on",
-        ),
-    )
+    edit_checks = EVENT_CHECKS
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -244,40 +224,20 @@ class AdverseEvent(CrfData):
             ),
         ]
 
+    @property
+    def is_sae(self) -> bool:
+        """Serious, as the investigator says; what is not yet judged is not."""
+        return bool(self.serious)
 
-@guarded(site="site_id", subject="subject_id", record="record_id")
-class AdverseEventOrigin(models.Model):
-    """Where an adverse event comes from: the session, and the complication it was made of.
+    @property
+    def is_related(self) -> bool:
+        """Possibly or more due to the cells, the circuit or the anticoagulant (ICH E2A).
 
-    The event is the investigator's, the complication stays as it was seen at the bedside;
-    one complication has one standing event however often the button is pressed.
-    """
+        What cannot be assessed counts as related; what nobody has judged yet does not.
+        """
+        return any(getattr(self, name) in RELATED for name in CAUSES)
 
-    record = models.OneToOneField(
-        CrfRecord, models.PROTECT, primary_key=True, related_name="adverse_event_origin"
-    )
-    site = models.ForeignKey(Site, models.PROTECT, related_name="+")
-    subject = models.ForeignKey(Subject, models.PROTECT, related_name="+")
-    session = models.ForeignKey(
-        TreatmentSession, models.PROTECT, null=True, blank=True, related_name="adverse_events"
-    )
-    complication = models.ForeignKey(
-        Complication, models.PROTECT, null=True, blank=True, related_name="adverse_events"
-    )
-    #: When the event's record was voided; another may then be made of the complication.
-    ended_at = models.DateTimeField(_("Ended"), null=True, blank=True)
-
-    objects = SiteScopedQuerySet["AdverseEventOrigin"].as_manager()
-
-    class Meta:
-        verbose_name = _("origin of an adverse event")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["complication"],
-                condition=Q(ended_at=None),
-                name="adverse_event_once_of_a_complication",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return str(self.record)
+    @property
+    def is_suspected_unexpected(self) -> bool:
+        """Serious, related and not described in the reference safety information (SUSAR)."""
+        return self.is_sae and self.is_related and self.expectedness == Expectedness.UNEXPECTED

@@ -41,7 +41,7 @@ RELATED = (
 
 
 class Action(models.TextChoices):
-    """What became of the study treatment (CDISC C66767)."""
+    """What became of the treatment with the cells (CDISC C66767)."""
 
     NONE = "DOSE NOT CHANGED", _("Treatment not changed")
     REDUCED = "DOSE REDUCED", _("Flow or duration reduced")
@@ -49,6 +49,49 @@ class Action(models.TextChoices):
     WITHDRAWN = "DRUG WITHDRAWN", _("Treatment stopped for good")
     NOT_APPLICABLE = "NOT APPLICABLE", _("Not applicable")
     UNKNOWN = "UNKNOWN", pgettext_lazy("action", "Unknown")
+
+
+class DeviceAction(models.TextChoices):
+    """What was done with the circuit or device."""
+
+    NONE = "NONE", pgettext_lazy("device action", "None")
+    ADJUSTED = "ADJUSTED", _("Settings adjusted")
+    INTERRUPTED = "INTERRUPTED", _("Circuit stood still for a time")
+    REPLACED = "REPLACED", _("Part or circuit replaced")
+    ENDED = "ENDED", _("Session ended early")
+    NOT_APPLICABLE = "NOT APPLICABLE", _("Not applicable")
+
+
+class Pattern(models.TextChoices):
+    """How an event ran."""
+
+    SINGLE = "SINGLE", _("Once")
+    INTERMITTENT = "INTERMITTENT", _("Came and went")
+    CONTINUOUS = "CONTINUOUS", _("Without interruption")
+
+
+class Expectedness(models.TextChoices):
+    """Whether the reference safety information describes such an event (ICH E2A II.C)."""
+
+    EXPECTED = "EXPECTED", _("Expected")
+    UNEXPECTED = "UNEXPECTED", _("Unexpected")
+    NOT_ASSESSED = "NOT_ASSESSED", _("Not assessed yet")
+
+
+class SpecialInterest(models.TextChoices):
+    """The kinds of event that this treatment is watched for (clinical C12); one of an event.
+
+    What is two of them, an infected catheter with a thrombus, is two events.
+    """
+
+    NONE = "NONE", pgettext_lazy("special interest", "None of these")
+    BLEEDING = "BLEEDING", _("Bleeding")
+    LEAK = "LEAK", _("Leak of cells or of the circuit")
+    EMBOLISM = "EMBOLISM", _("Embolism")
+    ANAPHYLAXIS = "ANAPHYLAXIS", _("Anaphylaxis")
+    INFECTION = "INFECTION", pgettext_lazy("special interest", "Infection")
+    THROMBOSIS = "THROMBOSIS", _("Thrombosis")
+    TUMOUR = "TUMOUR", _("Tumour")
 
 
 class Outcome(models.TextChoices):

@@ -32,8 +32,11 @@ EVENT = {
     "related_cells": "UNLIKELY",
     "related_circuit": "PROBABLE",
     "related_anticoagulant": "NOT RELATED",
+    "related_procedure": "NOT RELATED",
     "related_disease": "POSSIBLE",
+    "special_interest": "NONE",
     "action": "DRUG INTERRUPTED",
+    "action_device": "INTERRUPTED",
     "outcome": "RECOVERED/RESOLVED",
 }
 

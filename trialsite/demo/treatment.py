@@ -248,8 +248,12 @@ def _hypotension(began: dt.datetime, now: dt.datetime) -> dict[str, str]:
         "related_cells": "UNLIKELY",
         "related_circuit": "PROBABLE",
         "related_anticoagulant": "NOT RELATED",
+        "related_procedure": "NOT RELATED",
         "related_disease": "POSSIBLE",
+        "special_interest": "NONE",
+        "pattern": "SINGLE",
         "action": "DRUG INTERRUPTED",
+        "action_device": "INTERRUPTED",
         "outcome": "RECOVERED/RESOLVED",
     }
 
