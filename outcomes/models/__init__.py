@@ -20,6 +20,15 @@ from outcomes.models.codes import (
 from outcomes.models.deaths import Death
 from outcomes.models.event_checks import CAUSES, CRITERIA
 from outcomes.models.origins import AdverseEventOrigin
+from outcomes.models.sae import Deputy, Expedited, SaeCase, SaeDeadline, Suspected, To
+from outcomes.models.sae_reconciliation import Found, SaeReconciliation, SaeReconciliationLine
+from outcomes.models.sae_reports import (
+    ReportKind,
+    SaeReceipt,
+    SaeReport,
+    SaeReportPdf,
+    Way,
+)
 
 __all__ = [
     "CAUSES",
@@ -33,10 +42,24 @@ __all__ = [
     "Death",
     "DeathCause",
     "DeathSource",
+    "Deputy",
     "DeviceAction",
     "Expectedness",
+    "Expedited",
+    "Found",
     "Grade",
     "Outcome",
     "Pattern",
+    "ReportKind",
+    "SaeCase",
+    "SaeDeadline",
+    "SaeReceipt",
+    "SaeReconciliation",
+    "SaeReconciliationLine",
+    "SaeReport",
+    "SaeReportPdf",
     "SpecialInterest",
+    "Suspected",
+    "To",
+    "Way",
 ]

@@ -7,6 +7,7 @@ from .labs import Labs
 from .proposals import SafetyProposals
 from .provenance import Assumption, Provenance
 from .reminders import ReminderPlan
+from .reporting import SafetyReporting
 from .samples import SamplePlan
 from .schedule import Schedule
 from .sessions import ItemLimits, SessionPlan
@@ -34,6 +35,7 @@ class Protocol:
     item_limits: tuple[ItemLimits, ...] = ()
     samples: SamplePlan | None = None
     reminders: ReminderPlan
+    safety_reporting: SafetyReporting | None = None
     proposals: SafetyProposals
     provenance: Provenance
     content_hash: str
