@@ -39,6 +39,8 @@ class Place:
     capability: Capability | None = None
     #: Addresses below these belong to the place as well.
     under: tuple[str, ...] = ()
+    #: Whoever holds this finds it elsewhere: their rail is full.
+    unless: Capability | None = None
 
 
 #: In the order of the rail. A role sees at most seven.
@@ -57,6 +59,13 @@ PLACES = (
         "users",
         Capability.VIEW_CASEBOOK,
         ("/records/", "/queries/", "/visits/"),
+    ),
+    Place(
+        "outcomes:safety",
+        _("Safety"),
+        "alert-circle",
+        Capability.VIEW_SAFETY,
+        unless=Capability.EXPORT,
     ),
     Place("dashboard:protocol", _("Protocol"), "file-certificate", Capability.VIEW_CASEBOOK),
     Place("dashboard:datasets", _("Datasets"), "table-export", Capability.EXPORT),
@@ -130,6 +139,8 @@ def _links(places: Iterable[Place], user: User, path: str) -> list[Link]:
     for place in places:
         href = _address(place.url_name)
         if href is None or (place.capability and not user.can(place.capability)):
+            continue
+        if place.unless and user.can(place.unless):
             continue
         roots = place.under if href == "/" else (href, *place.under)
         here = path == href or path.startswith(roots)
