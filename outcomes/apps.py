@@ -7,4 +7,4 @@ class OutcomesConfig(AppConfig):
     name = "outcomes"
 
     def ready(self) -> None:
-        from outcomes import alerts, guards, sae_notices, slots  # noqa: F401
+        from outcomes import alerts, guards, sae_datasets, sae_notices, slots  # noqa: F401

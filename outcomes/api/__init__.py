@@ -5,5 +5,6 @@ from __future__ import annotations
 from django.urls import URLPattern
 
 from outcomes.api.beginnings import routes as beginnings
+from outcomes.api.safety import routes as safety
 
-routes: list[URLPattern] = [*beginnings]
+routes: list[URLPattern] = [*beginnings, *safety]

@@ -117,8 +117,8 @@ def _kept(
         subject=subject,
         case=cases.get(str(event.pk)) if event else None,
         found=_found(pair, event),
-        here=pair.here.fields() if pair.here else {},
-        there=pair.there.fields() if pair.there else {},
+        here=(pair.here or Line()).fields(),
+        there=(pair.there or Line()).fields(),
         differing=list(pair.differing),
     )
 
