@@ -45,6 +45,7 @@ from trialsite.demo.labs import (
 from trialsite.demo.log import CONSIDERED, Considered, consider, enter
 from trialsite.demo.people import make_people
 from trialsite.demo.product import destroy_one, make_lots
+from trialsite.demo.safety import report_serious_events
 from trialsite.demo.treatment import Bedside, Team, load, prepare, read, run, start
 from trialsite.protocol import EventRole
 from visits.models import VitalSigns
@@ -146,6 +147,7 @@ def make_study() -> None:
     for _day, happen in sorted(history, key=lambda event: event[0]):
         happen()
     _prepare_session(study)
+    report_serious_events(study.people)
     destroy_one(study.sites["001"], by=study.people["nurse"], witness=study.people["nurse2"])
 
 
