@@ -103,9 +103,16 @@ class FirstWordForm(forms.Form):
 
     def word(self) -> FirstWord:
         """What the service takes."""
-        names = ("term", "reporter", "suspected", "criterion", "aware_at", "started_on",
-                 "started_time")  # fmt: skip
-        return FirstWord(**{name: self.cleaned_data[name] or None for name in names})
+        said = self.cleaned_data
+        return FirstWord(
+            term=said["term"],
+            reporter=said["reporter"],
+            suspected=said["suspected"],
+            criterion=said["criterion"],
+            aware_at=said["aware_at"],
+            started_on=said["started_on"] or None,
+            started_time=said["started_time"],
+        )
 
 
 class DescribeForm(forms.Form):

@@ -125,7 +125,8 @@ def plan(now: dt.datetime) -> Rows:
         for step in last_due(owing, now):
             assert people is not None
             told = people.of(owing.case, step)
-            for person in sorted(told) or [None]:
+            readers: list[int | None] = [*sorted(told)] or [None]
+            for person in readers:
                 key = f"{owing.case.pk}:{step.name}:{owing.case.clock_version}:{person or 'nobody'}"
                 rows.append((owing.case.pk, owing.case.site_id, person, step.at, key))
     if not rows:

@@ -323,7 +323,7 @@ class Receipts(Cases):
 
 class VoidReceipt(Receipts):
     @extend_schema(request=VoidBody, responses=CaseAnswer)
-    def create(self, request: Request, receipt: uuid.UUID) -> Response:
+    def create(self, request: Request, receipt: uuid.UUID) -> Response:  # type: ignore[override]
         """Take back a sending that was entered by mistake; its clock runs again."""
         found = self.receipt(receipt)
         void_receipt(receipt=found, reason=self.body(VoidBody)["reason"], by=self.request.user)

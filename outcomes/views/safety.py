@@ -132,7 +132,8 @@ def _next_kinds(line: CaseLine) -> list[ReportKind]:
 
 def _offered(request: StaffRequest, line: CaseLine) -> dict[str, forms.Form]:
     """The forms of what this person may do now."""
-    case, offered = line.case, {}
+    case = line.case
+    offered: dict[str, forms.Form] = {}
     if case.closed_at is None and _may(request, line, Capability.REPORT_SAE):
         offered["describe"] = DescribeForm(
             initial={

@@ -20,9 +20,9 @@ from trialsite.protocol.reporting import (
 NAME = Text(en="x", zh="x")
 
 
-def rule(key: str = "one", **fields: object) -> ReportingRule:
+def rule(**fields: object) -> ReportingRule:
     given = {
-        "key": key,
+        "key": "one",
         "name": NAME,
         "recipient": Recipient.SPONSOR,
         "counted_from": Awareness.INVESTIGATOR,

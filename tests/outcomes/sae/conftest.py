@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -40,15 +40,15 @@ def officer(cast) -> User:
 
 
 @pytest.fixture
-def case(cast, subject, clock) -> Iterator[SaeCase]:
+def case(cast, subject, clock) -> SaeCase:
     """Known to the site on Friday at 23:50, entered five minutes later."""
     clock(FRIDAY + dt.timedelta(minutes=5))
     return first_word(subject, cast.nurse)
 
 
-def first_word(subject: Subject, by: User, **said) -> SaeCase:
+def first_word(subject: Subject, by: User, **said: Any) -> SaeCase:
     """The nurse's minimum entry."""
-    fields = {
+    fields: dict[str, Any] = {
         "term": "Septic shock",
         "reporter": "Dr Wei, ICU",
         "suspected": Suspected.CIRCUIT,

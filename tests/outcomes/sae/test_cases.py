@@ -45,14 +45,19 @@ def fresh(case: SaeCase) -> SaeCase:
 
 
 @given
-def case_of(record: CrfRecord) -> SaeCase | None:
-    return SaeCase.objects.filter(record=record).first()
+def case_of(record: CrfRecord) -> SaeCase:
+    return SaeCase.objects.get(record=record)
+
+
+@given
+def cases(record: CrfRecord) -> int:
+    return SaeCase.objects.filter(record=record).count()
 
 
 def test_a_serious_event_opens_one_case_however_often_it_is_saved(cast, subject):
     record = make_record(subject, form_oid="F.AE", repeat_key=1)
     save_event(record, cast.nurse, serious="false")
-    assert case_of(record) is None
+    assert cases(record) == 0
     save_event(record, cast.nurse, 1, serious="true", hospitalisation="true", reason="Longer stay")
     first = case_of(record)
     save_event(record, cast.nurse, 2, serious="true", hospitalisation="true", term="Sepsis",
