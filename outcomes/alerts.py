@@ -13,12 +13,14 @@ from outcomes.services.rejudging import (
     rejudge_for_event,
     rejudge_for_grade,
 )
+from outcomes.services.sae_cases import follow_sae
 from outcomes.services.survival import follow_contact
 from trialsite.conduct.alerts import register_hold_alert
 from trialsite.crf.registry import after_save
 from visits.following import after_times
 
 after_save(AdverseEvent, follow_event)
+after_save(AdverseEvent, follow_sae)
 after_save(Death, follow_death)
 after_save(AdverseEvent, rejudge_for_event)
 after_save(AdverseEventGrade, rejudge_for_grade)

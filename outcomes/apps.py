@@ -7,13 +7,15 @@ class OutcomesConfig(AppConfig):
     name = "outcomes"
 
     def ready(self) -> None:
-        from outcomes import (  # noqa: F401
+        from outcomes import (  # noqa: F401  # noqa: F401
             alerts,
             change_datasets,
             endpoint_datasets,
             event_datasets,
             event_slots,
             guards,
+            sae_datasets,
+            sae_notices,
             safety_guards,
             slots,
             watchers,

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from outcomes.models import AdverseEventOrigin
+from outcomes.models import (
+    AdverseEventOrigin,
+    SaeCase,
+    SaeDeadline,
+    SaeReceipt,
+    SaeReconciliationLine,
+    SaeReport,
+    SaeReportPdf,
+)
 from trialsite.casebook.guards import same_site
 from trialsite.core.catalog import Function, Protection, Trigger
 from trialsite.core.guards import protect
 
 ORIGINS = AdverseEventOrigin._meta.db_table
+CASES, DEADLINES, REPORTS, PAPERS, RECEIPTS, RECONCILED = (
+    model._meta.db_table
+    for model in (
+        SaeCase,
+        SaeDeadline,
+        SaeReport,
+        SaeReportPdf,
+        SaeReceipt,
+        SaeReconciliationLine,
+    )
+)
 
 #: Where an event comes from is a fact; it can only end with its record.
 GUARD_ORIGIN = Function(
@@ -28,9 +47,93 @@ END
 """,
 )
 
+#: A deadline stays as it was derived; it can only be replaced, once.
+GUARD_DEADLINE = Function(
+    "guard_sae_deadline",
+    returns="trigger",
+    execute=(),
+    source="""
+DECLARE
+  free text[] := ARRAY['replaced_at', 'replace_reason', 'site_id'];
+BEGIN
+  IF OLD.replaced_at IS NOT NULL
+     OR (to_jsonb(NEW) - free) IS DISTINCT FROM (to_jsonb(OLD) - free) THEN
+    RAISE EXCEPTION 'a deadline is replaced, never changed' USING ERRCODE = 'TS003';
+  END IF;
+  RETURN NEW;
+END
+""",
+)
+
+#: What was sent when and how stays; the receipt is added once, a mistake is voided.
+GUARD_RECEIPT = Function(
+    "guard_sae_receipt",
+    returns="trigger",
+    execute=(),
+    source="""
+DECLARE
+  voiding text[] := ARRAY['voided_at', 'void_reason', 'site_id'];
+  receiving text[] := ARRAY['received_at', 'receipt_number', 'acknowledged_by_id',
+                            'attachment_id'];
+BEGIN
+  IF OLD.voided_at IS NOT NULL
+     OR (to_jsonb(NEW) - voiding - receiving)
+        IS DISTINCT FROM (to_jsonb(OLD) - voiding - receiving)
+     OR (OLD.received_at IS NOT NULL
+         AND (to_jsonb(NEW) - voiding) IS DISTINCT FROM (to_jsonb(OLD) - voiding)) THEN
+    RAISE EXCEPTION 'what was sent and received stays' USING ERRCODE = 'TS003';
+  END IF;
+  RETURN NEW;
+END
+""",
+)
+
+#: A case stays with its event, and what a comparison found stays what it was.
+GUARD_CASE = Function(
+    "guard_sae_case",
+    returns="trigger",
+    execute=(),
+    source="""
+BEGIN
+  IF (OLD.record_id, OLD.opened_at) IS DISTINCT FROM (NEW.record_id, NEW.opened_at) THEN
+    RAISE EXCEPTION 'a case stays with its event' USING ERRCODE = 'TS003';
+  END IF;
+  RETURN NEW;
+END
+""",
+)
+GUARD_RECONCILED = Function(
+    "guard_sae_reconciled",
+    returns="trigger",
+    execute=(),
+    source="""
+DECLARE
+  free text[] := ARRAY['decision', 'decided_by_id', 'decided_at', 'site_id'];
+BEGIN
+  IF (to_jsonb(NEW) - free) IS DISTINCT FROM (to_jsonb(OLD) - free) THEN
+    RAISE EXCEPTION 'what a comparison found stays' USING ERRCODE = 'TS003';
+  END IF;
+  RETURN NEW;
+END
+""",
+)
+
 
 @protect
 def outcomes() -> Iterable[Protection]:
     yield GUARD_ORIGIN
     yield same_site(ORIGINS, record=True)
     yield Trigger(ORIGINS, "guard_origin", "BEFORE UPDATE", "trialsite.guard_origin")
+    yield GUARD_CASE
+    yield GUARD_DEADLINE
+    yield GUARD_RECEIPT
+    yield GUARD_RECONCILED
+    for table in (CASES, DEADLINES, REPORTS, PAPERS, RECEIPTS):
+        yield same_site(table, record=True)
+    yield same_site(RECONCILED)
+    yield Trigger(CASES, "guard_sae_case", "BEFORE UPDATE", "trialsite.guard_sae_case")
+    yield Trigger(DEADLINES, "guard_sae_deadline", "BEFORE UPDATE", "trialsite.guard_sae_deadline")
+    yield Trigger(RECEIPTS, "guard_sae_receipt", "BEFORE UPDATE", "trialsite.guard_sae_receipt")
+    yield Trigger(
+        RECONCILED, "guard_sae_reconciled", "BEFORE UPDATE", "trialsite.guard_sae_reconciled"
+    )

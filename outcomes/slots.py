@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from outcomes.models import (
@@ -20,6 +21,7 @@ from outcomes.models import (
     Transplantation,
 )
 from outcomes.services.survival import contact_of
+from outcomes.models import AdverseEvent, AdverseEventOrigin, Death, SaeCase
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord
@@ -33,18 +35,22 @@ from visits.models.sessions import FORM_OID as SESSION
 def event_of_complication(request: HttpRequest, complication: Complication) -> str:
     """On a complication: its adverse event with the state, or the button that makes one."""
     origin = _origins(request, complication).get(complication.pk)
-    context: dict[str, Any] = {"complication": complication, "origin": origin}
-    if origin is None and not _may_make(request, complication):
+    context: dict[str, Any] = {
+        "complication": complication,
+        "origin": origin,
+        "may_report": _may(request, complication, Capability.REPORT_SAE),
+    }
+    if origin is None and not _may(request, complication, Capability.ENTER_DATA):
         return ""
     return render_to_string("outcomes/_of_complication.html", context, request=request)
 
 
-def _may_make(request: HttpRequest, complication: Complication) -> bool:
+def _may(request: HttpRequest, complication: Complication, capability: Capability) -> bool:
     person = request.user
     return (
         isinstance(person, User)
         and complication.stands
-        and person.can(Capability.ENTER_DATA, site=complication.site_id)
+        and person.can(capability, site=complication.site_id)
     )
 
 
@@ -63,7 +69,7 @@ def _origins(request: HttpRequest, complication: Complication) -> dict[Any, Adve
     return known[complication.record_id]
 
 
-def way_to_events(_request: HttpRequest, record: CrfRecord) -> str:
+def way_to_events(request: HttpRequest, record: CrfRecord) -> str:
     """On a session, an adverse event, a death: the list; on an event, the session it is of."""
     if record.form_oid not in {SESSION, AdverseEvent.form_oid, Death.form_oid}:
         return ""
@@ -71,6 +77,7 @@ def way_to_events(_request: HttpRequest, record: CrfRecord) -> str:
     way = format_html('<a class="btn btn-quiet" href="{}">{}</a>', address, _("Adverse events"))
     if record.form_oid != AdverseEvent.form_oid:
         return way
+    way += _way_to_case(request, record)
     origin = AdverseEventOrigin.objects.filter(record=record, session__isnull=False)
     session = origin.values_list("session_id", flat=True).first()
     if session is None:
@@ -107,6 +114,16 @@ def _may_enter(request: HttpRequest, record: CrfRecord) -> bool:
         isinstance(person, User)
         and record.voided_at is None
         and person.can(Capability.ENTER_DATA, site=record.site_id)
+def _way_to_case(request: HttpRequest, record: CrfRecord) -> SafeString:
+    """On a serious event: its reporting, or how to report it."""
+    seen = SaeCase.objects.visible_to(request.user, Capability.VIEW_SAFETY)
+    case = seen.filter(record=record).values_list("pk", flat=True).first()
+    if case is None:
+        return SafeString("")
+    return format_html(
+        '<a class="btn btn-quiet" href="{}">{}</a>',
+        reverse("outcomes:sae_case", args=[case]),
+        _("Safety report"),
     )
 
 

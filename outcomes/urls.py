@@ -4,6 +4,8 @@ from django.urls import URLPattern, path
 
 from outcomes.views import adverse_events as views
 from outcomes.views import biomarkers, changes, endpoints, events, outcome
+from outcomes.views import deputies, reconciliation, sae_acts, safety
+from outcomes.views.sae_entry import new_case
 
 app_name = "outcomes"
 
@@ -39,5 +41,27 @@ urlpatterns: list[URLPattern] = [
         "subjects/<uuid:subject_id>/biomarkers/",
         biomarkers.subject_biomarkers,
         name="subject_biomarkers",
+    path("safety/", safety.board, name="safety"),
+    path("safety/new/", new_case, name="new_sae"),
+    path("safety/deputies/", deputies.deputies, name="deputies"),
+    path("safety/deputies/<uuid:pk>/end/", deputies.end, name="end_deputy"),
+    path("safety/cases/<uuid:pk>/", safety.case, name="sae_case"),
+    path("safety/cases/<uuid:pk>/draft-<slug:language>.pdf", safety.preview, name="sae_preview"),
+    path("safety/cases/<uuid:pk>/describe/", sae_acts.describe, name="describe_sae"),
+    path("safety/cases/<uuid:pk>/awareness/", sae_acts.awareness, name="sae_awareness"),
+    path("safety/cases/<uuid:pk>/sign/<slug:kind>/", sae_acts.sign, name="sign_sae"),
+    path("safety/cases/<uuid:pk>/confirm/", sae_acts.confirm, name="confirm_sae"),
+    path("safety/cases/<uuid:pk>/close/", sae_acts.close, name="close_sae"),
+    path("safety/reports/<uuid:pk>/<slug:language>.pdf", safety.report_pdf, name="sae_report_pdf"),
+    path("safety/reports/<uuid:pk>/send/", sae_acts.send, name="send_sae"),
+    path("safety/receipts/<uuid:pk>/", sae_acts.receive, name="receive_sae"),
+    path("safety/receipts/<uuid:pk>/void/", sae_acts.unsend, name="unsend_sae"),
+    path("safety/reconciliations/", reconciliation.reconciliations, name="reconciliations"),
+    path("safety/reconciliations/new/", reconciliation.new, name="new_reconciliation"),
+    path("safety/reconciliations/<uuid:pk>/", reconciliation.reconciliation, name="reconciliation"),
+    path(
+        "safety/reconciliations/lines/<uuid:pk>/",
+        reconciliation.decide,
+        name="decide_reconciliation",
     ),
 ]

@@ -11,3 +11,6 @@ from outcomes.api.events import routes as events
 from outcomes.api.outcome import routes as outcome
 
 routes: list[URLPattern] = [*beginnings, *changes, *endpoints, *events, *outcome]
+from outcomes.api.safety import routes as safety
+
+routes: list[URLPattern] = [*beginnings, *safety]

@@ -39,6 +39,15 @@ from outcomes.models.follow_up_codes import (
 )
 from outcomes.models.grades import AdverseEventGrade
 from outcomes.models.origins import AdverseEventOrigin
+from outcomes.models.sae import Deputy, Expedited, SaeCase, SaeDeadline, Suspected, To
+from outcomes.models.sae_reconciliation import Found, SaeReconciliation, SaeReconciliationLine
+from outcomes.models.sae_reports import (
+    ReportKind,
+    SaeReceipt,
+    SaeReport,
+    SaeReportPdf,
+    Way,
+)
 from outcomes.models.survival import ContactAttempt, SurvivalContact
 from outcomes.models.transplants import LiverOffer, Transplantation
 
@@ -61,11 +70,14 @@ __all__ = [
     "DeathCause",
     "DeathSource",
     "DelistReason",
+    "Deputy",
     "DeviceAction",
     "Disposition",
     "Donor",
     "EndReason",
     "Expectedness",
+    "Expedited",
+    "Found",
     "Grade",
     "GraftFunction",
     "Informant",
@@ -75,10 +87,21 @@ __all__ = [
     "OfferAnswer",
     "Outcome",
     "Pattern",
+    "ReportKind",
+    "SaeCase",
+    "SaeDeadline",
+    "SaeReceipt",
+    "SaeReconciliation",
+    "SaeReconciliationLine",
+    "SaeReport",
+    "SaeReportPdf",
     "Scope",
     "SpecialInterest",
     "Suitability",
     "SurvivalContact",
     "SurvivalStatus",
+    "Suspected",
+    "To",
     "Transplantation",
+    "Way",
 ]

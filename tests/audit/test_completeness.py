@@ -189,6 +189,15 @@ _KNOWN: dict[str, dict[str, object]] = {
         **dict.fromkeys(("stop_reason", "stop_comment"), ""),
     },
     "visits_checklistanswer": {"override_reason": ""},
+    "outcomes_saecase": {
+        "suspected": "unknown",
+        **dict.fromkeys(("close_reason", "expedited", "expedited_reason", "expedited_of"), ""),
+    },
+    "outcomes_saedeadline": {"recipient": "sponsor", "replace_reason": ""},
+    "outcomes_saereport": {"kind": "initial", "number": 0, "content_hash": "a" * 64},
+    "outcomes_saereportpdf": {"sha256": "a" * 64},
+    "outcomes_saereceipt": {"recipient": "sponsor", "way": "mail", "receipt_number": ""},
+    "outcomes_saereconciliationline": {"found": "agrees", "decision": ""},
     "labs_purificationinterval": {"kind": "PE", "source": "earlier"},
 }
 

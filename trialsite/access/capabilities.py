@@ -42,6 +42,9 @@ class Capability(models.TextChoices):
     MANAGE_LABS = "manage_labs", _("Keep laboratories and ranges")
     MANAGE_PRODUCT = "manage_product", _("Keep the cell product")
     HOLD = "hold", _("Hold enrolment and treatment")
+    REPORT_SAE = "report_sae", _("Report serious adverse events")
+    VIEW_SAFETY = "view_safety", _("See the reporting of serious adverse events")
+    MANAGE_SAFETY = "manage_safety", _("Oversee safety reporting for the sponsor")
     CONFIGURE_STUDY = "configure_study", _("Confirm study configuration")
     VIEW_NOTICES = "view_notices", _("See what reminders were sent")
     MANAGE_NOTICES = "manage_notices", _("Send reminders again or cancel them")
@@ -58,6 +61,8 @@ _SITE_STAFF = _RECRUITING | {
     _C.VIEW_TRAIL,
     _C.ANSWER_QUERY,
     _C.MANAGE_PRODUCT,
+    _C.REPORT_SAE,
+    _C.VIEW_SAFETY,
 }
 
 GRANTS: dict[Role, frozenset[Capability]] = {
@@ -80,6 +85,7 @@ GRANTS: dict[Role, frozenset[Capability]] = {
         {
             _C.VIEW_CASEBOOK,
             _C.VIEW_SCREENING,
+            _C.VIEW_SAFETY,
             _C.MANAGE_LABS,
             _C.VIEW_TRAIL,
             _C.RAISE_QUERY,
@@ -97,6 +103,7 @@ GRANTS: dict[Role, frozenset[Capability]] = {
         {
             _C.VIEW_CASEBOOK,
             _C.VIEW_SCREENING,
+            _C.VIEW_SAFETY,
             _C.VIEW_TRAIL,
             _C.RAISE_QUERY,
             _C.CLOSE_QUERY,
@@ -104,12 +111,22 @@ GRANTS: dict[Role, frozenset[Capability]] = {
             _C.VIEW_ACCESS_REPORT,
         }
     ),
-    Role.SAFETY_OFFICER: frozenset({_C.VIEW_CASEBOOK, _C.VIEW_TRAIL, _C.RAISE_QUERY, _C.HOLD}),
+    Role.SAFETY_OFFICER: frozenset(
+        {
+            _C.VIEW_CASEBOOK,
+            _C.VIEW_TRAIL,
+            _C.RAISE_QUERY,
+            _C.HOLD,
+            _C.VIEW_SAFETY,
+            _C.MANAGE_SAFETY,
+        }
+    ),
     Role.SAMPLE_TECHNICIAN: frozenset({_C.VIEW_CASEBOOK, _C.MANAGE_PRODUCT}),
     Role.AUDITOR: frozenset(
         {
             _C.VIEW_CASEBOOK,
             _C.VIEW_SCREENING,
+            _C.VIEW_SAFETY,
             _C.VIEW_TRAIL,
             _C.VIEW_ACCESS_REPORT,
             _C.VIEW_NOTICES,
@@ -134,7 +151,7 @@ _OVERSIGHT = frozenset(
 )
 
 #: Who enters what is looked over: participants' data, the accounts of the cell product.
-_ENTERING = {Capability.ENTER_DATA, Capability.MANAGE_PRODUCT}
+_ENTERING = {Capability.ENTER_DATA, Capability.MANAGE_PRODUCT, Capability.REPORT_SAE}
 
 
 def are_incompatible(one: Role, other: Role) -> bool:

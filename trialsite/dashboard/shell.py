@@ -67,6 +67,13 @@ PLACES = (
         Capability.VIEW_CASEBOOK,
         ("/outcomes/",),
     ),
+    Place(
+        "outcomes:safety",
+        _("Safety"),
+        "alert-circle",
+        Capability.VIEW_SAFETY,
+        elsewhere_for=Capability.EXPORT,
+    ),
     Place("dashboard:protocol", _("Protocol"), "file-certificate", Capability.VIEW_CASEBOOK),
     Place("dashboard:datasets", _("Datasets"), "table-export", Capability.EXPORT),
     Place("crf:trail", _("Audit trail"), "history", Capability.VIEW_TRAIL, ("/access-report/",)),

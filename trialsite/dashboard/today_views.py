@@ -59,6 +59,7 @@ def today(request: StaffRequest) -> HttpResponse:
         "words": [WORDS[role] for role in roles],
         "sees_casebook": user.can(Capability.VIEW_CASEBOOK),
         "may_add": user.can(Capability.SCREEN),
+        "may_report": user.can(Capability.REPORT_SAE),
     }
     for part in parts.values():
         context |= part

@@ -27,6 +27,7 @@ from trialsite.core.context import Channel, acting
 from trialsite.crf.registry import forms, items_by_oid
 from trialsite.crf.services import save_draft
 from trialsite.demo.clock import just_now, on_day
+from trialsite.demo.committee import prepare_meeting
 from trialsite.demo.consent import (
     attempt_procedure,
     consent_of,
@@ -46,7 +47,7 @@ from trialsite.demo.log import CONSIDERED, Considered, consider, enter
 from trialsite.demo.outcomes import tell_outcomes
 from trialsite.demo.people import make_people
 from trialsite.demo.product import destroy_one, make_lots
-from trialsite.demo.safety import prepare_meeting
+from trialsite.demo.safety import report_serious_events
 from trialsite.demo.treatment import Bedside, Team, load, prepare, read, run, start
 from trialsite.protocol import EventRole
 from visits.models import VitalSigns
@@ -153,6 +154,7 @@ def make_study() -> None:
         happen()
     tell_outcomes(study.people)
     _prepare_session(study)
+    report_serious_events(study.people)
     destroy_one(study.sites["001"], by=study.people["nurse"], witness=study.people["nurse2"])
     prepare_meeting(by=study.people["pi"])
 

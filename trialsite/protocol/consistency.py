@@ -11,6 +11,7 @@ from .problems import Mark, Problem
 from .proposals import SafetyProposals
 from .reading import Reader
 from .reminders import ReminderPlan
+from .reporting import reporting_findings
 from .rules import GradeAtMost, LabUse, Rule
 from .schedule import EventKind, EventRole, Schedule, StudyEventDef
 from .sessions import ItemLimits, SessionPlan
@@ -40,6 +41,7 @@ def inconsistencies(parts: dict[str, Any], reader: Reader, known: Known) -> Iter
         ("sessions", lambda plan: _sessions(plan, reader)),
         ("item_limits", _item_limits),
         ("reminders", lambda plan: _reminders(plan, known)),
+        ("safety_reporting", reporting_findings),
         ("proposals", _proposals),
         ("outcomes", lambda outcomes: _outcomes(outcomes, reader)),
     )

@@ -8,6 +8,7 @@ from .labs import Labs
 from .proposals import SafetyProposals
 from .provenance import Assumption, Provenance
 from .reminders import ReminderPlan
+from .reporting import SafetyReporting
 from .samples import SamplePlan
 from .schedule import Schedule
 from .sessions import ItemLimits, SessionPlan
@@ -36,6 +37,7 @@ class Protocol:
     samples: SamplePlan | None = None
     follow_up: FollowUp | None = None
     reminders: ReminderPlan
+    safety_reporting: SafetyReporting | None = None
     proposals: SafetyProposals
     provenance: Provenance
     content_hash: str

@@ -1,0 +1,174 @@
+"""Reports of a serious adverse event: what was signed, and who received it when."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from outcomes.models.sae import OfCase, SaeCase, To
+from trialsite.access.models import SiteScopedQuerySet, User
+from trialsite.casebook.models import Attachment
+from trialsite.core.guards import guarded
+from trialsite.review.models import Signature
+
+
+class ReportKind(models.TextChoices):
+    INITIAL = "initial", _("Initial report")
+    FOLLOW_UP = "follow_up", _("Follow-up report")
+    FINAL = "final", _("Final report")
+
+
+class Way(models.TextChoices):
+    """How a report was sent."""
+
+    MAIL = "mail", _("E-mail")
+    PORTAL = "portal", _("Portal")
+    FAX = "fax", _("Fax")
+    PAPER = "paper", _("On paper")
+
+
+@guarded(site="site_id", subject="subject_id", record="record_id", changeable=False)
+class SaeReport(OfCase):
+    """One signed report: frozen as it was read, with its hash; never changed.
+
+    `content` holds the report in both languages as people read it, and beside it the codes
+    and versions it was made of. What comes later is a further report (ICH E2B, E6(R3)).
+    """
+
+    case = models.ForeignKey(SaeCase, models.PROTECT, related_name="reports")
+    number = models.PositiveSmallIntegerField(_("Report no."))
+    kind = models.CharField(_("Kind"), max_length=12, choices=ReportKind)
+    content = models.JSONField(_("Content"))
+    content_hash = models.CharField(_("SHA-256 of the content"), max_length=64)
+    #: What a complete report would still need.
+    lacking = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    #: The version of the event's record that was reported.
+    record_version = models.PositiveIntegerField()
+    signature = models.OneToOneField(Signature, models.PROTECT, related_name="+")
+    signed_at = models.DateTimeField(_("Signed"))
+    signed_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+
+    objects = SiteScopedQuerySet["SaeReport"].as_manager()
+
+    class Meta:
+        verbose_name = _("safety report")
+        ordering: ClassVar[list[str]] = ["case", "number"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["case", "number"], name="sae_report_number_once"),
+            models.CheckConstraint(
+                condition=Q(number=0, kind=ReportKind.INITIAL)
+                | (Q(number__gt=0) & Q(kind__in=[ReportKind.FOLLOW_UP, ReportKind.FINAL])),
+                name="sae_report_first_is_initial",
+            ),
+            models.CheckConstraint(
+                condition=Q(content_hash__regex=r"^[0-9a-f]{64}$"), name="sae_report_has_hash"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.number}"
+
+
+@guarded(
+    site="site_id",
+    subject="subject_id",
+    record="record_id",
+    secret=("content",),
+    changeable=False,
+)
+class SaeReportPdf(OfCase):
+    """A report as the paper that was sent, in one language; its bytes under their hash."""
+
+    report = models.ForeignKey(SaeReport, models.PROTECT, related_name="papers")
+    language = models.CharField(_("Language"), max_length=10)
+    content = models.BinaryField(_("PDF"))
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
+
+    objects = SiteScopedQuerySet["SaeReportPdf"].as_manager()
+
+    class Meta:
+        verbose_name = _("PDF of a safety report")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["report", "language"], name="sae_report_paper_once"),
+            models.CheckConstraint(
+                condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="sae_report_paper_has_hash"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.report_id} {self.language}"
+
+
+class SaeReceiptQuerySet(SiteScopedQuerySet["SaeReceipt"]):
+    def standing(self) -> SaeReceiptQuerySet:
+        """Submissions that nobody has voided."""
+        return self.filter(voided_at=None)
+
+
+@guarded(site="site_id", subject="subject_id", record="record_id")
+class SaeReceipt(OfCase):
+    """That a report went to one recipient: when, how, by whom; and the receipt it gave.
+
+    One for each report and recipient; a mistaken entry is voided with its reason.
+    """
+
+    case = models.ForeignKey(SaeCase, models.PROTECT, related_name="receipts")
+    report = models.ForeignKey(SaeReport, models.PROTECT, related_name="receipts")
+    recipient = models.CharField(_("Recipient"), max_length=20, choices=To)
+    #: By when it was due as the clocks stood when it was sent; nothing was due: empty.
+    due_at = models.DateTimeField(_("Due"), null=True, blank=True)
+    submitted_at = models.DateTimeField(_("Submitted"))
+    way = models.CharField(_("Sent by"), max_length=10, choices=Way)
+    submitted_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    entered_at = models.DateTimeField(_("Entered"))
+    received_at = models.DateTimeField(_("Received"), null=True, blank=True)
+    receipt_number = models.CharField(_("Receipt no."), max_length=100, blank=True)
+    acknowledged_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    attachment = models.ForeignKey(
+        Attachment, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    voided_at = models.DateTimeField(_("Voided"), null=True, blank=True)
+    void_reason = models.CharField(_("Reason for voiding"), max_length=500, blank=True)
+
+    objects = SaeReceiptQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("receipt of a safety report")
+        ordering: ClassVar[list[str]] = ["submitted_at", "id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["report", "recipient"],
+                condition=Q(voided_at=None),
+                name="sae_receipt_once",
+                violation_error_message=_("This report has been sent to this recipient already."),
+            ),
+            models.CheckConstraint(
+                condition=Q(recipient__in=To.values, way__in=Way.values),
+                name="sae_receipt_codes_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(received_at=None) | Q(received_at__gte=F("submitted_at")),
+                name="sae_receipt_after_submission",
+                violation_error_message=_("Nothing is received before it is sent."),
+            ),
+            models.CheckConstraint(
+                condition=Q(received_at=None, acknowledged_by=None, receipt_number="")
+                | Q(received_at__isnull=False, acknowledged_by__isnull=False),
+                name="sae_receipt_whole",
+            ),
+            models.CheckConstraint(
+                condition=Q(voided_at=None, void_reason="")
+                | (Q(voided_at__isnull=False) & ~Q(void_reason="")),
+                name="sae_receipt_voided_iff_reason",
+                violation_error_message=_("Voiding needs a reason."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recipient} {self.submitted_at:%Y-%m-%d %H:%M}"

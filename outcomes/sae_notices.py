@@ -1,0 +1,253 @@
+"""Reminders of the reports of serious adverse events that are still owed.
+
+Urgent: they wait for no quiet hours, stand in no digest, cannot be switched off, and know
+nothing of a death (decisions C13, C17). Whoever owes a report is reminded at the hours the
+protocol names, the deputies with them; from the hour of escalation on the study's principal
+investigator and the safety officers hear of it too. What the sponsor owes reminds the safety
+officers. Each asks anew, when it leaves, whether anything is still owed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from outcomes.models import Deputy, SaeCase, SaeDeadline, SaeReceipt
+from outcomes.services.sae_cases import REMINDER, is_met
+from trialsite.access.capabilities import Role
+from trialsite.access.models import Membership, User
+from trialsite.casebook.protocols import protocol_of
+from trialsite.core.clock import trial_now
+from trialsite.notify.models import Notice
+from trialsite.notify.planning import Mail, Planner, Rows, register_planner
+from trialsite.protocol.reporting import Awareness, SafetyReporting
+
+_CAST = "(%s::uuid, %s::bigint, %s::bigint, %s::timestamptz, %s::text)"
+_NOTHING = "SELECT NULL::uuid, NULL::bigint, NULL::bigint, now(), '' WHERE false"
+_INVESTIGATORS = (Role.PRINCIPAL_INVESTIGATOR, Role.SUB_INVESTIGATOR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One reminder of one case: when it falls due, its name, and whom it is for."""
+
+    at: dt.datetime
+    name: str
+    #: Those who owe it; else the sponsor's people.
+    site_owes: bool
+    escalated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owing:
+    """A case with what it still owes, as a notice tells of it."""
+
+    case: SaeCase
+    owed: tuple[SaeDeadline, ...]
+
+    def of(self, counted_from: Awareness) -> tuple[SaeDeadline, ...]:
+        return tuple(each for each in self.owed if each.counted_from == counted_from)
+
+
+def owing_cases(ids: set[uuid.UUID] | None = None) -> list[Owing]:
+    """The open cases that still owe a report, three queries however many they are."""
+    cases = SaeCase.objects.running().select_related("site", "subject", "record")
+    if ids is not None:
+        cases = cases.filter(pk__in=ids)
+    found = {case.pk: case for case in cases}
+    sent: dict[uuid.UUID, list[tuple[str, int]]] = {}
+    receipts = SaeReceipt.objects.standing().filter(case__in=found)
+    for case_id, to, number in receipts.values_list("case_id", "recipient", "report__number"):
+        sent.setdefault(case_id, []).append((to, number))
+    owed: dict[uuid.UUID, list[SaeDeadline]] = {}
+    for deadline in SaeDeadline.objects.standing().filter(case__in=found).order_by("due_at"):
+        if not is_met(deadline, sent.get(deadline.case_id, [])):
+            owed.setdefault(deadline.case_id, []).append(deadline)
+    return [Owing(case=found[key], owed=tuple(rows)) for key, rows in owed.items()]
+
+
+def steps_of(owing: Owing) -> list[Step]:
+    """The reminders of what is owed, in time."""
+    plan = protocol_of(owing.case.record.protocol_version_id).safety_reporting
+    if plan is None:
+        return []
+    steps = list(_of_site(plan, owing)) + list(_of_sponsor(plan, owing))
+    return sorted(steps, key=lambda step: step.at)
+
+
+def _of_site(plan: SafetyReporting, owing: Owing) -> Iterator[Step]:
+    if owing.of(Awareness.INVESTIGATOR):
+        for hours in plan.remind_after:
+            yield Step(
+                at=owing.case.aware_at + dt.timedelta(hours=hours),
+                name=f"h{hours}",
+                site_owes=True,
+                escalated=hours >= plan.escalate_after,
+            )
+
+
+def _of_sponsor(plan: SafetyReporting, owing: Owing) -> Iterator[Step]:
+    for deadline in owing.of(Awareness.SPONSOR):
+        for days in (*plan.remind_before, 0):
+            yield Step(
+                at=deadline.due_at - dt.timedelta(days=days),
+                name=f"{deadline.rule}-{days}",
+                site_owes=False,
+                escalated=True,
+            )
+
+
+def last_due(owing: Owing, now: dt.datetime) -> list[Step]:
+    """What is to be said now: of the site's hours the last that has come, of each deadline of
+    the sponsor the last. What was missed is not said on top of it."""
+    said: dict[str, Step] = {}
+    for step in steps_of(owing):
+        if step.at <= now:
+            said["site" if step.site_owes else step.name.rpartition("-")[0]] = step
+    return list(said.values())
+
+
+def plan(now: dt.datetime) -> Rows:
+    """A notice for each case, step and person; nobody to tell is a notice too."""
+    cases = owing_cases()
+    people = _People(cases, now) if cases else None
+    rows: list[Any] = []
+    for owing in cases:
+        for step in last_due(owing, now):
+            assert people is not None
+            told = people.of(owing.case, step)
+            readers: list[int | None] = [*sorted(told)] or [None]
+            for person in readers:
+                key = f"{owing.case.pk}:{step.name}:{owing.case.clock_version}:{person or 'nobody'}"
+                rows.append((owing.case.pk, owing.case.site_id, person, step.at, key))
+    if not rows:
+        return _NOTHING, ()
+    values = ", ".join([_CAST] * len(rows))
+    return f"SELECT * FROM (VALUES {values}) AS due", [each for row in rows for each in row]
+
+
+class _People:
+    """Who is responsible where today: investigators with their deputies, and the study's."""
+
+    def __init__(self, cases: list[Owing], now: dt.datetime) -> None:
+        sites = {each.case.site_id: each.case.site for each in cases}
+        self._site: dict[int, set[int]] = {key: set() for key in sites}
+        self._study: dict[int, set[int]] = {key: set() for key in sites}
+        for key, site in sites.items():
+            today = now.astimezone(ZoneInfo(site.time_zone)).date()
+            self._read(key, today)
+
+    def _read(self, site: int, today: dt.date) -> None:
+        lines = Membership.objects.on(today).filter(
+            Q(site=site) | Q(site=None), user__is_active=True
+        )
+        for user, at, role in lines.values_list("user", "site", "role"):
+            if role in _INVESTIGATORS and at is not None:
+                self._site[site].add(user)
+            if role == Role.SAFETY_OFFICER:
+                self._study[site].add(user)
+            if role == Role.PRINCIPAL_INVESTIGATOR and at is None:
+                self._study[site].add(user)
+        if not self._site[site]:
+            # A study run by one investigator for all sites: they are responsible here too.
+            wide = lines.filter(site=None, role__in=_INVESTIGATORS)
+            self._site[site] |= set(wide.values_list("user", flat=True))
+        deputies = Deputy.objects.filter(
+            site=site,
+            person__in=self._site[site],
+            first_day__lte=today,
+            last_day__gte=today,
+            ended_at=None,
+            deputy__is_active=True,
+        )
+        holding = set(lines.values_list("user", flat=True))
+        self._site[site] |= set(deputies.values_list("deputy", flat=True)) & holding
+
+    def of(self, case: SaeCase, step: Step) -> set[int]:
+        told: set[int] = set()
+        if step.site_owes:
+            told |= self._site[case.site_id]
+        if step.escalated:
+            told |= self._study[case.site_id]
+        return told
+
+
+def still_due(notices: list[Notice]) -> set[uuid.UUID]:
+    """Those whose step is still the last word on clocks that have not moved, of a report that
+    is still owed, for somebody who is still responsible; a death ends none."""
+    now = trial_now()
+    cases = owing_cases({notice.object_id for notice in notices if notice.object_id})
+    people = _People(cases, now) if cases else None
+    due = {
+        (each.case.pk, step.name, each.case.clock_version): people.of(each.case, step)
+        for each in cases
+        for step in last_due(each, now)
+        if people is not None
+    }
+    found = set()
+    for notice in notices:
+        _kind, case, name, version, _person = notice.dedupe_key.rsplit("!", 1)[-1].split(":")
+        told = due.get((uuid.UUID(case), name, int(version)))
+        if told is not None and (notice.recipient_id in told or not told):
+            found.add(notice.pk)
+    return found
+
+
+def about(notices: list[Notice]) -> dict[uuid.UUID, object]:
+    """The case of each notice with what it owes now; what owes nothing more has none."""
+    cases = owing_cases({notice.object_id for notice in notices if notice.object_id})
+    known = {each.case.pk: each for each in cases}
+    rest = SaeCase.objects.select_related("site", "subject", "record").in_bulk(
+        [notice.object_id for notice in notices if notice.object_id not in known]
+    )
+    found = known | {key: Owing(case=case, owed=()) for key, case in rest.items()}
+    return {notice.pk: found[notice.object_id] for notice in notices if notice.object_id in found}
+
+
+def render(notice: Notice, user: User) -> Mail:
+    """The subject's number, to whom a report is owed and by when; of the event nothing."""
+    owing = notice.about
+    assert isinstance(owing, Owing)
+    case, zone = owing.case, ZoneInfo(owing.case.site.time_zone)
+    lines = [
+        _("%(to)s: by %(due)s")
+        % {
+            "to": each.get_recipient_display(),
+            "due": f"{each.due_at.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key})",
+        }
+        for each in owing.owed
+    ]
+    number = case.subject.label
+    return Mail(
+        subject=_("Report of a serious adverse event owed: %(number)s") % {"number": number},
+        body=_("%(person)s,\n\nof a serious adverse event of subject %(number)s a report has not "
+               "been sent yet.\n\n%(owed)s")
+        % {
+            "person": user.full_name,
+            "number": number,
+            "owed": "\n".join(lines) or _("Every report has been sent meanwhile."),
+        },
+        path=reverse("outcomes:sae_case", args=[case.pk]),
+    )  # fmt: skip
+
+
+register_planner(
+    Planner(
+        kind=REMINDER,
+        title=gettext_lazy("Reports of serious adverse events still owed"),
+        plan=plan,
+        still_due=still_due,
+        about=about,
+        render=render,
+        urgent=True,
+    )
+)

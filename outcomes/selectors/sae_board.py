@@ -1,0 +1,293 @@
+"""The safety officer's board: each case with its clocks, recipients, and what it lacks."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import models
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from outcomes.models import (
+    AdverseEvent,
+    Expedited,
+    ReportKind,
+    SaeCase,
+    SaeDeadline,
+    SaeReceipt,
+    SaeReport,
+)
+from outcomes.sae_clock import expedited_of, is_grave, is_suspected, lacking_of
+from outcomes.sae_words import closing_word, lacking_word
+from trialsite.access.capabilities import Capability
+from trialsite.access.models import User
+from trialsite.crf.models import stored
+
+#: From so many hours before the end on a running clock is pressing.
+_PRESSING = dt.timedelta(hours=12)
+
+
+class ClockState(StrEnum):
+    IN_TIME = "in_time"
+    LATE = "late"
+    RUNNING = "running"
+    OVERDUE = "overdue"
+
+
+class CaseState(models.TextChoices):
+    """Where the reporting of a case stands, told from its reports and receipts."""
+
+    DRAFT = "draft", gettext_lazy("Draft")
+    SUBMITTED = "submitted", gettext_lazy("Submitted")
+    ACKNOWLEDGED = "acknowledged", gettext_lazy("Acknowledged")
+    FOLLOWED_UP = "followed_up", gettext_lazy("Followed up")
+    CLOSED = "closed", gettext_lazy("Closed")
+
+
+class Look(models.TextChoices):
+    """How the board can be narrowed."""
+
+    OPEN = "open", gettext_lazy("Open cases")
+    OVERDUE = "overdue", gettext_lazy("Report overdue")
+    RUNNING = "running", gettext_lazy("Clock running")
+    LATE = "late", gettext_lazy("Reported late")
+    SUSPECTED = "suspected", gettext_lazy("SUSAR or UADE")
+    CLOSED = "closed", gettext_lazy("Closed cases")
+    ALL = "all", gettext_lazy("All cases")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """One standing deadline, beside the sending that met it and the moment it is read at."""
+
+    deadline: SaeDeadline
+    receipt: SaeReceipt | None
+    now: dt.datetime
+
+    @property
+    def state(self) -> ClockState:
+        end = self.receipt.submitted_at if self.receipt else self.now
+        in_time = end <= self.deadline.due_at
+        if self.receipt:
+            return ClockState.IN_TIME if in_time else ClockState.LATE
+        return ClockState.RUNNING if in_time else ClockState.OVERDUE
+
+    @property
+    def distance(self) -> dt.timedelta:
+        """How long until it is due, or by how much it is or was late; never negative."""
+        end = self.receipt.submitted_at if self.receipt else self.now
+        return abs(self.deadline.due_at - end)
+
+    @property
+    def pressing(self) -> bool:
+        return self.state is ClockState.RUNNING and self.distance <= _PRESSING
+
+    @property
+    def tone(self) -> str:
+        if self.state in (ClockState.OVERDUE, ClockState.LATE):
+            return "danger"
+        if self.state is ClockState.IN_TIME:
+            return "success"
+        return "warning" if self.pressing else "accent"
+
+    @property
+    def word(self) -> str:
+        """The state in words; colour says nothing that these do not."""
+        span = said_span(self.distance)
+        match self.state:
+            case ClockState.IN_TIME:
+                return _("In time")
+            case ClockState.LATE:
+                return _("Late by %(span)s") % {"span": span}
+            case ClockState.OVERDUE:
+                return _("Overdue by %(span)s") % {"span": span}
+        return _("%(span)s left") % {"span": span}
+
+
+def said_span(span: dt.timedelta) -> str:
+    """A span as hours and minutes, from two days on as days and hours."""
+    minutes = int(span.total_seconds() // 60)
+    if minutes >= 2 * 24 * 60:
+        return _("%(days)d d %(hours)d h") % {
+            "days": minutes // (24 * 60),
+            "hours": minutes // 60 % 24,
+        }
+    return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseLine:
+    """One case as the board and its page read it."""
+
+    case: SaeCase
+    event: AdverseEvent
+    clocks: tuple[Clock, ...]
+    reports: tuple[SaeReport, ...]
+    receipts: tuple[SaeReceipt, ...]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.case.site.time_zone)
+
+    @property
+    def number(self) -> str:
+        """The case's number: the subject's, and that of the event."""
+        return f"{self.case.subject.label}-SAE-{self.case.record.repeat_key}"
+
+    @property
+    def state(self) -> CaseState:
+        if self.case.closed_at is not None:
+            return CaseState.CLOSED
+        if any(report.kind != ReportKind.INITIAL for report in self.reports):
+            return CaseState.FOLLOWED_UP
+        site = [clock for clock in self.clocks if clock.deadline.counted_from == "investigator"]
+        if not self.receipts or any(clock.receipt is None for clock in site):
+            return CaseState.DRAFT
+        waits = any(receipt.received_at is None for receipt in self.receipts)
+        return CaseState.SUBMITTED if waits else CaseState.ACKNOWLEDGED
+
+    @property
+    def state_word(self) -> str:
+        """The state's name; a follow-up says which."""
+        if self.state is CaseState.FOLLOWED_UP:
+            last = self.reports[-1]
+            if last.kind == ReportKind.FINAL:
+                return _("Final report")
+            return _("Follow-up %(number)d") % {"number": last.number}
+        return str(self.state.label)
+
+    @property
+    def running(self) -> list[Clock]:
+        """The clocks that nothing has met, the next first."""
+        return [clock for clock in self.clocks if clock.receipt is None]
+
+    @property
+    def next_clock(self) -> Clock | None:
+        return self.running[0] if self.running and self.case.closed_at is None else None
+
+    @property
+    def expedited(self) -> Expedited | None:
+        return expedited_of(self.event)
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the sponsor's word stands for what the site judges now."""
+        return bool(self.case.expedited) and self.case.expedited_of == self.expedited
+
+    @property
+    def suspected(self) -> bool:
+        return is_suspected(self.event, self.case)
+
+    @property
+    def grave(self) -> bool:
+        return is_grave(self.event)
+
+    @property
+    def lacking(self) -> list[str]:
+        """What a complete report would still need, in words."""
+        return [lacking_word(code) for code in lacking_of(self.event, self.case)]
+
+    @property
+    def close_word(self) -> str:
+        return closing_word(self.case.close_reason)
+
+    @property
+    def held_for(self) -> Expedited | None:
+        """What it counts as: the sponsor's word, before it the computed one."""
+        return Expedited(self.case.expedited) if self.case.expedited else self.expedited
+
+    @property
+    def aware_local(self) -> dt.datetime:
+        return self.case.aware_at.astimezone(self.zone)
+
+
+def cases_seen(user: User, sites: Iterable[int] | None = None) -> Any:
+    """The cases a person may see, of these sites where they are given."""
+    rows = SaeCase.objects.visible_to(user, Capability.VIEW_SAFETY)
+    if sites is not None:
+        rows = rows.at(sites)
+    return rows.select_related("site", "subject", "record", "expedited_by").order_by(
+        "-aware_at", "pk"
+    )
+
+
+def case_lines(cases: Iterable[SaeCase], now: dt.datetime) -> list[CaseLine]:
+    """The lines of these cases: four queries however many they are."""
+    found = list(cases)
+    keys = [case.pk for case in found]
+    events = stored(AdverseEvent).select_related("record").in_bulk([c.record_id for c in found])
+    reports: dict[uuid.UUID, list[SaeReport]] = defaultdict(list)
+    for report in (
+        SaeReport.objects.filter(case__in=keys)
+        .defer("content")
+        .select_related("signature", "signed_by")
+        .order_by("number")
+    ):
+        reports[report.case_id].append(report)
+    receipts: dict[uuid.UUID, list[SaeReceipt]] = defaultdict(list)
+    for receipt in (
+        SaeReceipt.objects.standing()
+        .filter(case__in=keys)
+        .select_related("report", "submitted_by", "acknowledged_by", "attachment")
+        .defer("report__content")
+        .order_by("submitted_at")
+    ):
+        receipts[receipt.case_id].append(receipt)
+    clocks: dict[uuid.UUID, list[Clock]] = defaultdict(list)
+    for deadline in (
+        SaeDeadline.objects.standing().filter(case__in=keys).order_by("due_at", "recipient")
+    ):
+        met = _met_by(deadline, receipts[deadline.case_id])
+        clocks[deadline.case_id].append(Clock(deadline=deadline, receipt=met, now=now))
+    return [
+        CaseLine(
+            case=case,
+            event=events[case.record_id],
+            clocks=tuple(clocks[case.pk]),
+            reports=tuple(reports[case.pk]),
+            receipts=tuple(receipts[case.pk]),
+        )
+        for case in found
+    ]
+
+
+def _met_by(deadline: SaeDeadline, receipts: list[SaeReceipt]) -> SaeReceipt | None:
+    """The first sending to the recipient; further information takes a further report."""
+    least = 1 if deadline.follow_up else 0
+    to = [each for each in receipts if each.recipient == deadline.recipient]
+    return next((each for each in to if each.report.number >= least), None)
+
+
+def narrowed(lines: list[CaseLine], look: str) -> list[CaseLine]:
+    """The lines that a look shows; what presses most stands first."""
+    wanted = [line for line in lines if _looked_for(line, look)]
+    far = dt.datetime.max.replace(tzinfo=dt.UTC)
+    return sorted(
+        wanted, key=lambda each: each.next_clock.deadline.due_at if each.next_clock else far
+    )
+
+
+def _looked_for(line: CaseLine, look: str) -> bool:
+    closed = line.case.closed_at is not None
+    states = {clock.state for clock in line.clocks}
+    match look:
+        case Look.ALL:
+            return True
+        case Look.CLOSED:
+            return closed
+        case Look.OVERDUE:
+            return not closed and ClockState.OVERDUE in states
+        case Look.RUNNING:
+            return not closed and ClockState.RUNNING in states
+        case Look.LATE:
+            return ClockState.LATE in states
+        case Look.SUSPECTED:
+            return line.held_for not in (None, Expedited.NONE)
+    return not closed

@@ -1,0 +1,234 @@
+"""The safety officer's board, the page of one case, and its papers."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.text import get_valid_filename
+from django.views.decorators.http import require_safe
+
+from outcomes.models import ReportKind, SaeDeadline, SaeReceipt, SaeReport, SaeReportPdf, To
+from outcomes.sae_forms import (
+    AwarenessForm,
+    BoardForm,
+    DescribeForm,
+    ExpeditedForm,
+    ReceivedForm,
+    SubmissionForm,
+)
+from outcomes.selectors.sae_board import CaseLine, Look, case_lines, cases_seen, narrowed
+from outcomes.selectors.sae_content import LANGUAGES, content_of_report
+from outcomes.selectors.sae_paper import paper
+from trialsite.access.capabilities import Capability
+from trialsite.access.forms import ReasonForm
+from trialsite.access.http import StaffRequest, requires
+from trialsite.access.models import Site
+from trialsite.core.clock import trial_now
+
+PAGE = 50
+SITE_RECIPIENTS = (To.SPONSOR, To.INSTITUTION, To.ETHICS)
+
+
+@requires(Capability.VIEW_SAFETY)
+@require_safe
+def board(request: StaffRequest) -> HttpResponse:
+    """The cases with their clocks; what presses most stands first."""
+    sites = list(
+        Site.objects.filter(pk__in=request.user.access.sites(Capability.VIEW_SAFETY)).order_by(
+            "code"
+        )
+    )
+    form = BoardForm(request.GET or {"look": Look.OPEN}, sites=sites)
+    asked = form.cleaned_data if form.is_valid() else {}
+    look = asked.get("look") or Look.OPEN
+    of_sites = [site.pk for site in sites if site.code == asked.get("site")] or None
+    now = trial_now()
+    lines = case_lines(cases_seen(request.user, of_sites), now)
+    page = Paginator(narrowed(lines, look), PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "filter": form,
+        "look": look,
+        "narrowed": look != Look.OPEN or bool(of_sites),
+        "counts": [
+            (each, len(narrowed(lines, each)))
+            for each in (Look.OPEN, Look.OVERDUE, Look.RUNNING, Look.LATE, Look.SUSPECTED)
+        ],
+        "may_report": request.user.can(Capability.REPORT_SAE),
+        "may_reconcile": request.user.access.study_wide(Capability.MANAGE_SAFETY),
+        "several_sites": len(sites) > 1,
+    }
+    return render(request, "outcomes/safety_board.html", context)
+
+
+def found_line(request: StaffRequest, pk: uuid.UUID) -> CaseLine:
+    """The case as this person sees it; another site's is no case at all."""
+    case = get_object_or_404(cases_seen(request.user), pk=pk)
+    return case_lines([case], trial_now())[0]
+
+
+@requires(Capability.VIEW_SAFETY)
+@require_safe
+def case(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """One case: clocks, reports, receipts, what is missing, and what can be done."""
+    return case_page(request, found_line(request, pk))
+
+
+def case_page(
+    request: StaffRequest, line: CaseLine, *, refused: tuple[str, forms.Form] | None = None
+) -> HttpResponse:
+    """The page, with a refused form as it was typed."""
+    offered = _offered(request, line)
+    if refused is not None:
+        offered[refused[0]] = refused[1]
+    sent = {(each.report_id, each.recipient) for each in line.receipts}
+    context = {
+        "line": line,
+        "case": line.case,
+        "event": line.event,
+        "zone": line.case.site.time_zone,
+        "forms": offered,
+        "refused": refused[0] if refused else "",
+        "history": SaeDeadline.objects.filter(case=line.case, replaced_at__isnull=False).order_by(
+            "replaced_at"
+        ),
+        "voided": SaeReceipt.objects.filter(case=line.case, voided_at__isnull=False),
+        "reports": [
+            {
+                "report": report,
+                "receipts": [each for each in line.receipts if each.report_id == report.pk],
+                "lacking": [To(code) for code in SITE_RECIPIENTS if (report.pk, code) not in sent],
+                "form": _submission(request, line, report, refused),
+            }
+            for report in line.reports
+        ],
+        "received_form": offered.get("received") or _received(request, line),
+        "languages": LANGUAGES,
+        "may_sign": _may(request, line, Capability.SIGN_FORM) and line.case.closed_at is None,
+        "next_kinds": _next_kinds(line),
+        "may_close": _may(request, line, Capability.MANAGE_SAFETY),
+        "may_attach": _may(request, line, Capability.ENTER_DATA),
+    }
+    status = 422 if refused else 200
+    return render(request, "outcomes/sae_case.html", context, status=status)
+
+
+def _may(request: StaffRequest, line: CaseLine, capability: Capability) -> bool:
+    return request.user.can(capability, site=line.case.site_id)
+
+
+def _next_kinds(line: CaseLine) -> list[ReportKind]:
+    if not line.reports:
+        return [ReportKind.INITIAL]
+    if line.reports[-1].kind == ReportKind.FINAL:
+        return []
+    return [ReportKind.FOLLOW_UP, ReportKind.FINAL]
+
+
+def _offered(request: StaffRequest, line: CaseLine) -> dict[str, forms.Form]:
+    """The forms of what this person may do now."""
+    case = line.case
+    offered: dict[str, forms.Form] = {}
+    if case.closed_at is None and _may(request, line, Capability.REPORT_SAE):
+        offered["describe"] = DescribeForm(
+            initial={
+                "reporter": case.reporter,
+                "suspected": case.suspected,
+                "narrative": case.narrative,
+            }
+        )
+        offered["awareness"] = AwarenessForm(
+            initial={"aware_at": line.aware_local.replace(tzinfo=None)}, prefix="awareness"
+        )
+    if _may(request, line, Capability.MANAGE_SAFETY):
+        if case.closed_at is None and line.expedited is not None:
+            offered["expedited"] = ExpeditedForm(
+                initial={"expedited": case.expedited or line.expedited}, prefix="expedited"
+            )
+        offered["close"] = ReasonForm(prefix="close")
+    return offered
+
+
+def recipients_for(request: StaffRequest, line: CaseLine, report: SaeReport) -> list[str]:
+    """To whom this person may still say that the report was sent."""
+    sent = {each.recipient for each in line.receipts if each.report_id == report.pk}
+    mine: list[str] = []
+    manages = _may(request, line, Capability.MANAGE_SAFETY)
+    if manages or _may(request, line, Capability.REPORT_SAE):
+        mine += SITE_RECIPIENTS
+    if manages:
+        mine.append(To.AUTHORITY)
+    return [code for code in mine if code not in sent]
+
+
+def _submission(
+    request: StaffRequest,
+    line: CaseLine,
+    report: SaeReport,
+    refused: tuple[str, forms.Form] | None,
+) -> forms.Form | None:
+    if refused is not None and refused[0] == f"send-{report.pk}":
+        return refused[1]
+    recipients = recipients_for(request, line, report)
+    if not recipients:
+        return None
+    wall = trial_now().astimezone(line.zone).replace(tzinfo=None)
+    return SubmissionForm(
+        recipients=recipients, initial={"submitted_at": wall}, prefix=f"send-{report.pk}"
+    )
+
+
+def _received(request: StaffRequest, line: CaseLine) -> forms.Form | None:
+    may = _may(request, line, Capability.REPORT_SAE) or _may(
+        request, line, Capability.MANAGE_SAFETY
+    )
+    if not may:
+        return None
+    wall = trial_now().astimezone(line.zone).replace(tzinfo=None)
+    return ReceivedForm(initial={"received_at": wall}, auto_id=False)
+
+
+@requires(Capability.VIEW_SAFETY)
+@require_safe
+def preview(request: StaffRequest, pk: uuid.UUID, language: str) -> HttpResponse:
+    """The next report as it would be signed now, marked as a draft."""
+    if language not in LANGUAGES:
+        raise Http404
+    line = found_line(request, pk)
+    now = trial_now()
+    content = content_of_report(
+        line.case,
+        line.event,
+        kind=ReportKind.FOLLOW_UP if line.reports else ReportKind.INITIAL,
+        number=len(line.reports),
+        at=now,
+    )
+    made = paper(content, language=language, at=now)
+    return _as_file(made, f"{line.number}-draft-{language}.pdf")
+
+
+@requires(Capability.VIEW_SAFETY)
+@require_safe
+def report_pdf(request: StaffRequest, pk: uuid.UUID, language: str) -> HttpResponse:
+    """A signed report as the paper that was kept when it was signed."""
+    seen = SaeReportPdf.objects.visible_to(request.user, Capability.VIEW_SAFETY)
+    found: Any = get_object_or_404(
+        seen.select_related("report__case__subject", "report__record"),
+        report=pk,
+        language=language,
+    )
+    report = found.report
+    name = f"{report.case.subject.label}-SAE-{report.record.repeat_key}-{report.number}-{language}"
+    return _as_file(bytes(found.content), f"{name}.pdf")
+
+
+def _as_file(content: bytes, name: str) -> HttpResponse:
+    answer = HttpResponse(content, content_type="application/pdf")
+    answer["Content-Disposition"] = f'inline; filename="{get_valid_filename(name)}"'
+    answer["Cache-Control"] = "private, no-store"
+    return answer

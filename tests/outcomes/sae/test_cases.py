@@ -1,0 +1,222 @@
+"""The case of a serious adverse event follows its event, and its clocks are kept."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from outcomes.models import SaeCase, SaeDeadline
+from outcomes.services.sae_cases import (
+    close_case,
+    confirm_expedited,
+    correct_awareness,
+    reopen_case,
+)
+from outcomes.services.sae_entry import SameEventError
+from tests.factories import as_person, given, make_record
+from tests.outcomes.conftest import save_event
+from tests.outcomes.sae.conftest import (
+    FRIDAY,
+    event_of,
+    first_word,
+    local,
+    received,
+    sent,
+    signed,
+)
+from trialsite.casebook.models import CrfRecord
+from trialsite.casebook.services import void_record
+from trialsite.core.exceptions import DomainError, NotPermittedError, TransitionError
+
+BEFORE = FRIDAY - dt.timedelta(hours=4)
+SITE_CLOCK = {"sponsor", "institution", "ethics"}
+
+
+@given
+def deadlines(case: SaeCase, *, standing: bool = True) -> dict[str, SaeDeadline]:
+    rows = SaeDeadline.objects.filter(case=case, replaced_at__isnull=standing)
+    return {row.rule: row for row in rows}
+
+
+@given
+def fresh(case: SaeCase) -> SaeCase:
+    return SaeCase.objects.get(pk=case.pk)
+
+
+@given
+def case_of(record: CrfRecord) -> SaeCase:
+    return SaeCase.objects.get(record=record)
+
+
+@given
+def cases(record: CrfRecord) -> int:
+    return SaeCase.objects.filter(record=record).count()
+
+
+def test_a_serious_event_opens_one_case_however_often_it_is_saved(cast, subject):
+    record = make_record(subject, form_oid="F.AE", repeat_key=1)
+    save_event(record, cast.nurse, serious="false")
+    assert cases(record) == 0
+    save_event(record, cast.nurse, 1, serious="true", hospitalisation="true", reason="Longer stay")
+    first = case_of(record)
+    save_event(record, cast.nurse, 2, serious="true", hospitalisation="true", term="Sepsis",
+               reason="More exact")  # fmt: skip
+    assert case_of(record) == first
+    assert not first.aware_said
+
+
+def test_the_clock_of_an_event_whose_awareness_nobody_said_counts_from_the_entry(cast, subject):
+    record = make_record(subject, form_oid="F.AE", repeat_key=1)
+    save_event(record, cast.nurse, serious="true", life_threatening="true")
+    case = case_of(record)
+    assert case.aware_at == case.opened_at
+    assert {each.since for each in deadlines(case).values()} == {case.opened_at}
+
+
+def test_the_sites_reports_are_due_24_hours_after_awareness_across_midnight_and_a_weekend(case):
+    found = deadlines(case)
+    assert set(found) == SITE_CLOCK
+    assert {local(each.due_at) for each in found.values()} == {"Sat 2026-03-07 23:50"}
+
+
+def test_an_event_found_not_serious_closes_the_case_and_serious_again_reopens_it(cast, case):
+    record = event_of(case, cast.nurse).record
+    save_event(record, cast.nurse, record.version, serious="false", reason="Not serious")
+    closed = fresh(case)
+    assert closed.closed_at is not None
+    assert closed.close_reason == "event not serious"
+    save_event(record, cast.nurse, record.version + 1, serious="true", life_threatening="true",
+               reason="It is")  # fmt: skip
+    assert fresh(case).closed_at is None
+
+
+def test_a_voided_event_closes_its_case_and_nothing_is_deleted(cast, case):
+    with as_person(cast.nurse):
+        void_record(record=event_of(case, cast.nurse).record, reason="Wrong subject", by=cast.nurse)
+    assert fresh(case).close_reason == "event voided"
+    assert set(deadlines(case)) == SITE_CLOCK
+
+
+def test_a_corrected_awareness_keeps_the_deadlines_that_stood_with_the_reason(cast, case):
+    earlier = FRIDAY - dt.timedelta(hours=3)
+    with as_person(cast.nurse):
+        correct_awareness(
+            case=case, aware_at=earlier.replace(tzinfo=None), reason="The ward called at 20:50",
+            by=cast.nurse,
+        )  # fmt: skip
+    assert {local(each.due_at) for each in deadlines(case).values()} == {"Sat 2026-03-07 20:50"}
+    before = deadlines(case, standing=False)
+    assert {local(each.due_at) for each in before.values()} == {"Sat 2026-03-07 23:50"}
+    assert {each.replace_reason for each in before.values()} == {"The ward called at 20:50"}
+    assert fresh(case).clock_version == case.clock_version + 1
+
+
+def test_a_correction_needs_a_reason_and_lies_not_in_the_future(cast, case):
+    with as_person(cast.nurse), pytest.raises(DomainError, match="Say why"):
+        correct_awareness(
+            case=case, aware_at=BEFORE.replace(tzinfo=None), reason=" ", by=cast.nurse
+        )
+    with as_person(cast.nurse), pytest.raises(DomainError):
+        correct_awareness(
+            case=case,
+            aware_at=(FRIDAY + dt.timedelta(days=3)).replace(tzinfo=None),
+            reason="x",
+            by=cast.nurse,
+        )
+
+
+def test_an_awareness_emptied_in_the_form_stops_no_clock(cast, case):
+    record = event_of(case, cast.nurse).record
+    save_event(record, cast.nurse, record.version, serious="true", life_threatening="true",
+               complete="no")  # fmt: skip
+    assert {local(each.due_at) for each in deadlines(case).values()} == {"Sat 2026-03-07 23:50"}
+    assert fresh(case).aware_said
+
+
+def test_the_sponsors_clock_begins_with_the_sponsors_receipt_and_counts_calendar_days(
+    cast, case, officer, clock
+):
+    saturday = FRIDAY + dt.timedelta(hours=10)
+    clock(saturday)
+    report = signed(case, cast.sub_investigator)
+    clock(saturday + dt.timedelta(minutes=30))
+    receipt = sent(report, "sponsor", saturday + dt.timedelta(minutes=20), cast.nurse)
+    assert set(deadlines(case)) == SITE_CLOCK
+    received(receipt, saturday + dt.timedelta(minutes=25), officer)
+    found = deadlines(case)
+    assert local(found["authority_grave"].due_at) == "Sat 2026-03-14 23:59"
+    assert local(found["authority_grave_follow_up"].due_at) == "Sun 2026-03-22 23:59"
+    assert "authority_other" not in found
+
+
+def test_the_sponsors_clock_follows_the_judgement_and_says_what_it_replaced(
+    cast, case, officer, clock
+):
+    clock(FRIDAY + dt.timedelta(hours=1))
+    report = signed(case, cast.sub_investigator)
+    clock(FRIDAY + dt.timedelta(hours=2))
+    receipt = sent(report, "sponsor", FRIDAY + dt.timedelta(minutes=70), cast.nurse)
+    received(receipt, FRIDAY + dt.timedelta(minutes=75), officer)
+    record = event_of(case, cast.nurse).record
+    save_event(record, cast.nurse, record.version, serious="true", hospitalisation="true",
+               aware_at="2026-03-06T23:50", started_on="2026-03-06", started_time="22:30",
+               ended_on="2026-03-06", reason="Never in danger")  # fmt: skip
+    found = deadlines(case)
+    assert local(found["authority_other"].due_at) == "Sun 2026-03-22 23:59"
+    assert "authority_grave" not in found
+    assert deadlines(case, standing=False)["authority_grave"].replace_reason == "Never in danger"
+    save_event(record, cast.nurse, record.version + 1, serious="true", hospitalisation="true",
+               aware_at="2026-03-06T23:50", started_on="2026-03-06", started_time="22:30",
+               ended_on="2026-03-06", related_circuit="NOT RELATED", reason="Line")  # fmt: skip
+    assert set(deadlines(case)) == SITE_CLOCK
+
+
+def test_a_deadline_cannot_be_changed_in_the_database(cast, case):
+    with as_person(cast.nurse), pytest.raises(Exception, match="replaced, never changed"):
+        SaeDeadline.objects.filter(case=case).update(due_at=FRIDAY + dt.timedelta(days=9))
+
+
+def test_the_same_event_is_asked_about_before_it_is_entered_twice(cast, subject, case):
+    with pytest.raises(SameEventError) as asked:
+        first_word(subject, cast.nurse, term="  septic SHOCK ")
+    assert [event.pk for event in asked.value.found] == [case.record_id]
+    with pytest.raises(SameEventError):
+        first_word(subject, cast.nurse, term="Collapse")
+    other = first_word(subject, cast.nurse, term="Collapse", another=True)
+    assert other.record_id != case.record_id
+
+
+def test_an_event_of_a_complication_is_that_of_the_complication(cast, subject, complication, clock):
+    clock(FRIDAY + dt.timedelta(minutes=5))
+    case = first_word(subject, cast.nurse, complication=complication)
+    again = first_word(subject, cast.nurse, complication=complication)
+    assert case.pk == again.pk
+    assert event_of(case, cast.nurse).description == "SBP 70, fluids"
+
+
+def test_the_monitor_reports_nothing_and_the_nurse_confirms_nothing(cast, subject, case):
+    with pytest.raises(NotPermittedError):
+        first_word(subject, cast.monitor)
+    with as_person(cast.nurse), pytest.raises(NotPermittedError):
+        confirm_expedited(case=case, expedited="susar", reason="x", by=cast.nurse)
+    with as_person(cast.sub_investigator), pytest.raises(NotPermittedError):
+        close_case(case=case, reason="x", by=cast.sub_investigator)
+
+
+def test_nothing_is_confirmed_before_the_site_has_judged(cast, case, officer):
+    with as_person(officer), pytest.raises(TransitionError, match="not yet judged"):
+        confirm_expedited(case=case, expedited="uade", reason="x", by=officer)
+
+
+def test_a_case_closes_only_when_every_recipient_has_its_report(cast, case, officer, clock):
+    with as_person(officer), pytest.raises(TransitionError, match="every recipient"):
+        close_case(case=case, reason="Nothing more", by=officer)
+    clock(FRIDAY + dt.timedelta(hours=1))
+    report = signed(case, cast.sub_investigator)
+    clock(FRIDAY + dt.timedelta(hours=2))
+    for to in SITE_CLOCK:
+        sent(report, to, FRIDAY + dt.timedelta(minutes=90), cast.nurse)
+    with as_person(officer):
+        assert close_case(case=case, reason="Nothing more", by=officer).closed_at
+        assert reopen_case(case=case, reason="Relapse", by=officer).closed_at is None
