@@ -30,6 +30,7 @@ from trialsite.core.context import Channel, acting
 from trialsite.core.exceptions import DomainError, NotPermittedError
 from trialsite.crf.services import ReasonRequiredError
 from trialsite.exports.reading.problems import UnreadableFileError
+from trialsite.labs.importing.keeping import file_of
 from trialsite.labs.importing.models import ImportState, LabImport
 from trialsite.labs.models import LabPanel, LabResult
 from trialsite.labs.services.imports import (
@@ -39,12 +40,11 @@ from trialsite.labs.services.imports import (
     choose,
     compare_again,
     discard_import,
-    file_of,
-    keep_mapping,
     prepare_import,
     take_one,
     waiting_imports,
 )
+from trialsite.labs.services.mappings import keep_mapping
 
 
 @pytest.fixture(autouse=True)
@@ -458,6 +458,14 @@ def test_the_file_rests_encrypted_as_it_came_and_goes_when_it_was_put_away(cast,
         discard_import(found=found, reason="Wrong month", by=cast.nurse)
         sweep(older_than_seconds=-10)
     assert vault.fetch(found.stored_as) is None
+
+
+@pytest.mark.requirement("IM4")
+def test_only_so_many_files_wait_at_a_site(cast, mapped, subject, monkeypatch):
+    monkeypatch.setattr("trialsite.labs.services.imports.MOST_WAITING", 1)
+    prepare(cast, mapped, rows(subject, "K,4.1,mmol/L"))
+    with pytest.raises(DomainError, match="wait already"):
+        prepare(cast, mapped, rows(subject, "K,4.2,mmol/L"))
 
 
 @pytest.mark.requirement("IM4")

@@ -21,7 +21,12 @@ from trialsite.access.context import system_context
 from trialsite.core.context import Channel, acting
 from trialsite.labs.importing.models import LabImport
 from trialsite.labs.models import LabResult
-from trialsite.labs.services.imports import accept_import, choose, keep_mapping, prepare_import
+from trialsite.labs.services.imports import (
+    accept_import,
+    choose,
+    prepare_import,
+)
+from trialsite.labs.services.mappings import keep_mapping
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from trialsite.exports.reading.mappings import MappingError
 from trialsite.labs.import_views import EXAMPLE
 from trialsite.labs.importing.mapping import read_lab_mapping
 from trialsite.labs.importing.models import LabFileMapping
-from trialsite.labs.services.imports import keep_mapping
+from trialsite.labs.services.mappings import keep_mapping
 from trialsite.protocol.labs import Labs
 
 

@@ -27,7 +27,7 @@ class NewMapping(Body):
 
 class OptionAnswer(serializers.Serializer[Any]):
     value = serializers.CharField()
-    label = serializers.CharField()
+    label: Any = serializers.CharField()
 
 
 class ImportLineAnswer(serializers.Serializer[Any]):

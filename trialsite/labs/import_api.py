@@ -41,10 +41,10 @@ from trialsite.labs.services.imports import (
     accept_import,
     choose,
     discard_import,
-    keep_mapping,
     plan_now,
     prepare_import,
 )
+from trialsite.labs.services.mappings import keep_mapping
 
 KEEPS = Policy(Audience.STAFF, Capability.MANAGE_LABS)
 
@@ -144,7 +144,7 @@ class LabImports(ImportRows):
 
 def _brief(found: LabImport) -> dict[str, Any]:
     said = said_import(found)
-    return {name: said[name] for name in ImportInBrief().fields}
+    return {name: text for name, text in said.items() if name not in {"digest", "items"}}
 
 
 class LabImportChoices(ImportRows):

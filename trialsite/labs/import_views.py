@@ -31,11 +31,10 @@ from trialsite.labs.services.imports import (
     choose,
     compare_again,
     discard_import,
-    keep_mapping,
-    mapping_of,
     plan_now,
     prepare_import,
 )
+from trialsite.labs.services.mappings import keep_mapping, mapping_of
 
 ACCEPTED = ".csv,.tsv,.txt,.xlsx,.xls"
 _LISTED = 100
@@ -122,7 +121,7 @@ def prepared(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 
 def _keep_choices(request: StaffRequest, found: LabImport) -> HttpResponse:
     said = {
-        name.removeprefix("choice."): text
+        name.removeprefix("choice."): str(text)
         for name, text in request.POST.items()
         if name.startswith("choice.")
     }

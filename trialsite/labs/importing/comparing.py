@@ -227,8 +227,9 @@ class Comparison:
 
     def _compared(self, item: Item) -> Item:
         """An understood item against what stands, and against the value before it."""
-        assert item.draw is not None
-        draw, analyte = self.draw_of(item.draw), self.matcher.analytes[item.analyte]
+        key = item.draw
+        assert key is not None
+        draw, analyte = self.draw_of(key), self.matcher.analytes[item.analyte]
         stands = draw.results.get(item.analyte) if draw else None
         item = against(item, stands, analyte)
         if item.outcome is Outcome.SAME:
@@ -238,14 +239,14 @@ class Comparison:
         comparator, value = read_result(analyte, item.text)
         if value is None or not item.unit:
             return item
-        before = self.standing.before(item.draw.subject_id, item.analyte, item.draw.collected)
+        before = self.standing.before(key.subject_id, item.analyte, key.collected)
         slip = suspect_unit(analyte, value, item.unit, before)
         if slip is not None:
             units = tuple(dict.fromkeys((slip.suggested_unit, *slip.others, item.unit)))
             return replace(item, outcome=Outcome.SLIP, units=units)
         if not comparator:
             canonical = canonical_of(analyte, value, item.unit)
-            self.standing.follow(item.draw.subject_id, analyte.key, item.draw.collected, canonical)
+            self.standing.follow(key.subject_id, analyte.key, key.collected, canonical)
         return item
 
     def _closed(self, item: Item, draw: StandingDraw | None, analyte: Analyte) -> Item | None:

@@ -98,7 +98,8 @@ class Standing:
         ).values_list("subject_id", "analyte", "panel__collected_at", "canonical")
         found: dict[tuple[uuid.UUID, str], Series] = defaultdict(list)
         for subject_id, analyte, moment, canonical in rows.iterator(5000):
-            found[subject_id, analyte].append((moment, plain(canonical) or Decimal(0)))
+            if moment is not None:
+                found[subject_id, analyte].append((moment, plain(canonical) or Decimal(0)))
         for series in found.values():
             series.sort()
         return found

@@ -13,37 +13,42 @@ import uuid
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from cryptography.fernet import InvalidToken
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.context import context_of
 from trialsite.access.models import User
-from trialsite.casebook import vault
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.core.clock import trial_now
 from trialsite.core.context import Channel, acting
-from trialsite.core.encryption import decrypt_bytes, encrypt_bytes
 from trialsite.core.exceptions import DomainError, NotPermittedError, TransitionError
 from trialsite.crf.services import IncompleteError, ReasonRequiredError
 from trialsite.crf.violations import ImpossibleError
 from trialsite.exports.reading.files import expect_size
 from trialsite.labs.codes import FORM_OID
 from trialsite.labs.importing.comparing import DrawKey, Item
-from trialsite.labs.importing.mapping import read_lab_mapping
-from trialsite.labs.importing.models import STANDING, ImportState, LabFileMapping, LabImport
+from trialsite.labs.importing.keeping import file_of, keep_file
+from trialsite.labs.importing.models import (
+    KEPT_FOR,
+    STANDING,
+    ImportState,
+    LabFileMapping,
+    LabImport,
+)
 from trialsite.labs.importing.outcomes import Outcome
 from trialsite.labs.importing.planning import LEAVE, Plan, entry_of, options_of, people_of, plan_of
 from trialsite.labs.importing.reporting import report_of
 from trialsite.labs.models import Laboratory
-from trialsite.labs.names import present_labs
+from trialsite.labs.services.mappings import mapping_of
 from trialsite.labs.services.panels import open_panel, save_panel
 from trialsite.labs.sheet import Sheet
 
 #: Results that a page or a request reads and takes at once; more are prepared by the command
 #: and taken by the worker.
 AT_ONCE = 5_000
+#: Files that may wait at one site, so that nobody fills the disk.
+MOST_WAITING = 50
 
 
 class AlreadyImportedError(DomainError):
@@ -66,35 +71,6 @@ class StaleImportError(DomainError):
 
 
 @transaction.atomic
-def keep_mapping(*, laboratory: Laboratory, text: str, by: User) -> LabFileMapping:
-    """State how a laboratory's files are read: one more version, if it says anything new.
-
-    Raises MappingError with the line of every problem.
-    """
-    by.require(Capability.MANAGE_LABS, site=laboratory.site_id)
-    laboratory = Laboratory.objects.select_for_update(no_key=True).get(pk=laboratory.pk)
-    text = text.replace("\r\n", "\n").replace("\x00", "").strip() + "\n"
-    read_lab_mapping(text, present_labs())
-    last = mapping_of(laboratory)
-    if last is not None and last.text == text:
-        return last
-    return LabFileMapping.objects.create(
-        site_id=laboratory.site_id,
-        laboratory=laboratory,
-        version=last.version + 1 if last else 1,
-        text=text,
-        created_by=by,
-        created_at=trial_now(),
-    )
-
-
-def mapping_of(laboratory: Laboratory) -> LabFileMapping | None:
-    """How this laboratory's files are read at present."""
-    rows = LabFileMapping.objects.filter(laboratory=laboratory)
-    return rows.order_by("-version").first()
-
-
-@transaction.atomic
 def prepare_import(
     *, laboratory: Laboratory, content: bytes, filename: str, by: User, most: int | None = AT_ONCE
 ) -> LabImport:
@@ -111,6 +87,7 @@ def prepare_import(
         )
     sha256 = hashlib.sha256(content).hexdigest()
     _expect_unknown(mapping, sha256, by)
+    _expect_room(laboratory.site_id)
     plan = plan_of(content, laboratory=laboratory, mapping=mapping, most=most)
     now = trial_now()
     made = LabImport(
@@ -120,7 +97,7 @@ def prepare_import(
         filename=_name(filename),
         size=len(content),
         sha256=sha256,
-        stored_as=vault.store(encrypt_bytes(content)),
+        stored_as=keep_file(content),
         read_as=plan.read_as[:200],
         report=report_of(plan),
         digest=plan.digest,
@@ -136,6 +113,16 @@ def prepare_import(
         _expect_unknown(mapping, sha256, by)
         raise TransitionError(_("This file has just been prepared by somebody else.")) from error
     return made
+
+
+def _expect_room(site_id: int) -> None:
+    since = trial_now() - KEPT_FOR
+    waiting = LabImport.objects.filter(
+        site_id=site_id, state=ImportState.PREPARED, prepared_at__gt=since
+    )
+    if waiting.count() >= MOST_WAITING:
+        message = _("%(n)d files of this site wait already. Take them or put them away first.")
+        raise DomainError(message % {"n": MOST_WAITING})
 
 
 def _require_preparing(site_id: int, by: User) -> None:
@@ -158,18 +145,6 @@ def _name(filename: str) -> str:
     name = unicodedata.normalize("NFC", filename.replace("\\", "/"))
     name = "".join(each for each in name if unicodedata.category(each)[0] != "C")
     return PurePosixPath(name).name.strip()[:255] or "file"
-
-
-def file_of(found: LabImport) -> bytes:
-    """The file as it came, checked against its hash."""
-    stored = vault.fetch(found.stored_as)
-    try:
-        content = decrypt_bytes(stored) if stored is not None else b""
-    except InvalidToken:
-        content = b""
-    if hashlib.sha256(content).hexdigest() != found.sha256:
-        raise DomainError(_("The stored file is missing or was altered. Tell the administrator."))
-    return content
 
 
 def plan_now(found: LabImport) -> Plan:

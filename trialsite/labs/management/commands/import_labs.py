@@ -13,7 +13,10 @@ from trialsite.core.context import Channel, acting
 from trialsite.core.exceptions import DomainError
 from trialsite.exports.reading.mappings import MappingError
 from trialsite.labs.models import Laboratory
-from trialsite.labs.services.imports import keep_mapping, prepare_import
+from trialsite.labs.services.imports import (
+    prepare_import,
+)
+from trialsite.labs.services.mappings import keep_mapping
 
 
 class Command(BaseCommand):
