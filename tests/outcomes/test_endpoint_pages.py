@@ -257,7 +257,7 @@ def test_a_curve_steps_down_on_its_days_and_its_band_lies_between():
         Stair(day=42, value=Decimal("0.5"), low=Decimal("0.2"), high=Decimal("0.8"), href="/x"),
         Stair(day=84, value=Decimal("0.5"), censored=1),
     ]
-    drawn = step_figure(stairs, begin=Decimal(1), ticks=[84], at_risk=lambda day: 2)
+    drawn = step_figure(stairs, begin=Decimal(1), ticks=[84], at_risk=lambda _day: 2)
     assert drawn.curve == "M56.0 14.0H281.0V114.0H506.0V114.0"
     assert drawn.band == "M281.0 54.0H506.0V174.0H281.0z"
     assert [place.href for place in drawn.events] == ["/x"]
