@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TypeVar
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +15,8 @@ from outcomes.endpoints.milestones import State
 from outcomes.endpoints.numbers import Absent
 from outcomes.endpoints.tables import Cause
 from outcomes.endpoints.timing import Endpoint, Untimed
+
+C = TypeVar("C", bound=StrEnum)
 
 ENDPOINTS: Mapping[Endpoint, str | Promise] = {
     Endpoint.OVERALL: _("Overall survival"),
@@ -100,6 +103,6 @@ DOUBTS: Mapping[Doubt, str | Promise] = {
 }
 
 
-def codes(words: Mapping[StrEnum, str | Promise]) -> dict[str, str | Promise]:
+def codes(words: Mapping[C, str | Promise]) -> dict[str, str | Promise]:
     """Words by their codes, as a column of a dataset names them."""
     return {str(code): text for code, text in words.items()}

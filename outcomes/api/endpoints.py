@@ -81,7 +81,7 @@ class Courses(OfCourses):
     @extend_schema(parameters=_PARAMETERS)
     def list(self, request: Request) -> Response:
         """Every enrolled subject you may see: dates, and time and status of each endpoint."""
-        chosen = self.paginate_queryset(self.courses()) or []  # type: ignore[type-var]
+        chosen = self.paginate_queryset(self.courses()) or []
         return self.get_paginated_response([said_course(each) for each in chosen])
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,30 +77,108 @@ class CourseRow:
     dispositions: list[tuple[str | None, str | None, str]]
 
 
-def course_rows(sites: Collection[int], *, on: dt.date | None = None) -> Iterator[CourseRow]:
-    """The enrolled subjects of these sites, by site and number; one statement."""
+#: A day known to the month proves life from the first of that month on, no later.
+_FIRST_DAY = "left(e.day || '-01-01', 10) COLLATE \"C\""
+_STANDING = f"JOIN {RECORDS} r ON r.id = x.record_id AND r.voided_at IS NULL"
+
+#: Since when all data are withdrawn without a break, up to the cut.
+_WITHDRAWN = f"""
+SELECT x.subject_id, min(x.withdrawn_at)::date AS withdrawn_on
+FROM {WITHDRAWALS} x {_STANDING}
+WHERE '{Scope.ALL_DATA}' = ANY (x.scopes) AND NOT EXISTS (
+  SELECT FROM {CONSENTS} c JOIN {RECORDS} cr ON cr.id = c.record_id
+  WHERE c.subject_id = x.subject_id AND cr.voided_at IS NULL
+    AND '{Scope.ALL_DATA}' = ANY (c.resumes)
+    AND (c.signed_at, c.recorded_at) > (x.withdrawn_at, x.recorded_at))
+GROUP BY x.subject_id
+HAVING min(x.withdrawn_at)::date <= coalesce(%(on)s::date, 'infinity')
+"""
+
+#: What is read of each subject: the subject, and values as JSON.
+_PARTS = {
+    "enrolled": f"""s.id, jsonb_build_array(t.code, coalesce(s.number, s.screening_number),
+        (trialsite.now() AT TIME ZONE t.time_zone)::date, x.enrolled_on, s.day_zero, s.died_on)
+      FROM {ENROLMENTS} x JOIN {SUBJECTS} s ON s.id = x.subject_id
+        JOIN {SITES} t ON t.id = s.site_id
+      WHERE x.voided_at IS NULL AND x.site_id = ANY (%(sites)s)
+        AND x.enrolled_on <= coalesce(%(on)s::date, 'infinity')""",
+    "withdrawn": "w.subject_id, to_jsonb(w.withdrawn_on) FROM withdrawn w",
+    "alive": f"""e.subject_id,
+        to_jsonb(max({_FIRST_DAY} || ' ' || coalesce(r.form_oid, '{VISIT}')))
+      FROM ({{evidence}}) e LEFT JOIN {RECORDS} r ON r.id = e.record_id
+        LEFT JOIN withdrawn w ON w.subject_id = e.subject_id
+      WHERE {_FIRST_DAY} <= to_char(
+        least(coalesce(%(on)s::date, '9999-12-31'), w.withdrawn_on), 'YYYY-MM-DD') COLLATE "C"
+      GROUP BY e.subject_id""",
+    "dosed": f"""x.subject_id, to_jsonb(min(x.started_at)::date)
+      FROM {SESSIONS} x WHERE x.voided_at IS NULL AND x.started_at IS NOT NULL
+      GROUP BY x.subject_id""",
+    "transplanted": f"""x.subject_id, to_jsonb(x.transplanted_on)
+      FROM {TRANSPLANTATIONS} x {_STANDING} WHERE x.transplanted_on IS NOT NULL""",
+    "contact": f"""x.subject_id,
+        jsonb_build_array(x.contact_on, x.status, x.last_alive_on, x.transplanted_since)
+      FROM {CONTACTS} x {_STANDING} WHERE x.contact_on <= coalesce(%(on)s::date, 'infinity')""",
+    "ended": f"""x.subject_id, jsonb_build_array(x.scope, x.reason, x.ended_on)
+      FROM {DISPOSITIONS} x {_STANDING} WHERE x.ended_on IS NOT NULL""",
+}
+
+
+def course_rows(sites: Collection[int], *, on: dt.date | None = None) -> list[CourseRow]:
+    """The enrolled subjects of these sites, by site and number; one statement.
+
+    Its parts are put together here and not by joins: none needs another, and the planner,
+    which cannot know how many subjects a person may see, would join them row by row.
+    """
+    found: dict[str, dict[uuid.UUID, list[Any]]] = {part: defaultdict(list) for part in _PARTS}
     with connection.cursor() as cursor:
-        cursor.execute(_STATEMENT.format(evidence=_evidence()), [on, sorted(sites)])
-        names = [column.name for column in cursor.description or ()]
-        for values in cursor.fetchall():
-            yield CourseRow(**_known(dict(zip(names, values, strict=True))))
+        cursor.execute(_statement(), {"sites": sorted(sites), "on": on})
+        for part, subject, values in cursor.fetchall():
+            found[part][subject].append(json.loads(values))
+    rows = [
+        _row(subject, facts, {part: of[subject] for part, of in found.items()}, on)
+        for subject, (facts,) in found["enrolled"].items()
+    ]
+    return sorted(rows, key=lambda row: (row.site, row.number))
 
 
-def _known(row: dict[str, Any]) -> dict[str, Any]:
-    day, _space, kind = (row.pop("alive") or "").partition(" ")
-    return row | {
-        "alive_on": dt.date.fromisoformat(day) if day else None,
-        "alive_by": kind,
-        "transplanted_on": _listed(row["transplanted_on"]),
-        "contacts": [tuple(each) for each in _listed(row["contacts"])],
-        "dispositions": [tuple(each) for each in _listed(row["dispositions"])],
-    }
+def _row(
+    subject: uuid.UUID, facts: list[Any], parts: dict[str, list[Any]], on: dt.date | None
+) -> CourseRow:
+    site, number, today, enrolled_on, day_zero, died_on = facts
+    alive_on, _space, alive_by = (_only(parts["alive"]) or "").partition(" ")
+    present = dt.date.fromisoformat(today)
+    return CourseRow(
+        subject=subject,
+        site=site,
+        number=number,
+        today=present,
+        cut_on=min(on, present) if on else present,
+        enrolled_on=dt.date.fromisoformat(enrolled_on),
+        day_zero=_day(day_zero),
+        dosed_on=_day(_only(parts["dosed"])),
+        died_on=died_on,
+        withdrawn_on=_day(_only(parts["withdrawn"])),
+        alive_on=_day(alive_on),
+        alive_by=alive_by,
+        transplanted_on=parts["transplanted"],
+        contacts=sorted((tuple(each) for each in parts["contact"]), key=lambda each: each[0]),
+        dispositions=[tuple(each) for each in parts["ended"]],
+    )
 
 
-def _listed(text: str | None) -> list[Any]:
-    """A JSON list, which a cursor of Django's gives as text."""
-    found: list[Any] = json.loads(text) if text else []
-    return found
+def _only(values: list[Any]) -> Any:
+    return values[0] if values else None
+
+
+def _day(text: str | None) -> dt.date | None:
+    return dt.date.fromisoformat(text) if text else None
+
+
+def _statement() -> str:
+    """All parts under one another: (part, subject, JSON)."""
+    parts = (f"SELECT '{name}', {sql}" for name, sql in _PARTS.items())
+    text = " UNION ALL ".join(parts).format(evidence=_evidence())
+    return f"WITH withdrawn AS ({_WITHDRAWN}) {text}"
 
 
 def _evidence() -> str:
@@ -114,75 +193,3 @@ def _evidence() -> str:
         "AND v.stands_for_id IS NULL"
     )
     return " UNION ALL ".join([*(each.select for each in evidence()), visits])
-
-
-#: A day known to the month proves life from the first of that month on, no later.
-_FIRST_DAY = "left(e.day || '-01-01', 10)"
-_STANDING = f"JOIN {RECORDS} r ON r.id = {{0}}.record_id AND r.voided_at IS NULL"
-
-_STATEMENT = f"""
-WITH enrolled AS (
-  SELECT s.id AS subject, t.code AS site, coalesce(s.number, s.screening_number) AS number,
-    d.today, d.cut_on, e.enrolled_on, s.day_zero, s.died_on, w.withdrawn_on
-  FROM {ENROLMENTS} e
-  JOIN {SUBJECTS} s ON s.id = e.subject_id
-  JOIN {SITES} t ON t.id = s.site_id
-  CROSS JOIN LATERAL (
-    SELECT p.today, least(%s::date, p.today) AS cut_on
-    FROM (SELECT (trialsite.now() AT TIME ZONE t.time_zone)::date AS today) p
-  ) d
-  LEFT JOIN LATERAL (
-    SELECT min(a.withdrawn_at)::date AS withdrawn_on
-    FROM {WITHDRAWALS} a {_STANDING.format("a")}
-    WHERE a.subject_id = s.id AND '{Scope.ALL_DATA}' = ANY (a.scopes)
-      AND NOT EXISTS (
-        SELECT FROM {CONSENTS} c JOIN {RECORDS} cr ON cr.id = c.record_id
-        WHERE c.subject_id = s.id AND cr.voided_at IS NULL
-          AND '{Scope.ALL_DATA}' = ANY (c.resumes)
-          AND (c.signed_at, c.recorded_at) > (a.withdrawn_at, a.recorded_at)
-      )
-    HAVING min(a.withdrawn_at)::date <= d.cut_on
-  ) w ON true
-  WHERE e.voided_at IS NULL AND e.site_id = ANY (%s) AND e.enrolled_on <= d.cut_on
-), seen AS (
-  SELECT e.subject_id,
-    max({_FIRST_DAY} || ' ' || coalesce(r.form_oid, '{VISIT}') COLLATE "C") AS alive
-  FROM ({{evidence}}) e JOIN enrolled n ON n.subject = e.subject_id
-  LEFT JOIN {RECORDS} r ON r.id = e.record_id
-  WHERE {_FIRST_DAY} COLLATE "C"
-    <= to_char(least(n.cut_on, n.withdrawn_on), 'YYYY-MM-DD') COLLATE "C"
-  GROUP BY e.subject_id
-), dosed AS (
-  SELECT x.subject_id, min(x.started_at)::date AS dosed_on
-  FROM {SESSIONS} x
-  WHERE x.voided_at IS NULL AND x.started_at IS NOT NULL
-  GROUP BY x.subject_id
-), transplanted AS (
-  SELECT x.subject_id, jsonb_agg(x.transplanted_on ORDER BY x.transplanted_on) AS transplanted_on
-  FROM {TRANSPLANTATIONS} x {_STANDING.format("x")}
-  WHERE x.transplanted_on IS NOT NULL
-  GROUP BY x.subject_id
-), contacted AS (
-  SELECT x.subject_id, jsonb_agg(
-    jsonb_build_array(x.contact_on, x.status, x.last_alive_on, x.transplanted_since)
-    ORDER BY x.contact_on, r.repeat_key) AS contacts
-  FROM {CONTACTS} x {_STANDING.format("x")} JOIN enrolled n ON n.subject = x.subject_id
-  WHERE x.contact_on <= n.cut_on
-  GROUP BY x.subject_id
-), ended AS (
-  SELECT x.subject_id, jsonb_agg(
-    jsonb_build_array(x.scope, x.reason, x.ended_on) ORDER BY x.ended_on) AS dispositions
-  FROM {DISPOSITIONS} x {_STANDING.format("x")}
-  WHERE x.ended_on IS NOT NULL
-  GROUP BY x.subject_id
-)
-SELECT n.*, seen.alive, dosed.dosed_on, transplanted.transplanted_on, contacted.contacts,
-  ended.dispositions
-FROM enrolled n
-LEFT JOIN seen ON seen.subject_id = n.subject
-LEFT JOIN dosed ON dosed.subject_id = n.subject
-LEFT JOIN transplanted ON transplanted.subject_id = n.subject
-LEFT JOIN contacted ON contacted.subject_id = n.subject
-LEFT JOIN ended ON ended.subject_id = n.subject
-ORDER BY n.site COLLATE "C", n.number COLLATE "C"
-"""

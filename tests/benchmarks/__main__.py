@@ -11,7 +11,7 @@ import django
 django.setup()
 
 from tests import databases  # noqa: E402  (Django first)
-from tests.benchmarks import eligibility, forms, notices, reminders, today  # noqa: E402
+from tests.benchmarks import eligibility, endpoints, forms, notices, reminders, today  # noqa: E402
 
 DATABASE = "trialsite_bench"
 REPORT = Path(__file__).resolve().parents[2] / "docs/benchmarks.md"
@@ -30,6 +30,7 @@ def main() -> None:
                 notices.dispatching,
                 reminders.planning,
                 today.today,
+                endpoints.estimating,
             ):
                 lines += [*benchmark(), ""]
     finally:

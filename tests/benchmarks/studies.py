@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import psycopg
@@ -60,15 +60,15 @@ def _fill(visits: int) -> None:
     make_user(Role.RESEARCH_NURSE, sites[0], full_name="Nora Nurse")
     make_user(Role.PRINCIPAL_INVESTIGATOR, full_name="Petra Principal")
     make_user(Role.DATA_MANAGER, full_name="Dana Data")
-    _triggers("DISABLE TRIGGER USER")
+    triggers(_TABLES, "DISABLE TRIGGER USER")
     _load(sites, version, visits)
-    _triggers("ENABLE ALWAYS TRIGGER")
+    triggers(_TABLES, "ENABLE ALWAYS TRIGGER")
 
 
-def _triggers(act: str) -> None:
+def triggers(tables: Iterable[type[models.Model]], act: str) -> None:
     """Off while rows are loaded, since a trail of the past is not what is measured."""
     with psycopg.connect(databases.owner_url(connection.settings_dict["NAME"])) as owner:
-        for model in _TABLES:
+        for model in tables:
             table = model._meta.db_table
             names = owner.execute(
                 "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal",
@@ -111,7 +111,7 @@ def _load(sites: list[Site], version: ProtocolVersion, visits: int) -> None:
             ]
     for rows in (subjects, planned, records):
         for start in range(0, len(rows), 5000):
-            _keep(rows[start : start + 5000])
+            keep(rows[start : start + 5000])
     attended = (visit.pk for visit in planned if visit.status == VisitStatus.ATTENDED)
     _owe(records, set(attended))
 
@@ -122,7 +122,7 @@ def _events(version: ProtocolVersion) -> tuple[StudyEventDef, ...]:
 
 
 @given
-def _keep(rows: Sequence[models.Model]) -> None:
+def keep(rows: Sequence[models.Model]) -> None:
     type(rows[0])._default_manager.bulk_create(rows)
 
 
@@ -135,7 +135,7 @@ def _owe(records: list[CrfRecord], attended: set[uuid.UUID]) -> None:
         for each, visit_id in left
     ]
     if rows:
-        _keep(rows)
+        keep(rows)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 

@@ -49,7 +49,7 @@ def _cell(column: Column, value: Any) -> str:
 
 def _quoted(text: str) -> str:
     # PostgreSQL quotes empty text, which is not the same as nothing.
-    if text and not _QUOTED.intersection(text) and text != "\\.":
+    if text and not _QUOTED.intersection(text):
         return text
     return '"' + text.replace('"', '""') + '"'
 

@@ -94,7 +94,7 @@ def test_the_three_always_add_up_to_one(pairs):
     transplanted = aalen_johansen(seen, Cause.TRANSPLANT)
     dead = aalen_johansen(seen, Cause.DEATH)
     for day in range(32):
-        points = [each.at(day) for each in (free, transplanted, dead)]
+        points = [free.at(day), transplanted.at(day), dead.at(day)]
         values = [point.value for point in points if point.value is not None]
         if not values:
             assert {point.absent for point in points} == {Absent.NOBODY_LEFT}

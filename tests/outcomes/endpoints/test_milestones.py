@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -191,7 +193,7 @@ def lives(draw) -> Course:
     if draw(st.integers(0, 9)) == 0:
         return course(draw(st.integers(1, 10**6)), **UNTREATED)
     cut = draw(st.integers(0, 120))
-    said: dict[str, object] = {"cut": cut, "seen": draw(st.integers(0, cut))}
+    said: dict[str, Any] = {"cut": cut, "seen": draw(st.integers(0, cut))}
     if draw(st.booleans()):
         first = draw(st.integers(0, cut))
         said["died"] = (first, draw(st.integers(first, cut)))

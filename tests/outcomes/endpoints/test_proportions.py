@@ -35,7 +35,7 @@ DESIGN = [
 ]
 
 
-@pytest.mark.parametrize(("count", "of", "by_score", "exact"), NEWCOMBE + DESIGN)
+@pytest.mark.parametrize(("count", "of", "by_score", "exact"), [*NEWCOMBE, *DESIGN])
 def test_published_intervals_come_out(count, of, by_score, exact):
     for found, printed in ((wilson(count, of), by_score), (clopper_pearson(count, of), exact)):
         if printed is not None:
