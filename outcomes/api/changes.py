@@ -139,7 +139,7 @@ class Rows(OfCourses):
         return changes_of(self.courses(), self.protocol())
 
     def answer(self, rows: Any) -> Response:
-        chosen = self.paginate_queryset(list(rows)) or []  # type: ignore[type-var]
+        chosen = self.paginate_queryset(list(rows)) or []
         return self.get_paginated_response(self.get_serializer(chosen, many=True).data)
 
 

@@ -110,7 +110,7 @@ def up(frame: Frame, values: Sequence[Decimal], *, may_be_logarithmic: bool = Fa
 def _linear(frame: Frame, values: Sequence[Decimal]) -> Up:
     low, high = min(values), max(values)
     if low == high:
-        low, high = low - max(abs(low) / 10, Decimal("0.5")), high + max(abs(high) / 10, 1)
+        low, high = low - max(abs(low) / 10, Decimal("0.5")), high + max(abs(high) / 10, Decimal(1))
     step = _step((high - low) / _TICKS)
     bottom = (low / step).to_integral_value(ROUND_FLOOR) * step
     top = (high / step).to_integral_value(ROUND_CEILING) * step

@@ -201,13 +201,13 @@ def outline(shape: int, x: Decimal, y: Decimal) -> str:
     r = _REACH
     if shape == 0:
         return f"M{text(x - r)} {text(y)}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 -{2 * r} 0z"
-    corners = {
+    shapes: dict[int, tuple[tuple[Decimal | int, Decimal | int], ...]] = {
         1: ((-r, -r), (r, -r), (r, r), (-r, r)),
         2: ((0, -r - 1), (r + 1, 0), (0, r + 1), (-r - 1, 0)),
         3: ((0, -r - 1), (r + 1, r), (-r - 1, r)),
         4: ((-r - 1, -2), (r + 1, -2), (r + 1, 2), (-r - 1, 2)),
-    }[shape]
-    return path((x + Decimal(dx), y + Decimal(dy)) for dx, dy in corners) + "z"
+    }
+    return path((x + dx, y + dy) for dx, dy in shapes[shape]) + "z"
 
 
 def arrow(x: Decimal, y: Decimal, *, up: bool) -> str:

@@ -67,9 +67,9 @@ class MeldOfDay:
             for reading in before_treatment(values, one.person):
                 days[one.person.day_of(reading.at)].setdefault(name, reading)
         for day in sorted(days, reverse=True):
-            reading = self._reading(one, version, days[day])
-            if reading is not None:
-                return reading
+            found = self._reading(one, version, days[day])
+            if found is not None:
+                return found
         return None
 
     def _of_visits(self, one: Followed, version: str) -> list[Reading]:
@@ -81,9 +81,9 @@ class MeldOfDay:
         found = []
         for inputs in visits.values():
             last = {name: latest(values) for name, values in inputs.items()}
-            reading = self._reading(one, version, {n: each for n, each in last.items() if each})
-            if reading is not None:
-                found.append(reading)
+            score = self._reading(one, version, {n: each for n, each in last.items() if each})
+            if score is not None:
+                found.append(score)
         return found
 
     def _reading(self, one: Followed, version: str, inputs: Inputs) -> Reading | None:
