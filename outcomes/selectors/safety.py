@@ -42,9 +42,9 @@ def within_days(event: AdverseEvent, monitor: MonitorProposal) -> bool:
     """
     assert monitor.within_days is not None
     began = event.started_on
-    days = TreatmentSession.objects.started().filter(subject_id=event.subject_id)
-    for started in days.values_list("started_at", flat=True):
-        day = started.date()
+    for session in TreatmentSession.objects.started().filter(subject_id=event.subject_id):
+        assert session.started_at is not None
+        day = session.started_at.date()
         last = day + dt.timedelta(days=monitor.within_days)
         if began is None or (began.latest >= day and began.earliest <= last):
             return True

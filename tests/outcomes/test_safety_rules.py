@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import html
 import re
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -73,7 +74,7 @@ def participant(site, number: str, by, start: str = "2026-03-05T10:00") -> Subje
     return made
 
 
-def happened(subject: Subject, by, **texts: str) -> CrfRecord:
+def happened(subject: Subject, by, **texts: Any) -> CrfRecord:
     record: CrfRecord = make_record(
         subject, form_oid="F.AE", repeat_key=given(CrfRecord.objects.count)() + 1
     )
