@@ -7,7 +7,7 @@ class OutcomesConfig(AppConfig):
     name = "outcomes"
 
     def ready(self) -> None:
-        from outcomes import (  # noqa: F401  # noqa: F401
+        from outcomes import (  # noqa: F401
             alerts,
             change_datasets,
             endpoint_datasets,

@@ -16,12 +16,12 @@ from outcomes.models import (
     AdverseEventOrigin,
     Death,
     Disposition,
+    SaeCase,
     SurvivalContact,
     SurvivalStatus,
     Transplantation,
 )
 from outcomes.services.survival import contact_of
-from outcomes.models import AdverseEvent, AdverseEventOrigin, Death, SaeCase
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord
@@ -114,6 +114,9 @@ def _may_enter(request: HttpRequest, record: CrfRecord) -> bool:
         isinstance(person, User)
         and record.voided_at is None
         and person.can(Capability.ENTER_DATA, site=record.site_id)
+    )
+
+
 def _way_to_case(request: HttpRequest, record: CrfRecord) -> SafeString:
     """On a serious event: its reporting, or how to report it."""
     seen = SaeCase.objects.visible_to(request.user, Capability.VIEW_SAFETY)

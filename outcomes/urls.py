@@ -3,8 +3,17 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from outcomes.views import adverse_events as views
-from outcomes.views import biomarkers, changes, endpoints, events, outcome
-from outcomes.views import deputies, reconciliation, sae_acts, safety
+from outcomes.views import (
+    biomarkers,
+    changes,
+    deputies,
+    endpoints,
+    events,
+    outcome,
+    reconciliation,
+    sae_acts,
+    safety,
+)
 from outcomes.views.sae_entry import new_case
 
 app_name = "outcomes"
@@ -41,6 +50,7 @@ urlpatterns: list[URLPattern] = [
         "subjects/<uuid:subject_id>/biomarkers/",
         biomarkers.subject_biomarkers,
         name="subject_biomarkers",
+    ),
     path("safety/", safety.board, name="safety"),
     path("safety/new/", new_case, name="new_sae"),
     path("safety/deputies/", deputies.deputies, name="deputies"),

@@ -9,8 +9,6 @@ from outcomes.api.changes import routes as changes
 from outcomes.api.endpoints import routes as endpoints
 from outcomes.api.events import routes as events
 from outcomes.api.outcome import routes as outcome
-
-routes: list[URLPattern] = [*beginnings, *changes, *endpoints, *events, *outcome]
 from outcomes.api.safety import routes as safety
 
-routes: list[URLPattern] = [*beginnings, *safety]
+routes: list[URLPattern] = [*beginnings, *changes, *endpoints, *events, *outcome, *safety]
