@@ -29,7 +29,7 @@ def events(request: StaffRequest) -> HttpResponse:
     page = Paginator(records, PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
-        "lines": lines_of(page.object_list),
+        "lines": lines_of(list(page.object_list)),
         "filter": asked,
         "narrowed": any(asked.cleaned_data.values()),
         "ctcae": CTCAE_VERSION,

@@ -20,14 +20,14 @@ from trialsite.access.paging import Filter
 from trialsite.access.rest import Endpoint
 from trialsite.casebook.api import ACT, LIST, SEES
 from trialsite.crf.coding.importing import CodingListError, import_codes
-from trialsite.crf.coding.services import Code, code_term
+from trialsite.crf.coding.services import CHANGED, Code, code_term
 from trialsite.crf.coding.terms import STATES, Term, said_terms, term_of, terms_of
 from trialsite.crf.models import DICTIONARIES, Coding
 
 CODES = Policy(Audience.STAFF, Capability.CODE_TERMS)
 
 
-class CodeAnswer(serializers.Serializer[Any]):
+class CodingAnswer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     record = serializers.UUIDField()
     row = serializers.UUIDField()
@@ -51,8 +51,8 @@ class TermAnswer(serializers.Serializer[Any]):
     verbatim = serializers.CharField()
     dictionary = serializers.CharField()
     coding_state = serializers.ChoiceField(choices=["uncoded", "changed", "coded"])
-    code = CodeAnswer(allow_null=True)
-    suggestion = CodeAnswer(allow_null=True)
+    code = CodingAnswer(allow_null=True)
+    suggestion = CodingAnswer(allow_null=True)
 
 
 class CodeBody(Body):
@@ -114,13 +114,17 @@ class Terms(Endpoint):
     }
 
     def list(self, request: Request) -> Response:
-        asked = {name: request.GET[name] for name in self.filters if name in request.GET}
+        asked = {name: request.GET.get(name) for name in self.filters}
         wrong = [
-            name for name, text in asked.items() if text not in (self.filters[name].choices or ())
+            name
+            for name, text in asked.items()
+            if text is not None and text not in self.filters[name].choices
         ]
         if wrong:
             raise ValidationError({name: [_("This value cannot be used here.")] for name in wrong})
-        rows = terms_of(self.request.user, **asked)
+        rows = terms_of(
+            self.request.user, state=asked["state"] or "open", dictionary=asked["dictionary"] or ""
+        )
         chosen = self.paginate_queryset(rows) or []
         terms = said_terms(chosen, self.request.user)
         return self.get_paginated_response([said_term(term) for term in terms])
@@ -128,19 +132,18 @@ class Terms(Endpoint):
 
 class GiveCode(Endpoint):
     policy = {"POST": CODES}
-    serializer_class = CodeAnswer
+    serializer_class = CodingAnswer
 
-    @extend_schema(request=CodeBody, responses=CodeAnswer)
-    def create(self, request: Request, item: str, row: uuid.UUID) -> Response:
+    @extend_schema(request=CodeBody, responses=CodingAnswer)
+    def create(self, request: Request, item: str, term: uuid.UUID) -> Response:
         """Give a term its code; refused where the words are not those that were read."""
-        term = term_of(self.request.user, item, row)
-        if term is None:
+        found = term_of(self.request.user, item, term)
+        if found is None:
             raise NotFound
         body = self.body(CodeBody)
-        words = body.pop("verbatim")
-        if words != term.verbatim:
-            raise ValidationError({"verbatim": [str(term.verbatim)]})
-        coding = code_term(term=term, code=Code(**body), by=self.request.user)
+        if body.pop("verbatim") != found.verbatim:
+            raise ValidationError({"verbatim": [CHANGED]})
+        coding = code_term(term=found, code=Code(**body), by=self.request.user)
         return Response(said_code(coding))
 
 
@@ -164,7 +167,7 @@ class Codings(Endpoint):
     """Every code that was given, superseded ones too."""
 
     policy = {"GET": SEES}
-    serializer_class = CodeAnswer
+    serializer_class = CodingAnswer
     filters = {
         "site": Filter("site__code"),
         "subject": Filter("subject_id", uuid.UUID),
@@ -179,7 +182,7 @@ class Codings(Endpoint):
 
 routes: list[URLPattern] = [
     path("coding/terms/", Terms.as_view(LIST)),
-    path("coding/terms/<str:item>/<uuid:row>/", GiveCode.as_view(ACT)),
+    path("coding/terms/<str:item>/<uuid:term>/", GiveCode.as_view(ACT)),
     path("coding/list/", TakeList.as_view(ACT)),
     path("codings/", Codings.as_view(LIST)),
 ]

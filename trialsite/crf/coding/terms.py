@@ -107,12 +107,10 @@ def terms_of(
     *,
     state: str = "open",
     dictionary: str = "",
-    capability: Capability = Capability.CODE_TERMS,
-    record: uuid.UUID | None = None,
 ) -> QuerySet[Any]:
     """The terms of completed forms at the person's sites, as rows for `said_terms`."""
     parts = [
-        _part(table, item, user, capability, record).filter(_where(state))
+        _part(table, item, user).filter(_where(state))
         for table, item in coded_items().values()
         if not dictionary or item.dictionary == dictionary
     ]
@@ -122,20 +120,17 @@ def terms_of(
     return rows[0].union(*rows[1:], all=True).order_by(*_ORDER)
 
 
-def _part(
-    table: type[ItemData], item: Item, user: User, capability: Capability, record: Any
-) -> QuerySet[Any]:
-    rows = table.objects.visible_to(user, capability).filter(
+def _part(table: type[ItemData], item: Item, user: User) -> QuerySet[Any]:
+    seen: QuerySet[Any] = table.objects.visible_to(user, Capability.CODE_TERMS)
+    rows = seen.filter(
         record__voided_at=None,
         record__status=RecordStatus.COMPLETE,
         **{f"{item.name}__isnull": False},
     )
-    if record is not None:
-        rows = rows.filter(record=record)
     if issubclass(table, CrfRow):
         rows = rows.filter(voided_at=None)
     codes = Coding.objects.filter(row_id=OuterRef("pk"), item_oid=item.oid, superseded_at=None)
-    return rows.order_by().annotate(
+    found: QuerySet[Any] = rows.order_by().annotate(
         site_code=F("site__code"),
         subject_number=F("subject__screening_number"),
         record_key=F("record_id"),
@@ -145,6 +140,7 @@ def _part(
         standing_key=Subquery(codes.values("pk")[:1]),
         coded_words=Subquery(codes.values("verbatim")[:1], output_field=TextField()),
     )
+    return found
 
 
 def _where(state: str) -> Q:
@@ -196,7 +192,7 @@ def term_of(user: User, item_oid: str, row_id: uuid.UUID) -> Term | None:
     if item_oid not in coded_items():
         return None
     table, item = coded_item(item_oid)
-    rows = _part(table, item, user, Capability.CODE_TERMS, None).filter(pk=row_id)
+    rows = _part(table, item, user).filter(pk=row_id)
     return next(iter(said_terms(rows.values_list(*_COLUMNS), user)), None)
 
 

@@ -30,7 +30,8 @@ def worklist(request: StaffRequest) -> HttpResponse:
     """The terms at the person's sites; at first those that wait for a code."""
     narrowing = TermFilter(request.GET or {"state": "open"})
     asked = narrowing.asked()
-    page = Paginator(terms_of(request.user, **asked), PAGE).get_page(request.GET.get("page"))
+    rows = terms_of(request.user, state=asked["state"], dictionary=asked["dictionary"])
+    page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
         "terms": said_terms(page.object_list, request.user),
