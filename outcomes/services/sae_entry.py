@@ -15,7 +15,7 @@ from outcomes.models import (
     SaeCase,
     Suspected,
 )
-from outcomes.services.adverse_events import event_of, record_from_complication
+from outcomes.services.adverse_events import record_from_complication
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, Subject
@@ -146,7 +146,8 @@ def same_events(subject: Subject, word: FirstWord) -> list[AdverseEvent]:
 
 def known_event_of(complication: Complication) -> AdverseEvent | None:
     """The standing event of a complication, if one was made of it."""
-    origin: AdverseEventOrigin | None = event_of(complication)
+    standing = AdverseEventOrigin.objects.filter(complication=complication, ended_at=None)
+    origin = standing.first()
     if origin is None:
         return None
     found: AdverseEvent | None = stored(AdverseEvent).filter(pk=origin.record_id).first()

@@ -25,6 +25,8 @@ from tests.factories import (
     make_visit,
     sign_in,
 )
+from tests.labs.conftest import make_laboratory
+from tests.labs.importing import HEAD, LONG, rows
 from tests.outcomes.conftest import complicated, save_event, treated
 from tests.outcomes.test_of_reading_or_result import read, resulted
 from tests.screening.consenting import assess, make_document, withdraw
@@ -47,6 +49,8 @@ from trialsite.crf.entry import read_texts
 from trialsite.crf.registry import form, forms
 from trialsite.crf.services import save_row
 from trialsite.labs.models import Laboratory, PurificationInterval, ReferenceRange
+from trialsite.labs.services.imports import prepare_import
+from trialsite.labs.services.mappings import keep_mapping
 from trialsite.notify.models import Notice
 from trialsite.review.services import raise_query
 from trialsite.review.signatures import sign
@@ -93,9 +97,25 @@ def rows_of_site(cast, operation):
             ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk
     if names := {"laboratory", "range", "purification"} & {*operation.arguments}:
         ids |= laboratory_rows(cast.site, subject, names)
+    if {"mapping", "lab_import"} & set(operation.arguments):
+        ids |= imported(cast, subject)
     if {"entry", "disclosure"} & set(operation.arguments):
         ids |= identity_of_site(cast)
     return ids
+
+
+def imported(cast, subject):
+    """A mapping of site 001's laboratory, and a file prepared by it."""
+    laboratory = make_laboratory(cast.site)
+    with as_person(cast.data_manager):
+        mapping = keep_mapping(laboratory=laboratory, text=LONG, by=cast.data_manager)
+        found = prepare_import(
+            laboratory=laboratory,
+            content=(HEAD + rows(subject, "K,4.1,mmol/L")).encode(),
+            filename="a.csv",
+            by=cast.data_manager,
+        )
+    return {"mapping": mapping.pk, "lab_import": found.pk}
 
 
 def query_on(cast, record):
