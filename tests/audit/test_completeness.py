@@ -189,6 +189,13 @@ _KNOWN: dict[str, dict[str, object]] = {
         **dict.fromkeys(("stop_reason", "stop_comment"), ""),
     },
     "visits_checklistanswer": {"override_reason": ""},
+    "samples_specimen": {
+        "state": "prepared",
+        **dict.fromkeys(("draw_site", "urine_method", "dipstick", "void_reason"), ""),
+    },
+    "samples_aliquot": {"state": "made", "thaws": 0},
+    "samples_custodyevent": {"kind": "lost", "time_zone": "UTC"},
+    "samples_notcollected": {"reason": "refused"},
     "labs_purificationinterval": {"kind": "PE", "source": "earlier"},
 }
 

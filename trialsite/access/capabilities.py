@@ -40,6 +40,9 @@ class Capability(models.TextChoices):
     EXPORT = "export", _("Export datasets")
     MANAGE_LABS = "manage_labs", _("Keep laboratories and ranges")
     MANAGE_PRODUCT = "manage_product", _("Keep the cell product")
+    HANDLE_SAMPLES = "handle_samples", _("Collect and handle samples")
+    MANAGE_STORAGE = "manage_storage", _("Keep freezers and boxes")
+    SHIP_SAMPLES = "ship_samples", _("Ship samples")
     HOLD = "hold", _("Hold enrolment and treatment")
     CONFIGURE_STUDY = "configure_study", _("Confirm study configuration")
     VIEW_NOTICES = "view_notices", _("See what reminders were sent")
@@ -57,6 +60,7 @@ _SITE_STAFF = _RECRUITING | {
     _C.VIEW_TRAIL,
     _C.ANSWER_QUERY,
     _C.MANAGE_PRODUCT,
+    _C.HANDLE_SAMPLES,
 }
 
 GRANTS: dict[Role, frozenset[Capability]] = {
@@ -103,7 +107,15 @@ GRANTS: dict[Role, frozenset[Capability]] = {
         }
     ),
     Role.SAFETY_OFFICER: frozenset({_C.VIEW_CASEBOOK, _C.VIEW_TRAIL, _C.RAISE_QUERY, _C.HOLD}),
-    Role.SAMPLE_TECHNICIAN: frozenset({_C.VIEW_CASEBOOK, _C.MANAGE_PRODUCT}),
+    Role.SAMPLE_TECHNICIAN: frozenset(
+        {
+            _C.VIEW_CASEBOOK,
+            _C.MANAGE_PRODUCT,
+            _C.HANDLE_SAMPLES,
+            _C.MANAGE_STORAGE,
+            _C.SHIP_SAMPLES,
+        }
+    ),
     Role.AUDITOR: frozenset(
         {
             _C.VIEW_CASEBOOK,
@@ -131,8 +143,8 @@ _OVERSIGHT = frozenset(
     {Role.DATA_MANAGER, Role.MONITOR, Role.AUDITOR, Role.STUDY_ADMINISTRATOR, Role.SPONSOR}
 )
 
-#: Who enters what is looked over: participants' data, the accounts of the cell product.
-_ENTERING = {Capability.ENTER_DATA, Capability.MANAGE_PRODUCT}
+#: Who enters what is looked over: participants' data, the accounts of the cell product, samples.
+_ENTERING = {Capability.ENTER_DATA, Capability.MANAGE_PRODUCT, Capability.HANDLE_SAMPLES}
 
 
 def are_incompatible(one: Role, other: Role) -> bool:

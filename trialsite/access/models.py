@@ -354,7 +354,14 @@ class Access:
 
 #: ICH E6(R3) 2.3.2, trust AV5: nobody enters data before their training is recorded.
 NEEDS_TRAINING = frozenset(
-    {Capability.ENTER_DATA, Capability.ADD_SUBJECT, Capability.MANAGE_PRODUCT}
+    {
+        Capability.ENTER_DATA,
+        Capability.ADD_SUBJECT,
+        Capability.MANAGE_PRODUCT,
+        Capability.HANDLE_SAMPLES,
+        Capability.MANAGE_STORAGE,
+        Capability.SHIP_SAMPLES,
+    }
 )
 
 
