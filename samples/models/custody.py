@@ -116,6 +116,13 @@ class CustodyEvent(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.happened_at:%Y-%m-%d %H:%M}"
 
+    @property
+    def place_name(self) -> str:
+        """Where it was then: box and position, a shipment, or what was said."""
+        if self.box is not None and self.position is not None:
+            return f"{self.box.code} {self.box.position_name(self.position)}"
+        return self.shipment.code if self.shipment is not None else self.place
+
 
 class WhyNot(models.TextChoices):
     """Why a planned specimen was not collected."""
