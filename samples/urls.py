@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from samples.views import one, scanning, storage, visits
+from samples.views import labels, one, scanning, storage, visits
 
 app_name = "samples"
 
@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern] = [
     path("samples/visits/<uuid:pk>/prepare/", visits.prepare, name="prepare"),
     path("samples/visits/<uuid:pk>/prepare/all/", visits.prepare_all, name="prepare_all"),
     path("samples/visits/<uuid:pk>/not-collected/", visits.not_collected, name="not_collected"),
+    path("samples/visits/<uuid:pk>/labels/", labels.of_visit, name="visit_labels"),
     path("samples/not-collected/<uuid:pk>/take-back/", visits.take_back, name="take_back"),
     path("samples/custody/<uuid:pk>/correct/", one.correct, name="correct"),
     path("samples/freezers/", storage.freezers, name="freezers"),
@@ -25,6 +26,7 @@ urlpatterns: list[URLPattern] = [
     path("samples/boxes/<str:code>/move/", storage.box_elsewhere, name="move_box"),
     path("samples/boxes/<str:code>/close/", storage.box_closed, name="close_box"),
     path("samples/one/<str:code>/", one.sample, name="sample"),
+    path("samples/one/<str:code>/label/", labels.of_sample, name="sample_label"),
     path("samples/one/<str:code>/move/", storage.move_one, name="move_aliquot"),
     path("samples/one/<str:code>/<slug:name>/", one.act, name="act"),
 ]

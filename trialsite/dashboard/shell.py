@@ -58,6 +58,7 @@ PLACES = (
         Capability.VIEW_CASEBOOK,
         ("/records/", "/queries/", "/visits/"),
     ),
+    Place("samples:overview", _("Samples"), "test-pipe", Capability.HANDLE_SAMPLES),
     Place("dashboard:protocol", _("Protocol"), "file-certificate", Capability.VIEW_CASEBOOK),
     Place("dashboard:datasets", _("Datasets"), "table-export", Capability.EXPORT),
     Place("crf:trail", _("Audit trail"), "history", Capability.VIEW_TRAIL),

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from samples.selectors.plan import samples_of_visits
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import SiteScopedQuerySet, User
 from trialsite.casebook.models import (
@@ -54,6 +55,8 @@ class Row:
     expected: int
     labs_done: int
     labs_expected: int
+    samples_done: int
+    samples_expected: int
     missing: tuple[CrfRecord, ...]
     may_enter: bool
 
@@ -210,6 +213,7 @@ def rows_of(user: User, visits: list[Visit], *, now: dt.datetime) -> Iterable[Ro
     entering = user.access.sites(Capability.ENTER_DATA)
     records = _records_of(visits)
     drawn = _panels_drawn(visits)
+    samples = samples_of_visits(visits)
     for visit in visits:
         mine = in_order_of_visit(records[visit.pk], visit.event_oid)
         missing = [record for record in mine if record.status not in DONE]
@@ -225,6 +229,8 @@ def rows_of(user: User, visits: list[Visit], *, now: dt.datetime) -> Iterable[Ro
             expected=len(mine),
             labs_done=len(panels & drawn[visit.pk]),
             labs_expected=len(panels),
+            samples_done=samples[visit.pk].done,
+            samples_expected=samples[visit.pk].expected,
             missing=tuple(missing),
             may_enter=visit.site_id in entering,
         )
