@@ -102,5 +102,6 @@ def _label(wanted: Wanted) -> Label:
         kind = f"{kind} #{wanted.number}"
     taken = specimen.collected_at
     day = f"{taken:%Y-%m-%d %H:%M}" if taken else "____-__-__  __:__"
-    subject = f"{study} · {specimen.subject.label}"
-    return Label(wanted.code, (subject, visit_name(specimen.visit), kind, day))
+    return Label(
+        wanted.code, (specimen.subject.label, visit_name(specimen.visit), kind, day, study)
+    )
