@@ -7,7 +7,7 @@ class SamplesConfig(AppConfig):
     name = "samples"
 
     def ready(self) -> None:
-        from samples import guards, kinds, models, slots  # noqa: F401
+        from samples import datasets, guards, kinds, models, slots  # noqa: F401
         from trialsite.casebook.evidence import register_evidence
 
         register_evidence(models.Specimen, "collected_at")

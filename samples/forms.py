@@ -132,7 +132,8 @@ class FactsForm(forms.Form):
     def __init__(self, *args: Any, specimen: Specimen, **kwargs: Any) -> None:
         asked = {*_ASKED.get(specimen.matrix, ("amount",)), "remark", "reason", "version"}
         known = {name: getattr(specimen, name, None) for name in asked - {"reason"}}
-        super().__init__(*args, initial=known, **kwargs)
+        kwargs["initial"] = known
+        super().__init__(*args, **kwargs)
         self.fields["amount"].help_text = specimen.amount_unit
         for name in set(self.fields) - asked:
             del self.fields[name]
@@ -191,7 +192,7 @@ class ScanForm(forms.Form):
     code = forms.CharField(
         label=_("Scan a code"),
         max_length=60,
-        required=False,
+        error_messages={"required": _("Nothing was read. Scan the label again.")},
         widget=forms.TextInput(attrs=SCANNED | {"autofocus": True}),
     )
     visit = forms.UUIDField(required=False, widget=forms.HiddenInput)

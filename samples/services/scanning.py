@@ -96,7 +96,7 @@ def scan(*, text: str, setting: Setting, by: User) -> Answer:
 
 
 def _unknown(code: Code, by: User) -> ScanRefusedError:
-    if not code.text:
+    if not code.text.strip("-"):
         return ScanRefusedError(_("Nothing was read"), _("Scan the label again."))
     if not code.is_whole:
         return ScanRefusedError(

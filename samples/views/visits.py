@@ -115,7 +115,7 @@ def prepare_all(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
             ),
         ):
             for text in form.non_field_errors():
-                messages.error(request, text)
+                messages.error(request, str(text))
             break
     return redirect("samples:visit", found.pk)
 

@@ -31,6 +31,7 @@ from samples.services.specimens import (
     receive_specimen,
     void_specimen,
 )
+from screening.models.consent import Scope
 from tests.factories import as_person
 from tests.samples.bench import (
     SPUN,
@@ -367,14 +368,14 @@ def test_tubes_are_frozen_after_the_participants_death_but_none_is_collected(
 
 def test_nothing_is_collected_after_a_withdrawal_of_samples(cast, visit, technician):
     (tube,) = labelled(visit, technician)
-    withdraw(cast, visit.subject, "samples")
+    withdraw(cast, visit.subject, Scope.SAMPLES)
     with as_person(technician), pytest.raises(DomainError, match="withdrawn"):
         collect_specimen(specimen=tube, by=technician)
 
 
 def test_what_was_collected_before_the_withdrawal_is_entered_late(cast, visit, technician):
     (tube,) = labelled(visit, technician)
-    withdraw(cast, visit.subject, "samples")
+    withdraw(cast, visit.subject, Scope.SAMPLES)
     with as_person(technician):
         entered = collect_specimen(specimen=tube, by=technician, at=wall(visit.site, hours=-48))
     assert entered.state == "collected"

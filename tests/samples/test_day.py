@@ -37,7 +37,7 @@ def test_24_tubes_become_48_aliquots_in_the_order_of_the_scans(visit, technician
         by_place = Aliquot.objects.order_by("position").values_list("code", flat=True)
         assert list(by_place) == order
         events = CustodyEvent.objects.filter(kind="stored").order_by("position")
-        assert [each.aliquot.code for each in events.select_related("aliquot")] == order
+        assert list(events.values_list("aliquot__code", flat=True)) == order
     page = client.get(reverse("samples:box", args=[box.code])).content.decode()
     assert "48/81" in page
     assert page.index(order[0]) < page.index(order[1]) < page.index(order[47])

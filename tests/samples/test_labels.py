@@ -19,7 +19,9 @@ def read(document: bytes) -> list[str]:
     found = []
     for page in pypdfium2.PdfDocument(document):
         picture = page.render(scale=300 / 72).to_pil().convert("L")
-        symbols = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormat.DataMatrix)
+        symbols = zxingcpp.read_barcodes(
+            picture, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.DataMatrix)
+        )
         found += [symbol.text for symbol in symbols]
     return found
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from samples.models import Aliquot, CustodyEvent, NotCollected, Specimen
 from samples.services.specimens import collect_specimen
+from screening.models.consent import Scope
 from tests.factories import as_person, sign_in
 from tests.samples.bench import (
     aliquoted,
@@ -165,7 +166,7 @@ def make_second(cast, visit):
 
 @pytest.mark.parametrize(
     ("code", "headline"),
-    [("", "Nothing was read"), ("S001-000999-X", "Misread"), ("garbage", "Misread")],
+    [("S001-000999-X", "Misread"), ("garbage", "Misread"), ("-", "Nothing was read")],
 )
 def test_what_is_no_code_is_refused(bench, code, headline):
     assert headline in refused(bench, "collect", code)
@@ -221,7 +222,7 @@ def test_codes_come_as_chinese_keyboards_send_them(bench, visit, technician):
 
 def test_an_attempt_after_a_withdrawal_is_refused_and_remembered(cast, bench, visit, technician):
     (tube,) = labelled(visit, technician)
-    withdraw(cast, visit.subject, "samples")
+    withdraw(cast, visit.subject, Scope.SAMPLES)
     assert "withdrawn" in refused(bench, "collect", tube.code)
     with as_person(technician):
         assert Deviation.objects.filter(kind="procedure_without_consent").count() == 1
