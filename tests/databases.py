@@ -51,7 +51,7 @@ def _administer(*statements: sql.SQL | sql.Composed) -> None:
 
 def _fingerprint() -> str:
     digest = hashlib.sha256()
-    folders = ("trialsite", "screening", "visits", "outcomes", "tests/engine")
+    folders = ("trialsite", "screening", "visits", "outcomes", "samples", "tests/engine")
     for path in sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py")):
         relative = path.relative_to(ROOT)
         if (

@@ -12,6 +12,7 @@ handler500 = "trialsite.access.errors.server_error"
 urlpatterns = [
     path("api/v1/", include("trialsite.api.urls")),
     path("", include("trialsite.dashboard.urls")),
+    path("", include("samples.urls")),
     path("", include("outcomes.urls")),
     path("", include("visits.urls")),
     path("", include("screening.urls")),

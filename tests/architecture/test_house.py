@@ -48,7 +48,7 @@ def layers() -> list[str]:
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:
-    for top in ("trialsite", "screening", "visits", "outcomes"):
+    for top in ("trialsite", "screening", "visits", "outcomes", "samples"):
         for path in sorted((ROOT / top).rglob("*.py")):
             if "migrations" not in path.parts:
                 yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text("utf-8"))

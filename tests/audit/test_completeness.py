@@ -199,6 +199,13 @@ _KNOWN: dict[str, dict[str, object]] = {
     "outcomes_saereportpdf": {"sha256": "a" * 64},
     "outcomes_saereceipt": {"recipient": "sponsor", "way": "mail", "receipt_number": ""},
     "outcomes_saereconciliationline": {"found": "agrees", "decision": ""},
+    "samples_specimen": {
+        "state": "prepared",
+        **dict.fromkeys(("draw_site", "urine_method", "dipstick", "void_reason"), ""),
+    },
+    "samples_aliquot": {"state": "made", "thaws": 0},
+    "samples_custodyevent": {"kind": "lost", "time_zone": "UTC"},
+    "samples_notcollected": {"reason": "refused"},
     "labs_purificationinterval": {"kind": "PE", "source": "earlier"},
 }
 

@@ -16,7 +16,7 @@ from tests import databases
 
 #: Where the days of the demonstration are counted.
 ZONE = ZoneInfo("Asia/Shanghai")
-_SOURCES = ("trialsite", "screening", "visits", "outcomes")
+_SOURCES = ("trialsite", "screening", "visits", "outcomes", "samples")
 
 
 @contextmanager

@@ -41,6 +41,9 @@ class Capability(models.TextChoices):
     EXPORT = "export", _("Export datasets")
     MANAGE_LABS = "manage_labs", _("Keep laboratories and ranges")
     MANAGE_PRODUCT = "manage_product", _("Keep the cell product")
+    HANDLE_SAMPLES = "handle_samples", _("Collect and handle samples")
+    MANAGE_STORAGE = "manage_storage", _("Keep freezers and boxes")
+    SHIP_SAMPLES = "ship_samples", _("Ship samples")
     HOLD = "hold", _("Hold enrolment and treatment")
     REPORT_SAE = "report_sae", _("Report serious adverse events")
     VIEW_SAFETY = "view_safety", _("See the reporting of serious adverse events")
@@ -63,6 +66,7 @@ _SITE_STAFF = _RECRUITING | {
     _C.MANAGE_PRODUCT,
     _C.REPORT_SAE,
     _C.VIEW_SAFETY,
+    _C.HANDLE_SAMPLES,
 }
 
 GRANTS: dict[Role, frozenset[Capability]] = {
@@ -121,7 +125,15 @@ GRANTS: dict[Role, frozenset[Capability]] = {
             _C.MANAGE_SAFETY,
         }
     ),
-    Role.SAMPLE_TECHNICIAN: frozenset({_C.VIEW_CASEBOOK, _C.MANAGE_PRODUCT}),
+    Role.SAMPLE_TECHNICIAN: frozenset(
+        {
+            _C.VIEW_CASEBOOK,
+            _C.MANAGE_PRODUCT,
+            _C.HANDLE_SAMPLES,
+            _C.MANAGE_STORAGE,
+            _C.SHIP_SAMPLES,
+        }
+    ),
     Role.AUDITOR: frozenset(
         {
             _C.VIEW_CASEBOOK,
@@ -150,8 +162,13 @@ _OVERSIGHT = frozenset(
     {Role.DATA_MANAGER, Role.MONITOR, Role.AUDITOR, Role.STUDY_ADMINISTRATOR, Role.SPONSOR}
 )
 
-#: Who enters what is looked over: participants' data, the accounts of the cell product.
-_ENTERING = {Capability.ENTER_DATA, Capability.MANAGE_PRODUCT, Capability.REPORT_SAE}
+#: Who enters what is looked over: participants' data, the accounts of the cell product, samples.
+_ENTERING = {
+    Capability.ENTER_DATA,
+    Capability.MANAGE_PRODUCT,
+    Capability.REPORT_SAE,
+    Capability.HANDLE_SAMPLES,
+}
 
 
 def are_incompatible(one: Role, other: Role) -> bool:

@@ -359,6 +359,9 @@ NEEDS_TRAINING = frozenset(
         Capability.ADD_SUBJECT,
         Capability.MANAGE_PRODUCT,
         Capability.REPORT_SAE,
+        Capability.HANDLE_SAMPLES,
+        Capability.MANAGE_STORAGE,
+        Capability.SHIP_SAMPLES,
     }
 )
 

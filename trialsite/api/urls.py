@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from outcomes.api import routes as outcomes
+from samples.api import routes as samples
 from screening.api import routes as screening
 from trialsite.api.schema import Schema
 from trialsite.casebook.api import routes as casebook
@@ -38,6 +39,7 @@ urlpatterns = [
     *screening,
     *visits,
     *outcomes,
+    *samples,
     *compliance,
     *notify,
 ]

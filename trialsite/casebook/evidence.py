@@ -33,12 +33,14 @@ class Evidence:
         known = meta.get_field(self.column)
         column = f'e."{self.column}"'
         day = column if isinstance(known, PartialDateField) else f"to_char({column}, 'YYYY-MM-DD')"
+        headed = any(each.column == "record_id" for each in meta.concrete_fields)
+        join = f' JOIN "{RECORDS}" r ON r.id = e.record_id' if headed else ""
+        standing = " AND r.voided_at IS NULL" if headed else ""
+        form, record = ("r.form_oid", "r.id") if headed else ("NULL", "NULL::uuid")
         own = " AND e.voided_at IS NULL" if _has(self.model, "voided_at") else ""
         return (
-            f"SELECT e.subject_id AS subject_id, {day} AS day, "
-            f"r.form_oid AS form, r.id AS record_id "
-            f'FROM "{meta.db_table}" e JOIN "{RECORDS}" r ON r.id = e.record_id '
-            f"WHERE {column} IS NOT NULL AND r.voided_at IS NULL{own}"
+            f"SELECT e.subject_id AS subject_id, {day} AS day, {form} AS form, {record} AS record_id "
+            f'FROM "{meta.db_table}" e{join} WHERE {column} IS NOT NULL{standing}{own}'
         )
 
     @property
@@ -58,7 +60,8 @@ _evidence: list[Evidence] = []
 
 
 def register_evidence(model: type[models.Model], *columns: str) -> None:
-    """Say that these columns of a table with subject and record date an observation."""
+    """Say that these columns of a table with a subject date an observation; where the table has
+    a companion record, its voiding counts too."""
     _evidence.extend(Evidence(model, column) for column in columns)
 
 

@@ -31,7 +31,7 @@ KEYWORDS = {
 }
 
 #: The folders with code and templates of ours.
-TOPS = ("trialsite", "screening", "visits", "outcomes")
+TOPS = ("trialsite", "screening", "visits", "outcomes", "samples")
 
 Message = tuple[str | tuple[str, ...], str | None]
 

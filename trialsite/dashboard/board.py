@@ -35,6 +35,7 @@ class Section(StrEnum):
     SAFETY = "safety"
     SITES = "sites"
     SAMPLES = "samples"
+    FREEZING = "freezing"
     PEOPLE = "people"
     SESSIONS = "sessions"
     WEEK = "week"
@@ -52,14 +53,22 @@ _OVERSIGHT = frozenset({_S.BOARD, _S.SITES, _S.QUERIES})
 
 SECTIONS: dict[Role, frozenset[Section]] = {
     Role.RESEARCH_NURSE: frozenset(
-        {_S.LANES, _S.SESSIONS, _S.SCREENING, _S.DRAFTS, _S.QUERIES, _S.BOARD}
+        {
+            _S.LANES,
+            _S.FREEZING,
+            _S.SESSIONS,
+            _S.SCREENING,
+            _S.DRAFTS,
+            _S.QUERIES,
+            _S.BOARD,
+        }
     ),
     Role.PRINCIPAL_INVESTIGATOR: _INVESTIGATOR,
     Role.SUB_INVESTIGATOR: _INVESTIGATOR,
     Role.DATA_MANAGER: _OVERSIGHT,
     Role.MONITOR: _OVERSIGHT,
     Role.SAFETY_OFFICER: frozenset({_S.BOARD, _S.SAFETY, _S.SESSIONS, _S.WEEK}),
-    Role.SAMPLE_TECHNICIAN: frozenset({_S.SAMPLES}),
+    Role.SAMPLE_TECHNICIAN: frozenset({_S.SAMPLES, _S.FREEZING}),
     Role.AUDITOR: frozenset({_S.BOARD, _S.SITES}),
     Role.SITE_RECRUITER: frozenset({_S.SCREENING}),
     Role.STUDY_ADMINISTRATOR: frozenset({_S.PEOPLE}),

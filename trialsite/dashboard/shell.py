@@ -74,9 +74,17 @@ PLACES = (
         Capability.VIEW_SAFETY,
         elsewhere_for=Capability.EXPORT,
     ),
+    Place("samples:overview", _("Samples"), "test-pipe", Capability.HANDLE_SAMPLES),
     Place("dashboard:protocol", _("Protocol"), "file-certificate", Capability.VIEW_CASEBOOK),
     Place("dashboard:datasets", _("Datasets"), "table-export", Capability.EXPORT),
-    Place("crf:trail", _("Audit trail"), "history", Capability.VIEW_TRAIL, ("/access-report/",)),
+    Place(
+        "crf:trail",
+        _("Audit trail"),
+        "history",
+        Capability.VIEW_TRAIL,
+        ("/access-report/",),
+        elsewhere_for=Capability.ENTER_DATA,
+    ),
     Place("access:people", _("People"), "user-cog", Capability.MANAGE_PEOPLE),
     Place("access:sites", _("Sites"), "building-hospital", Capability.MANAGE_PEOPLE),
     Place(
@@ -107,6 +115,7 @@ STUDY_TABS = (
     Place(
         "visits:deficiencies", _("Device deficiencies"), "alert-circle", Capability.VIEW_CASEBOOK
     ),
+    Place("crf:trail", _("Audit trail"), "history", Capability.VIEW_TRAIL),
 )
 
 

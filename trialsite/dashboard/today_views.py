@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from outcomes.selectors.survival import unknown_survival
+from samples.selectors.waiting import to_freeze
 from screening.selectors.log import waiting_of
 from trialsite.access.capabilities import Capability, Role
 from trialsite.access.http import StaffRequest, open_to_staff, requires
@@ -142,6 +143,11 @@ _PARTS: dict[Section, Any] = {
     Section.SAMPLES: lambda request: {
         "sample_lines": sample_lines(
             request.user, now=shell_of(request).now, site_id=_site_id(request)
+        )
+    },
+    Section.FREEZING: lambda request: {
+        "freezing": to_freeze(
+            request.user, now=shell_of(request).now, site_id=_site_id(request), limit=50
         )
     },
     Section.PEOPLE: lambda request: {

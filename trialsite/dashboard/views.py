@@ -14,6 +14,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from samples.selectors.codes import find
+from samples.views.scanning import address_of
 from screening.models import ScreeningEntry
 from screening.views.consent import panel as consent_panel
 from trialsite.access.capabilities import Capability
@@ -47,6 +49,9 @@ def search(request: StaffRequest) -> HttpResponse:
     record = record_with_id(request.user, typed)
     if record is not None:
         return redirect("crf:record", record.pk)
+    sample = find(typed, request.user)
+    if sample.named is not None:
+        return redirect(address_of(sample))
     subject = exactly(mine, typed) if typed else None
     if subject is not None:
         return redirect("dashboard:subject", subject.pk)

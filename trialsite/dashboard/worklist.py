@@ -18,6 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from outcomes.models import Transplantation
+from samples.selectors.plan import samples_of_visits
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import SiteScopedQuerySet, User
 from trialsite.casebook.models import (
@@ -57,6 +58,8 @@ class Row:
     expected: int
     labs_done: int
     labs_expected: int
+    samples_done: int
+    samples_expected: int
     missing: tuple[CrfRecord, ...]
     may_enter: bool
 
@@ -214,6 +217,7 @@ def rows_of(user: User, visits: list[Visit], *, now: dt.datetime) -> Iterable[Ro
     records = _records_of(visits)
     drawn = _panels_drawn(visits)
     spared = _without_labs(visits)
+    samples = samples_of_visits(visits)
     for visit in visits:
         expected = [
             record
@@ -234,6 +238,8 @@ def rows_of(user: User, visits: list[Visit], *, now: dt.datetime) -> Iterable[Ro
             expected=len(mine),
             labs_done=len(panels & drawn[visit.pk]),
             labs_expected=len(panels),
+            samples_done=samples[visit.pk].done,
+            samples_expected=samples[visit.pk].expected,
             missing=tuple(missing),
             may_enter=visit.site_id in entering,
         )

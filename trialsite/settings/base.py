@@ -44,6 +44,7 @@ TRIAL_APPS = [
     "trialsite.demo",
     "trialsite.api",
     "trialsite.dashboard",
+    "samples",
     "outcomes",
     "visits",
     "screening",

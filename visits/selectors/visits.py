@@ -25,12 +25,16 @@ from trialsite.casebook.models import CrfRecord, RecordStatus, Visit, VisitStatu
 from trialsite.casebook.protocols import event_of, in_order_of_visit, protocol_of, visit_name
 from trialsite.casebook.windows import Bar, Window
 from trialsite.conduct.models import Deviation
+from trialsite.core import slots
 from trialsite.core.clock import TrialNow
 from trialsite.crf.registry import Form, forms
 from trialsite.labs.models import LabPanel
 from trialsite.protocol.study_days import protocol_day, sdtm_day
 from trialsite.review.models import QueryStatus
 from visits.services.visits import MISSED, OUT_OF_WINDOW, key_of
+
+#: The visit's page leaves room for the samples of the visit; `samples` fills it.
+VISIT_SAMPLES = slots.declare("visits.visit.samples")
 
 DONE = (RecordStatus.COMPLETE, RecordStatus.NOT_DONE)
 
@@ -73,16 +77,6 @@ class ExpectedPanel:
     record: CrfRecord | None
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedSample:
-    """A specimen of the sample plan."""
-
-    name: str
-    tubes: str
-    aliquots: int
-    optional: bool
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitSheet:
     """Everything the page of one visit shows."""
@@ -95,7 +89,6 @@ class VisitSheet:
     forms: list[ExpectedForm]
     optional_forms: list[Form]
     panels: list[ExpectedPanel]
-    samples: list[ExpectedSample]
     deviations: list[Deviation]
     contacts: list[Visit]
 
@@ -159,7 +152,6 @@ def visit_sheet(visit: Visit, *, now: dt.datetime) -> VisitSheet:
         forms=[ExpectedForm(record, _title(record.form_oid)) for record in records],
         optional_forms=_optional(visit, {record.form_oid for record in records}),
         panels=_panels(visit),
-        samples=_samples(visit),
         deviations=_deviations(visit),
         contacts=list(contacts),
     )
@@ -198,23 +190,6 @@ def _panels(visit: Visit) -> list[ExpectedPanel]:
         for panel in labs.panels
         if panel.key in planned
     ]
-
-
-def _samples(visit: Visit) -> list[ExpectedSample]:
-    event, protocol = event_of(visit), protocol_of(visit.protocol_version_id)
-    language = get_language() or "en"
-    plan = protocol.samples
-    if plan is None:
-        return []
-    found = []
-    for optional, keys in ((False, event.samples), (True, event.optional_samples)):
-        for key in keys:
-            specimen = plan.specimen(key)
-            low, high = specimen.tubes.low, specimen.tubes.high
-            tubes = f"{low}" if low == high else f"{low}–{high}"
-            name = specimen.name.in_language(language)
-            found.append(ExpectedSample(name, tubes, specimen.aliquots, optional))
-    return found
 
 
 def _deviations(visit: Visit) -> list[Deviation]:

@@ -1,0 +1,106 @@
+"""The states of samples, what can happen to them, and which state follows from what.
+
+PostgreSQL's guard of the custody log is written from these very tables (`samples.guards`).
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+
+class SpecimenState(models.TextChoices):
+    """Where a collected tube or container stands."""
+
+    PREPARED = "prepared", _("Labelled, not collected")
+    COLLECTED = "collected", _("Collected")
+    RECEIVED = "received", _("Received at the laboratory")
+    PROCESSED = "processed", _("Centrifuged")
+    ALIQUOTED = "aliquoted", _("Aliquoted")
+    DISCARDED = "discarded", pgettext_lazy("sample", "Discarded")
+    DESTROYED = "destroyed", pgettext_lazy("sample", "Destroyed")
+    LOST = "lost", pgettext_lazy("sample", "Lost")
+
+
+class AliquotState(models.TextChoices):
+    """Where an aliquot stands."""
+
+    MADE = "made", _("Made, not frozen")
+    STORED = "stored", _("In the freezer")
+    HELD = "held", _("Frozen, out of its box")
+    THAWED = "thawed", _("Thawed")
+    PACKED = "packed", _("Packed")
+    SHIPPED = "shipped", _("On the way")
+    USED = "used", _("Used up")
+    DISCARDED = "discarded", pgettext_lazy("sample", "Discarded")
+    DESTROYED = "destroyed", pgettext_lazy("sample", "Destroyed")
+    LOST = "lost", pgettext_lazy("sample", "Lost")
+
+
+class CustodyKind(models.TextChoices):
+    """What happened to a sample (clinical C19; SDTM BE)."""
+
+    COLLECTED = "collected", _("Collected")
+    RECEIVED = "received", _("Received at the laboratory")
+    PROCESSED = "processed", _("Centrifuged")
+    ALIQUOTED = "aliquoted", _("Aliquoted")
+    STORED = "stored", _("Frozen and stored")
+    MOVED = "moved", _("Moved")
+    THAWED = "thawed", _("Thawed")
+    REFROZEN = "refrozen", _("Frozen again")
+    PACKED = "packed", _("Packed")
+    UNPACKED = "unpacked", _("Unpacked again")
+    SHIPPED = "shipped", _("Shipped")
+    ARRIVED = "arrived", _("Received")
+    ANALYSED = "analysed", _("Analysed")
+    EXCURSION = "excursion", _("Temperature excursion")
+    DISCARDED = "discarded", pgettext_lazy("sample", "Discarded")
+    DESTROYED = "destroyed", pgettext_lazy("sample", "Destroyed")
+    LOST = "lost", pgettext_lazy("sample", "Lost")
+    FOUND = "found", _("Found again")
+    CORRECTED = "corrected", _("Time corrected")
+
+
+_S, _A, _K = SpecimenState, AliquotState, CustodyKind
+_LIVE_SPECIMEN = (_S.COLLECTED, _S.RECEIVED, _S.PROCESSED)
+_LIVE_ALIQUOT = (_A.MADE, _A.STORED, _A.HELD, _A.THAWED, _A.PACKED, _A.SHIPPED)
+
+#: (state, event) -> the state that follows. What is not here cannot happen.
+SPECIMEN_STEPS: dict[tuple[str, str], str] = {
+    (_S.PREPARED, _K.COLLECTED): _S.COLLECTED,
+    (_S.COLLECTED, _K.RECEIVED): _S.RECEIVED,
+    **{(each, _K.PROCESSED): _S.PROCESSED for each in (_S.COLLECTED, _S.RECEIVED)},
+    **{(each, _K.ALIQUOTED): _S.ALIQUOTED for each in _LIVE_SPECIMEN},
+    **{(each, _K.EXCURSION): each for each in _LIVE_SPECIMEN},
+    **{(each, _K.DISCARDED): _S.DISCARDED for each in (*_LIVE_SPECIMEN, _S.LOST)},
+    **{(each, _K.DESTROYED): _S.DESTROYED for each in (*_LIVE_SPECIMEN, _S.LOST)},
+    **{(each, _K.LOST): _S.LOST for each in _LIVE_SPECIMEN},
+    (_S.LOST, _K.FOUND): _S.RECEIVED,
+}
+
+ALIQUOT_STEPS: dict[tuple[str, str], str] = {
+    **{(each, _K.STORED): _A.STORED for each in (_A.MADE, _A.HELD)},
+    (_A.STORED, _K.MOVED): _A.STORED,
+    **{(each, _K.THAWED): _A.THAWED for each in (_A.STORED, _A.HELD)},
+    (_A.THAWED, _K.REFROZEN): _A.STORED,
+    (_A.THAWED, _K.ANALYSED): _A.THAWED,
+    (_A.MADE, _K.ANALYSED): _A.MADE,
+    **{(each, _K.PACKED): _A.PACKED for each in (_A.STORED, _A.HELD)},
+    (_A.PACKED, _K.UNPACKED): _A.HELD,
+    (_A.PACKED, _K.SHIPPED): _A.SHIPPED,
+    (_A.SHIPPED, _K.ARRIVED): _A.HELD,
+    **{(each, _K.EXCURSION): each for each in _LIVE_ALIQUOT},
+    **{(each, _K.DISCARDED): _A.DISCARDED for each in (*_LIVE_ALIQUOT, _A.LOST)},
+    **{(each, _K.DESTROYED): _A.DESTROYED for each in (*_LIVE_ALIQUOT, _A.LOST)},
+    **{(each, _K.LOST): _A.LOST for each in _LIVE_ALIQUOT},
+    (_A.LOST, _K.FOUND): _A.HELD,
+}
+
+#: Nothing happens to these any more.
+OVER = (_A.USED, _A.DISCARDED, _A.DESTROYED)
+#: Samples that somebody still has in hand; the rest is accounted for.
+LIVE_SPECIMENS = _LIVE_SPECIMEN
+LIVE_ALIQUOTS = _LIVE_ALIQUOT
+#: What must say why.
+NEEDS_REASON = (_K.DISCARDED, _K.DESTROYED, _K.LOST, _K.FOUND, _K.EXCURSION, _K.CORRECTED)

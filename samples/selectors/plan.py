@@ -1,0 +1,253 @@
+"""What the protocol expects of samples, beside what there is; and what is missing where."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection
+from django.utils.translation import get_language
+
+from samples.models import (
+    LIVE_ALIQUOTS,
+    Aliquot,
+    AliquotState,
+    NotCollected,
+    Specimen,
+    SpecimenState,
+)
+from trialsite.casebook.models import Subject, Visit, VisitStatus
+from trialsite.casebook.protocols import event_of, protocol_of
+from trialsite.protocol.samples import SpecimenDef
+
+#: Visits at which something may have been collected.
+_HELD = (VisitStatus.OPEN, VisitStatus.ATTENDED)
+
+
+@dataclass(slots=True, kw_only=True)
+class KindOfVisit:
+    """One kind of specimen at one visit: expected, labelled, collected, frozen."""
+
+    definition: SpecimenDef
+    planned: bool
+    optional: bool
+    specimens: list[Specimen] = field(default_factory=list)
+    statement: NotCollected | None = None
+    aliquots: int = 0
+    stored: int = 0
+
+    @property
+    def key(self) -> str:
+        return self.definition.key
+
+    @property
+    def name(self) -> str:
+        return self.definition.name.in_language(get_language() or "en")
+
+    @property
+    def tubes_least(self) -> int:
+        return int(self.definition.tubes.low or 0)
+
+    @property
+    def tubes_most(self) -> int:
+        return int(self.definition.tubes.high or 0)
+
+    @property
+    def tubes(self) -> str:
+        """How many tubes the protocol plans."""
+        if self.tubes_least == self.tubes_most:
+            return str(self.tubes_least)
+        return f"{self.tubes_least}–{self.tubes_most}"
+
+    @property
+    def labelled(self) -> int:
+        return len(self.specimens)
+
+    @property
+    def collected(self) -> int:
+        """Tubes that were filled, whatever became of them."""
+        return sum(each.state != SpecimenState.PREPARED for each in self.specimens)
+
+    @property
+    def to_label(self) -> int:
+        """How many tubes of the plan have no label yet."""
+        return max(0, self.tubes_most - self.labelled)
+
+    @property
+    def is_missing(self) -> bool:
+        """Planned, not all collected, and nobody has said why."""
+        return (
+            self.planned
+            and not self.optional
+            and self.statement is None
+            and self.collected < self.tubes_least
+        )
+
+    @property
+    def is_done(self) -> bool:
+        """Collected as planned, or stated why not."""
+        return not self.is_missing and (self.collected > 0 or self.statement is not None)
+
+
+@dataclass(slots=True)
+class SamplesOfVisit:
+    """All kinds of one visit."""
+
+    visit: Visit
+    kinds: list[KindOfVisit]
+
+    @property
+    def expected(self) -> int:
+        """Kinds that the protocol asks for."""
+        return sum(each.planned and not each.optional for each in self.kinds)
+
+    @property
+    def done(self) -> int:
+        return sum(each.planned and not each.optional and each.is_done for each in self.kinds)
+
+    @property
+    def missing(self) -> list[KindOfVisit]:
+        return [each for each in self.kinds if each.is_missing]
+
+    @property
+    def specimens(self) -> list[Specimen]:
+        return [specimen for kind in self.kinds for specimen in kind.specimens]
+
+
+def samples_of_visits(visits: Collection[Visit]) -> dict[uuid.UUID, SamplesOfVisit]:
+    """What was expected and what there is at each visit; three queries however many."""
+    keys = [visit.pk for visit in visits]
+    specimens: dict[uuid.UUID, list[Specimen]] = defaultdict(list)
+    rows = Specimen.objects.standing().filter(visit__in=keys)
+    for each in rows.select_related("visit", "site").order_by("code"):
+        specimens[each.visit_id].append(each)
+    statements: dict[tuple[uuid.UUID, str], NotCollected] = {
+        (each.visit_id, each.kind): each
+        for each in NotCollected.objects.standing().filter(visit__in=keys)
+    }
+    aliquots: dict[uuid.UUID, list[str]] = defaultdict(list)
+    made = Aliquot.objects.filter(specimen__visit__in=keys, state__in=LIVE_ALIQUOTS)
+    for specimen_id, state in made.values_list("specimen_id", "state"):
+        aliquots[specimen_id].append(state)
+    found = {}
+    for visit in visits:
+        kinds = _planned(visit)
+        for specimen in specimens[visit.pk]:
+            kind = kinds.get(specimen.kind) or _beyond(visit, specimen.kind)
+            kinds[specimen.kind] = kind
+            kind.specimens.append(specimen)
+            kind.aliquots += len(aliquots[specimen.pk])
+            kind.stored += aliquots[specimen.pk].count(AliquotState.STORED)
+        for key, kind in kinds.items():
+            kind.statement = statements.get((visit.pk, key))
+        found[visit.pk] = SamplesOfVisit(visit, list(kinds.values()))
+    return found
+
+
+def samples_of_visit(visit: Visit) -> SamplesOfVisit:
+    """The same for one visit."""
+    return samples_of_visits([visit])[visit.pk]
+
+
+def _planned(visit: Visit) -> dict[str, KindOfVisit]:
+    event, plan = event_of(visit), protocol_of(visit.protocol_version_id).samples
+    if plan is None:
+        return {}
+    keys = [(key, False) for key in event.samples]
+    keys += [(key, True) for key in event.optional_samples]
+    return {
+        key: KindOfVisit(definition=plan.specimen(key), planned=True, optional=optional)
+        for key, optional in keys
+    }
+
+
+def _beyond(visit: Visit, kind: str) -> KindOfVisit:
+    plan = protocol_of(visit.protocol_version_id).samples
+    assert plan is not None
+    return KindOfVisit(definition=plan.specimen(kind), planned=False, optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class MissingSample:
+    """A planned kind of an attended visit that was not collected, without a reason."""
+
+    visit: Visit
+    name: str
+    kind: str
+    collected: int
+    planned: int
+
+
+def missing_samples(sites: Iterable[int], *, limit: int = 200) -> list[MissingSample]:
+    """The reconciliation list of these sites, the oldest visit first; found by the database.
+
+    The caller names only sites whose casebooks the person may see.
+    """
+    own, plans = list(sites), _plans()
+    if not own or not plans:
+        return []
+    rows = _missing(own, plans, limit)
+    visits = Visit.objects.select_related("subject__site", "site").in_bulk(
+        {visit for visit, *_rest in rows}
+    )
+    return [
+        MissingSample(visits[visit], _name(visits[visit], kind), kind, collected, planned)
+        for visit, kind, planned, collected in rows
+    ]
+
+
+def missing_by_visit(visits: Collection[Visit]) -> dict[uuid.UUID, int]:
+    """How many planned kinds of each visit are missing."""
+    return {key: len(each.missing) for key, each in samples_of_visits(visits).items()}
+
+
+def _name(visit: Visit, kind: str) -> str:
+    plan = protocol_of(visit.protocol_version_id).samples
+    assert plan is not None
+    return plan.specimen(kind).name.in_language(get_language() or "en")
+
+
+def _plans() -> list[tuple[int, str, str, int]]:
+    """What each protocol version in use plans: version, event, kind, least number of tubes."""
+    versions = Visit.objects.order_by().values_list("protocol_version_id", flat=True).distinct()
+    found = []
+    for version in versions:
+        protocol = protocol_of(version)
+        if protocol.samples is None:
+            continue
+        for event in protocol.schedule.events:
+            for key in event.samples:
+                least = int(protocol.samples.specimen(key).tubes.low or 0)
+                found.append((version, event.oid, key, least))
+    return found
+
+
+def _missing(
+    sites: list[int], plans: Sequence[tuple[int, str, str, int]], limit: int
+) -> list[tuple[Any, ...]]:
+    visits, specimens, statements, subjects = (
+        model._meta.db_table for model in (Visit, Specimen, NotCollected, Subject)
+    )
+    versions, events, kinds, least = (list(column) for column in zip(*plans, strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH plan(version, event, kind, least) AS "
+            f"(SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::integer[])) "
+            f"SELECT v.id, p.kind, p.least, count(s.id) FILTER (WHERE s.state <> 'prepared') "
+            f"FROM {visits} v JOIN plan p ON p.version = v.protocol_version_id "
+            f"AND p.event = v.event_oid "
+            f"JOIN {subjects} u ON u.id = v.subject_id "
+            f"LEFT JOIN {specimens} s ON s.visit_id = v.id AND s.kind = p.kind "
+            f"AND s.voided_at IS NULL "
+            f"WHERE v.site_id = ANY(%s) AND v.status = 'attended' "
+            f"AND u.consent_state <> 'withdrawn' AND NOT EXISTS (SELECT 1 FROM {statements} n "
+            f"WHERE n.visit_id = v.id AND n.kind = p.kind AND n.voided_at IS NULL) "
+            f"GROUP BY v.id, v.attended_on, p.kind, p.least "
+            f"HAVING count(s.id) FILTER (WHERE s.state <> 'prepared') < p.least "
+            f"ORDER BY v.attended_on, v.id, p.kind LIMIT %s",
+            [versions, events, kinds, least, sites, limit],
+        )
+        return list(cursor.fetchall())

@@ -1,0 +1,93 @@
+"""What was planned and not collected: stated with its reason, or taken back."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from samples.kinds import NOT_COLLECTED
+from samples.models import NotCollected, Specimen, SpecimenState, WhyNot
+from samples.services.refusing import sample_refusals
+from samples.services.specimens import plan_of, tubes_planned
+from trialsite.access.capabilities import Capability
+from trialsite.access.models import User
+from trialsite.casebook.models import Subject, Visit
+from trialsite.casebook.protocols import event_of, visit_name
+from trialsite.conduct.services.deviations import propose_deviation
+from trialsite.core.clock import TrialNow, trial_now
+from trialsite.core.context import because
+from trialsite.core.exceptions import TransitionError
+from trialsite.core.partial_dates import PartialDate
+from trialsite.crf.violations import ImpossibleError
+
+
+@transaction.atomic
+def state_not_collected(
+    *, visit: Visit, kind: str, reason: str, by: User, comment: str = ""
+) -> NotCollected:
+    """State why a planned specimen was not collected, or not all of it; a planned one that is
+    not optional is put before the site as a deviation. Labels that wait for it stay unused."""
+    by.require(Capability.HANDLE_SAMPLES, site=visit.site_id)
+    subject = Subject.objects.select_for_update(no_key=True, of=("self",)).get(pk=visit.subject_id)
+    if not tubes_planned(visit, kind):
+        raise ImpossibleError({"kind": [_("The protocol plans no such specimen here.")]})
+    if reason not in WhyNot.values:
+        raise ImpossibleError({"reason": [_("Choose the reason.")]})
+    taken = Specimen.objects.standing().filter(visit=visit, kind=kind)
+    collected = taken.exclude(state=SpecimenState.PREPARED).count()
+    plan = plan_of(visit).specimen(kind)
+    if collected >= int(plan.tubes.low or 1):
+        raise TransitionError(_("It was collected as planned: there is nothing to explain."))
+    statement = NotCollected(
+        id=uuid.uuid4(),
+        site_id=visit.site_id,
+        subject=subject,
+        visit=visit,
+        kind=kind,
+        reason=reason,
+        comment=comment.strip()[:500],
+        stated_by=by,
+        stated_at=TrialNow(),
+    )
+    with because(statement.comment), sample_refusals(NotCollected):
+        statement.save(force_insert=True)
+    if kind in event_of(visit).samples:
+        _propose(statement, visit, subject, plan.name.in_language("en"))
+    return statement
+
+
+def _propose(statement: NotCollected, visit: Visit, subject: Subject, name: str) -> None:
+    day = visit.attended_on.isoformat() if visit.attended_on else ""
+    said = _("%(kind)s was not collected at %(visit)s: %(why)s.")
+    propose_deviation(
+        site=visit.site,
+        kind=NOT_COLLECTED.code,
+        key=f"{NOT_COLLECTED.code}:{visit.pk}:{statement.kind}",
+        description=said
+        % {
+            "kind": name,
+            "visit": visit_name(visit),
+            "why": statement.comment or statement.get_reason_display(),
+        },
+        subject=subject,
+        occurred_on=PartialDate.parse(day) if day else None,
+    )
+
+
+@transaction.atomic
+def take_back_statement(*, statement: NotCollected, reason: str, by: User) -> NotCollected:
+    """Take back a statement that was never so."""
+    by.require(Capability.HANDLE_SAMPLES, site=statement.site_id)
+    waiting = NotCollected.objects.select_for_update(no_key=True)
+    statement = waiting.get(pk=statement.pk)
+    if statement.voided_at is not None:
+        raise TransitionError(_("This statement has been taken back."))
+    if not reason.strip():
+        raise ImpossibleError({"reason": [_("Voiding needs a reason.")]})
+    statement.voided_at, statement.voided_by = trial_now(), by
+    statement.void_reason = reason.strip()[:500]
+    with because(statement.void_reason), sample_refusals(NotCollected):
+        statement.save(update_fields=["voided_at", "voided_by", "void_reason"])
+    return statement

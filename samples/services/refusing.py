@@ -1,0 +1,74 @@
+"""What PostgreSQL refuses of samples, said in words a person at the bench can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import DatabaseError, models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from samples.guards import NO_POSITION, NO_SUCH_STEP, OUT_OF_ORDER, VOIDED
+from trialsite.crf.violations import ImpossibleError, refusal_of, said_by
+
+_STATES = {
+    NO_SUCH_STEP: ("", _("This cannot happen to the sample in its present state.")),
+    OUT_OF_ORDER: ("happened_at", _("Something that comes before it is dated later.")),
+    NO_POSITION: ("position", _("There is no such position, or the box is closed.")),
+    VOIDED: ("", _("This specimen has been voided.")),
+}
+_UNIQUE = {
+    "position_holds_one": ("position", _("This position is taken.")),
+    "place_holds_one_box": ("place", _("Another box stands there.")),
+    "freezer_name_once": ("name", _("This site has a freezer of this name.")),
+    "rack_name_once": ("name", _("This freezer has a rack of this name.")),
+    "not_collected_once": ("", _("This has been stated already.")),
+}
+#: Beside which field a constraint of ours speaks.
+_FIELDS = {
+    "specimen_times_in_order": "happened_at",
+    "specimen_amount_is_something": "amount",
+    "specimen_bristol_scale": "bristol",
+    "specimen_stool_items_of_stool": "bristol",
+    "specimen_urine_items_of_urine": "urine_method",
+    "specimen_drawn_if_blood": "draw_site",
+    "aliquot_volume_not_negative": "amount",
+    "custody_says_why": "reason",
+    "custody_amount_is_something": "amount",
+    "freezer_is_cold": "celsius",
+    "rack_holds_boxes": "places",
+    "box_has_positions": "rows",
+    "label_again_needs_a_reason": "reason",
+    "not_collected_other_is_explained": "comment",
+    "shipment_says_where_to": "destination",
+    "shipment_received_after_it_was_sent": "received_at",
+    "shipment_cancelled_iff_reason": "reason",
+    "shipment_dry_ice_not_negative": "dry_ice",
+}
+
+
+@contextmanager
+def sample_refusals(*tables: type[models.Model]) -> Iterator[None]:
+    """Turn a refusal of the database into one that says what is wrong, beside its field."""
+    try:
+        with transaction.atomic():
+            yield
+    except DatabaseError as error:
+        refusal = _refusal(tables, error)
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+def _refusal(tables: tuple[type[models.Model], ...], error: DatabaseError) -> Exception | None:
+    cause = error.__cause__
+    state = getattr(cause, "sqlstate", "") or ""
+    name = getattr(getattr(cause, "diag", None), "constraint_name", None) or ""
+    found = _STATES.get(state) or _UNIQUE.get(name)
+    if found is not None:
+        return ImpossibleError({found[0]: [str(found[1])]})
+    for table in tables:
+        for constraint in table._meta.constraints:
+            if constraint.name == name and isinstance(constraint, models.CheckConstraint):
+                return ImpossibleError({_FIELDS.get(name, ""): [said_by(constraint)]})
+    return refusal_of(tables[0], error)

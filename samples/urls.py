@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from samples.views import labels, one, scanning, storage, visits
+
+app_name = "samples"
+
+urlpatterns: list[URLPattern] = [
+    path("samples/", visits.overview, name="overview"),
+    path("samples/scan/", scanning.look_up, name="look_up"),
+    path("samples/scan/<slug:name>/", scanning.step, name="scan"),
+    path("samples/visits/<uuid:pk>/", visits.visit, name="visit"),
+    path("samples/visits/<uuid:pk>/prepare/", visits.prepare, name="prepare"),
+    path("samples/visits/<uuid:pk>/prepare/all/", visits.prepare_all, name="prepare_all"),
+    path("samples/visits/<uuid:pk>/not-collected/", visits.not_collected, name="not_collected"),
+    path("samples/visits/<uuid:pk>/labels/", labels.of_visit, name="visit_labels"),
+    path("samples/not-collected/<uuid:pk>/take-back/", visits.take_back, name="take_back"),
+    path("samples/custody/<uuid:pk>/correct/", one.correct, name="correct"),
+    path("samples/freezers/", storage.freezers, name="freezers"),
+    path("samples/freezers/new/", storage.new_freezer, name="new_freezer"),
+    path("samples/freezers/<uuid:pk>/racks/", storage.new_rack, name="new_rack"),
+    path("samples/freezers/<uuid:pk>/retire/", storage.retire, name="retire_freezer"),
+    path("samples/boxes/new/", storage.new_box, name="new_box"),
+    path("samples/boxes/<str:code>/", storage.box, name="box"),
+    path("samples/boxes/<str:code>/move/", storage.box_elsewhere, name="move_box"),
+    path("samples/boxes/<str:code>/close/", storage.box_closed, name="close_box"),
+    path("samples/one/<str:code>/", one.sample, name="sample"),
+    path("samples/one/<str:code>/label/", labels.of_sample, name="sample_label"),
+    path("samples/one/<str:code>/move/", storage.move_one, name="move_aliquot"),
+    path("samples/one/<str:code>/<slug:name>/", one.act, name="act"),
+]
