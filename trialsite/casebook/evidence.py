@@ -39,7 +39,8 @@ class Evidence:
         form, record = ("r.form_oid", "r.id") if headed else ("NULL", "NULL::uuid")
         own = " AND e.voided_at IS NULL" if _has(self.model, "voided_at") else ""
         return (
-            f"SELECT e.subject_id AS subject_id, {day} AS day, {form} AS form, {record} AS record_id "
+            f"SELECT e.subject_id AS subject_id, {day} AS day, "
+            f"{form} AS form, {record} AS record_id "
             f'FROM "{meta.db_table}" e{join} WHERE {column} IS NOT NULL{standing}{own}'
         )
 
