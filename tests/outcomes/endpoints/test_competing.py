@@ -13,7 +13,7 @@ from lifelines import AalenJohansenFitter
 
 from outcomes.endpoints.competing import aalen_johansen
 from outcomes.endpoints.numbers import Absent
-from outcomes.endpoints.survival import kaplan_meier
+from outcomes.endpoints.survival import Point, kaplan_meier
 from outcomes.endpoints.tables import Cause
 from tests.outcomes.endpoints.courses import TEN, near, observations
 
@@ -94,13 +94,13 @@ def test_the_three_always_add_up_to_one(pairs):
     transplanted = aalen_johansen(seen, Cause.TRANSPLANT)
     dead = aalen_johansen(seen, Cause.DEATH)
     for day in range(32):
-        points = [free.at(day), transplanted.at(day), dead.at(day)]
+        points: list[Point] = [free.at(day), transplanted.at(day), dead.at(day)]
         values = [point.value for point in points if point.value is not None]
         if not values:
             assert {point.absent for point in points} == {Absent.NOBODY_LEFT}
             continue
         assert len(values) == 3
-        assert abs(sum(values) - 1) < Decimal("1e-25")
+        assert abs(sum(values, Decimal(0)) - 1) < Decimal("1e-25")
 
 
 @given(_times)
