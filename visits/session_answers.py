@@ -133,6 +133,39 @@ class SessionStop(Body):
     stop_comment = _text(5000)
 
 
+class SessionCorrection(Body):
+    """Everything as it should have been entered; what is null was not."""
+
+    started_at = WallTime()
+    cells_on_at = WallTime(required=False, allow_null=True, default=None)
+    cells_off_at = WallTime(required=False, allow_null=True, default=None)
+    ended_at = WallTime(required=False, allow_null=True, default=None)
+    stop_reason = _codes(StopReason.choices, allow_blank=True, required=False, default=None)
+    stop_comment = _text(5000)
+    operator = serializers.EmailField(help_text="Of a person delegated at the site")
+    second_checker = serializers.EmailField()
+    physician = serializers.EmailField(help_text="Of an investigator")
+    reason = serializers.CharField(max_length=500)
+
+
+class SessionPrescription(Body):
+    planned_minutes = serializers.IntegerField(min_value=1, max_value=32767)
+    modality = serializers.ListField(child=_codes(Modality.choices), min_length=1)
+    modality_other = _text(200)
+    no_cells_reason = _text(300, help_text="Needed where the MSC reactor is not among them")
+    reason = _text(500, help_text="Needed once the session has started")
+
+
+class SessionCompletion(Body):
+    reason = _text(500)
+
+
+class ChecklistOverride(Body):
+    key = serializers.CharField(max_length=40)
+    reason = serializers.CharField(max_length=500)
+    base_version = serializers.IntegerField(min_value=1, help_text="The answer you read")
+
+
 class ChecklistEntry(Body):
     key = serializers.CharField(max_length=40)
     answer = serializers.BooleanField()

@@ -43,6 +43,7 @@ session_patterns: list[URLPattern] = [
     path(f"{_SHEET}cells/<slug:which>/", session_acts.cells, name="session_cells"),
     path(f"{_SHEET}end/", session_acts.end, name="session_end"),
     path(f"{_SHEET}times/", session_acts.times, name="session_times"),
+    path(f"{_SHEET}prescription/", session_acts.prescription, name="session_prescription"),
     path(f"{_SHEET}void/", session_acts.void, name="session_void"),
     path(f"{_SHEET}complete/", session_acts.complete, name="session_complete"),
     path(f"{_SHEET}confirm/", session_rows.confirm, name="session_confirm"),

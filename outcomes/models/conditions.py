@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.db import models
@@ -14,6 +13,7 @@ from screening.models import Consent
 from screening.models.consent import ConsentKind
 from trialsite.casebook.evidence import evidence
 from trialsite.casebook.models import Subject
+from trialsite.crf.conditions import Late
 from trialsite.crf.models import CrfData, stored
 
 
@@ -48,20 +48,6 @@ class SeenAfter(Expression):
             f'AND left(seen.day, {known}) > left({died}, {known}) COLLATE "C")',
             (*second, *first, *first, *first),
         )
-
-
-class Late(Expression):
-    """A condition that is made when it is asked: a form is declared before models are ready."""
-
-    output_field = BooleanField()
-    conditional = True
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        super().__init__()
-        self.make = make
-
-    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
-        return self.make().resolve_expression(*args, **kwargs)
 
 
 def seen_after(date: str) -> Q:

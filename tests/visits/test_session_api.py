@@ -13,7 +13,16 @@ from django.test.utils import CaptureQueriesContext
 from tests.api.conftest import ApiClient
 from tests.factories import given
 from tests.screening.consenting import make_document, wall
-from tests.visits.treating import WITHOUT_CELLS, ended, fresh, planned, prepared, read, treatable
+from tests.visits.treating import (
+    WITHOUT_CELLS,
+    ended,
+    fresh,
+    planned,
+    prepared,
+    read,
+    running,
+    treatable,
+)
 from trialsite.conduct.models import Deviation
 from visits.models import Interruption
 
@@ -78,6 +87,50 @@ def test_a_session_goes_through_the_api_from_plan_to_end(cast, nurse, subject):
     assert (said["circuit_minutes"], said["contact_minutes"]) == ("360.0", "240.0")
     assert said["operator"] == cast.nurse.full_name
     assert answer.headers["ETag"] == f'"{said["version"]}"'
+
+
+def test_a_session_is_corrected_prescribed_anew_and_completed_through_the_api(cast, nurse, subject):
+    session = nurse.get(f"treatment-sessions/{ended(cast, subject).pk}/").json()
+    body = {name: session[name] for name in ("started_at", "ended_at")}
+    body |= {**team(cast), "stop_reason": "CLOTTING", "reason": "read from the paper"}
+    refused = act(
+        nurse,
+        session,
+        "correction",
+        body | {"second_checker": body["operator"]},
+        session["version"],
+    )
+    assert refused.status_code == 400
+    answer = act(nurse, session, "correction", body, session["version"])
+    assert answer.status_code == 200, answer.content
+    session = answer.json()
+    assert (session["stop_reason"], session["operator"]) == ("CLOTTING", cast.nurse.full_name)
+
+    plan = {"planned_minutes": 200, **WITHOUT_CELLS}
+    assert act(nurse, session, "prescription", plan, session["version"]).status_code == 400
+    answer = act(nurse, session, "prescription", plan | {"reason": "shorter"}, session["version"])
+    assert answer.json()["planned_minutes"] == 200
+
+    done = act(nurse, session, "complete", {}, answer.json()["version"])
+    assert done.json()["status"] == "complete"
+
+
+def test_a_running_session_is_not_completed_through_the_api(cast, nurse, subject):
+    session = nurse.get(f"treatment-sessions/{running(cast, subject, hours=-3).pk}/").json()
+    refused = act(nurse, session, "complete", {}, session["version"])
+    assert refused.status_code == 400
+    assert "ended_at" in refused.content.decode()
+
+
+def test_only_a_physician_lets_a_no_pass_through_the_api(cast, nurse, subject):
+    session = made(nurse, subject)
+    said = {"answers": [{"key": "bleeding", "answer": False, "reason": "a little"}]}
+    nurse.post(f"treatment-sessions/{session['record']}/checklist/", said)
+    path = f"treatment-sessions/{session['record']}/checklist/override/"
+    body = {"key": "bleeding", "reason": "stopped an hour ago", "base_version": 1}
+    assert nurse.post(path, body).status_code in {403, 404}
+    [told] = ApiClient(cast.investigator).post(path, body).json()["checklist"]
+    assert told["overridden_by"] == cast.investigator.full_name
 
 
 def test_a_refused_start_says_every_reason_and_leaves_a_proposal(cast, nurse, subject):

@@ -15,6 +15,7 @@ from tests.screening.consenting import wall
 from tests.visits.treating import ended, planned, prepared, read, running, treatable
 from trialsite.access.capabilities import Role
 from trialsite.casebook.models import RecordStatus
+from trialsite.core.clock import trial_today
 from trialsite.crf.models import Draft
 from visits.models import (
     ChecklistAnswer,
@@ -274,6 +275,63 @@ def test_an_end_needs_its_reason_and_times_are_corrected_with_one(cast, subject,
     assert nurse.post(url(session, "times/"), times).status_code == 302
     expected = (session.ended_at - dt.timedelta(minutes=20)).replace(second=0, microsecond=0)
     assert fresh(cast, session).ended_at == expected
+
+
+def test_people_and_the_reason_of_the_end_are_corrected_with_a_reason(cast, subject, nurse):
+    session = ended(cast, subject)
+    said = {
+        "version": version(cast, session),
+        "started_at": f"{session.started_at:%Y-%m-%d %H:%M}",
+        "ended_at": f"{session.ended_at:%Y-%m-%d %H:%M}",
+        "stop_reason": "CLOTTING",
+        "operator": str(cast.second_nurse.pk),
+        "second_checker": str(cast.second_nurse.pk),
+        "reason": "read from the paper",
+    }
+    refused = nurse.post(url(session, "times/"), said)
+    assert refused.status_code == 422
+    assert "Operator and second checker are two people." in refused.content.decode()
+    said["second_checker"] = str(cast.nurse.pk)
+    assert nurse.post(url(session, "times/"), said).status_code == 302
+    corrected = fresh(cast, session)
+    assert corrected.operator_id == cast.second_nurse.pk
+    assert corrected.second_checker_id == cast.nurse.pk
+    assert corrected.physician_id == session.physician_id
+    assert corrected.stop_reason == "CLOTTING"
+    assert corrected.started_at == session.started_at.replace(second=0, microsecond=0)
+
+
+def test_the_prescription_changes_freely_before_the_start_and_then_with_a_reason(
+    cast, subject, nurse
+):
+    session = prepared(cast, subject)
+    said = {
+        "version": version(cast, session),
+        "modality": "PE",
+        "no_cells_reason": "no lot",
+        "planned_minutes": "240",
+    }
+    assert nurse.post(url(session, "prescription/"), said).status_code == 302
+    assert fresh(cast, session).planned_minutes == 240
+    started = running(cast, treatable_again(cast, subject), hours=-2)
+    said |= {"version": version(cast, started), "planned_minutes": "180"}
+    assert nurse.post(url(started, "prescription/"), said).status_code == 422
+    assert fresh(cast, started).planned_minutes != 180
+    said["reason"] = "pressure of the filter rises"
+    assert nurse.post(url(started, "prescription/"), said).status_code == 302
+    assert fresh(cast, started).planned_minutes == 180
+
+
+def test_a_session_is_planned_for_a_day_of_its_own(cast, subject, nurse):
+    day = trial_today(subject.site.time_zone) + dt.timedelta(days=3)
+    said = {"modality": "PE", "no_cells_reason": "no lot", "planned_minutes": "240", "on": f"{day}"}
+    answer = nurse.post(f"/subjects/{subject.pk}/sessions/plan/", said)
+    assert answer.status_code == 302
+    with as_person(cast.nurse):
+        [session] = TreatmentSession.objects.filter(subject=subject).select_related("record__visit")
+    visit = session.record.visit
+    assert visit is not None
+    assert visit.target_on == day
 
 
 def treatable_again(cast, subject):

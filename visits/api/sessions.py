@@ -126,6 +126,19 @@ class SessionAct(SessionRows):
         self.held(session)
         return self.body(body)
 
+    def team(self, session: TreatmentSession, body: dict[str, Any]) -> dict[str, User]:
+        """The named people, among those the site has; whether they may is the service's."""
+        names = ("operator", "second_checker", "physician")
+        known = people_at(session.site, [body[name] for name in names])
+        errors = {
+            name: [_("This site has no such person.")]
+            for name in names
+            if body[name].lower() not in known
+        }
+        if errors:
+            raise ValidationError(errors)
+        return {name: known[body[name].lower()] for name in names}
+
     @contextmanager
     def remembered(self) -> Iterator[None]:
         """An attempt that consent does not carry is noted, though it is refused."""
@@ -141,23 +154,10 @@ class SessionStarting(SessionAct):
     def create(self, request: Request, session: uuid.UUID) -> Response:
         """Start the circuit; refused with every reason why no session may start (409)."""
         body = self.said(session, SessionStart)
-        team = self._team(self.held(session), body)
+        team = self.team(self.held(session), body)
         late = body["late_reason"]
         at = body["started_at"]
         return self.act(session, start_session, started_at=at, late_reason=late, **team)
-
-    def _team(self, session: TreatmentSession, body: dict[str, Any]) -> dict[str, User]:
-        """The named people, among those the site has; whether they may is the service's."""
-        names = ("operator", "second_checker", "physician")
-        known = people_at(session.site, [body[name] for name in names])
-        errors = {
-            name: [_("This site has no such person.")]
-            for name in names
-            if body[name].lower() not in known
-        }
-        if errors:
-            raise ValidationError(errors)
-        return {name: known[body[name].lower()] for name in names}
 
 
 class CellsOn(SessionAct):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Abs, Cast, Coalesce, NullIf
+from django.db.models.lookups import LessThanOrEqual
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +25,33 @@ NOTABLE_LOSS_ML = 150
 def _volume(label: str | Promise, oid: str, **metadata: Any) -> models.IntegerField[Any, Any]:
     name: Any = label
     return item(models.IntegerField(name), oid=oid, unit="mL", required=False, **metadata)
+
+
+def _amount(
+    label: str | Promise, oid: str, unit: str, **metadata: Any
+) -> models.DecimalField[Any, Any]:
+    name: Any = label
+    column = models.DecimalField(name, max_digits=8, decimal_places=2)
+    return item(column, oid=oid, unit=unit, required=False, **metadata)
+
+
+def _number(column: str) -> Any:
+    return Cast(F(column), models.DecimalField(max_digits=12, decimal_places=2))
+
+
+def _given(column: str) -> Any:
+    return Coalesce(_number(column), Decimal(0))
+
+
+#: What went back for the plasma, in mL; albumin as the volume of its solution.
+_REPLACED = (
+    _given("ffp_volume")
+    + _given("saline_volume")
+    + _given("gelatin_volume")
+    + Coalesce(F("albumin_dose") * 100 / NullIf(F("albumin_strength"), Decimal(0)), Decimal(0))
+)
+#: A larger part of the plasma exchanged is asked about (clinical 1b).
+_REPLACEMENT_WITHIN = Decimal("0.1")
 
 
 def _percent(label: str | Promise, oid: str, **metadata: Any) -> models.DecimalField[Any, Any]:
@@ -78,6 +108,19 @@ class SessionEnd(CrfData):
     saline_volume = _volume(_("Saline"), "I.TXE.SALVOL", sdtm="CM.CMDOSE")
     gelatin_volume = _volume(_("Gelatin"), "I.TXE.GELVOL", sdtm="CM.CMDOSE")
     net_balance = _volume(_("Net fluid balance"), "I.TXE.UFNET", limits="UFNET")
+    heparin_total = _amount(_("Heparin, total"), "I.TXE.HEPTOT", "[IU]")
+    protamine = _amount(_("Protamine"), "I.TXE.PROTDOSE", "mg", limits="PROTDOSE")
+    calcium_postfilter = _amount(
+        _("Ionised calcium after the filter"), "I.TXE.ICAPOST", "mmol/L", limits="ICAPOST"
+    )
+    calcium_systemic = _amount(
+        _("Ionised calcium, systemic"), "I.TXE.ICASYS", "mmol/L", limits="ICASYS"
+    )
+    act_during = _amount(_("Activated clotting time during"), "I.TXE.ACTDUR", "s", limits="ACT")
+    act_after = _amount(_("Activated clotting time at the end"), "I.TXE.ACTEND", "s", limits="ACT")
+    reactor_temperature = _amount(
+        _("Reactor temperature, measured"), "I.TXE.QRTEMP", "Cel", limits="QRTEMP"
+    )
     filter_clotting = item(
         models.SmallIntegerField(_("Clotting of the filter"), choices=ClottingGrade),
         oid="I.TXE.CLOTFIL",
@@ -137,8 +180,25 @@ class SessionEnd(CrfData):
             ),
         ),
         Section(
+            title=_("Anticoagulation"),
+            items=(
+                "heparin_total",
+                "protamine",
+                "calcium_postfilter",
+                "calcium_systemic",
+                "act_during",
+                "act_after",
+            ),
+        ),
+        Section(
             title=_("Circuit afterwards"),
-            items=("filter_clotting", "chamber_clotting", "blood_returned", "blood_loss"),
+            items=(
+                "reactor_temperature",
+                "filter_clotting",
+                "chamber_clotting",
+                "blood_returned",
+                "blood_loss",
+            ),
         ),
         Section(
             title=_("Course"),
@@ -152,6 +212,20 @@ class SessionEnd(CrfData):
     )
 
     edit_checks = (
+        EditCheck(
+            oid="TXE.PLASMA_REPLACED",
+            holds=Q(
+                LessThanOrEqual(
+                    Abs(_REPLACED - _number("plasma_exchanged")),
+                    _number("plasma_exchanged") * _REPLACEMENT_WITHIN,
+                )
+            ),
+            message=_(
+                "The replacement differs from the plasma exchanged by more than 10 %. "
+                "Please confirm the volumes."
+            ),
+            item="plasma_exchanged",
+        ),
         EditCheck(
             oid="TXE.PLASMA_GROUP",
             # Plasma carries the antibodies that its donor's cells have no antigen for.
@@ -201,6 +275,12 @@ class SessionEnd(CrfData):
                     "gelatin_volume",
                     "blood_loss",
                     "cells_recovered",
+                    "heparin_total",
+                    "protamine",
+                    "calcium_postfilter",
+                    "calcium_systemic",
+                    "act_during",
+                    "act_after",
                 )
             ),
             models.CheckConstraint(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.db import models
@@ -16,9 +17,17 @@ from trialsite.crf.items import item
 from trialsite.crf.models import CrfData, EditCheck, Section
 from trialsite.crf.registry import register
 from visits.models.session_codes import AccessSite, AccessType, Anticoagulant
+from visits.models.session_conditions import last_inr_above, near_last, of_session_with_cells
 
 #: After so many days a femoral catheter is asked about (clinical 1b).
 FEMORAL_DAYS = 14
+
+#: With a slower INR a larger heparin bolus, in IU, is asked about (clinical 1b).
+SLOW_INR = Decimal("2.5")
+CAUTIOUS_BOLUS = 1000
+
+#: A larger part of the last weight is asked about (clinical 1b).
+WEIGHT_CHANGE = Decimal("0.1")
 
 _FEMORAL = (AccessSite.RIGHT_FEMORAL, AccessSite.LEFT_FEMORAL)
 
@@ -59,15 +68,11 @@ _AMOUNTS = (
     "reactor_flow",
     "heparin_bolus",
     "heparin_rate",
-    "heparin_total",
     "lmwh_dose",
     "nafamostat_priming",
     "nafamostat_rate",
     "citrate_rate",
     "calcium_rate",
-    "calcium_postfilter",
-    "calcium_systemic",
-    "protamine",
     "act_before",
 )
 
@@ -139,19 +144,11 @@ class SessionPreparation(CrfData):
     )
     heparin_bolus = _number(_("Heparin, bolus"), "I.TXP.HEPBOL", "[IU]", limits="HEPBOL")
     heparin_rate = _number(_("Heparin, maintenance"), "I.TXP.HEPRATE", "[IU]/h", limits="HEPRATE")
-    heparin_total = _number(_("Heparin, total"), "I.TXP.HEPTOT", "[IU]")
     lmwh_dose = _number(_("Low-molecular-weight heparin, dose"), "I.TXP.LMWH", "[IU]")
     nafamostat_priming = _number(_("Nafamostat, priming"), "I.TXP.NMPRIME", "mg", limits="NMPRIME")
     nafamostat_rate = _number(_("Nafamostat, infusion"), "I.TXP.NMRATE", "mg/h", limits="NMRATE")
     citrate_rate = _number(_("Citrate, infusion"), "I.TXP.CITRATE", "mL/h")
     calcium_rate = _number(_("Calcium, replacement"), "I.TXP.CARATE", "mL/h")
-    calcium_postfilter = _number(
-        _("Ionised calcium after the filter"), "I.TXP.ICAPOST", "mmol/L", limits="ICAPOST"
-    )
-    calcium_systemic = _number(
-        _("Ionised calcium, systemic"), "I.TXP.ICASYS", "mmol/L", limits="ICASYS"
-    )
-    protamine = _number(_("Protamine"), "I.TXP.PROTDOSE", "mg", limits="PROTDOSE")
     act_before = _number(
         _("Activated clotting time before"), "I.TXP.ACT", "s", places=1, limits="ACT"
     )
@@ -204,15 +201,11 @@ class SessionPreparation(CrfData):
                 "anticoagulant",
                 "heparin_bolus",
                 "heparin_rate",
-                "heparin_total",
                 "lmwh_dose",
                 "nafamostat_priming",
                 "nafamostat_rate",
                 "citrate_rate",
                 "calcium_rate",
-                "calcium_postfilter",
-                "calcium_systemic",
-                "protamine",
                 "act_before",
             ),
         ),
@@ -262,6 +255,26 @@ class SessionPreparation(CrfData):
             | Q(heparin_rate__isnull=False),
             message=_("Heparin without its dose."),
             item="heparin_bolus",
+        ),
+        EditCheck(
+            oid="TXP.HEPARIN_INR",
+            holds=Q(heparin_bolus__lte=CAUTIOUS_BOLUS) | ~last_inr_above(SLOW_INR, "prepared_at"),
+            message=_(
+                "The last INR is above 2.5, and the heparin bolus above 1000. Please confirm."
+            ),
+            item="heparin_bolus",
+        ),
+        EditCheck(
+            oid="TXP.WEIGHT_CHANGE",
+            holds=near_last("SessionPreparation", "weight", "prepared_at", within=WEIGHT_CHANGE),
+            message=_("The weight differs from the last by more than 10 %. Please confirm."),
+            item="weight",
+        ),
+        EditCheck(
+            oid="TXP.BARRIER_SAID",
+            holds=Q(barrier_model__isnull=False) | ~of_session_with_cells(),
+            message=_("Cells are used: which filter keeps them out of the blood?"),
+            item="barrier_model",
         ),
         EditCheck(
             oid="TXP.NAFAMOSTAT_SAID",

@@ -18,6 +18,7 @@ from visits.runsheet.forms import (
     EndForm,
     IntegrityForm,
     InterruptionForm,
+    PrescriptionForm,
     StartForm,
     TimesForm,
     VoidForm,
@@ -83,7 +84,16 @@ class SheetActs(ABC):
     def times_form(self) -> ActForm:
         if isinstance(self.refused, TimesForm):
             return self.refused
-        found = TimesForm.of(self.session, self.near)
+        people = {"team": self.team, "physicians": self.physicians}
+        found = TimesForm.of(self.session, self.near, **people)
+        found.initial["version"] = self.record.version
+        return found
+
+    @property
+    def prescription_form(self) -> ActForm:
+        if isinstance(self.refused, PrescriptionForm):
+            return self.refused
+        found = PrescriptionForm.of(self.session, self.near)
         found.initial["version"] = self.record.version
         return found
 

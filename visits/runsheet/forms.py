@@ -79,6 +79,12 @@ class PlanForm(ActForm):
     planned_minutes = forms.IntegerField(
         label=_label("planned_minutes"), min_value=1, max_value=2880
     )
+    on = forms.DateField(
+        label=gettext_lazy("Day"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text=gettext_lazy("Empty: today"),
+    )
 
     def clean(self) -> dict[str, Any]:
         said: dict[str, Any] = super().clean() or {}
@@ -129,14 +135,15 @@ class StartForm(ActForm):
 
     def __init__(self, *args: Any, team: list[User], physicians: list[User], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, people in (
-            ("operator", team),
-            ("second_checker", team),
-            ("physician", physicians),
-        ):
-            field = self.fields[name]
-            assert isinstance(field, PersonField)
-            field.offer(people)
+        _offer(self, team, physicians)
+
+
+def _offer(form: ActForm, team: list[User], physicians: list[User]) -> None:
+    """Put the people of the day into the three fields of a session's people."""
+    for name, people in (("operator", team), ("second_checker", team), ("physician", physicians)):
+        field = form.fields[name]
+        assert isinstance(field, PersonField)
+        field.offer(people)
 
 
 class CellsForm(ActForm):
@@ -169,23 +176,60 @@ class EndForm(ActForm):
     )
 
 
+class PrescriptionForm(PlanForm):
+    """What is prescribed, changed; once the circuit has started, with a reason."""
+
+    act = "prescription"
+    on = None  # type: ignore[assignment]  # Django's way to leave an inherited field out
+    reason = forms.CharField(
+        label=gettext_lazy("Reason for the change"),
+        max_length=500,
+        required=False,
+        help_text=gettext_lazy("Needed once the circuit has started."),
+    )
+
+    @classmethod
+    def of(cls, session: TreatmentSession, near: dt.datetime) -> PrescriptionForm:
+        """Unbound, with what is prescribed now."""
+        names = ("modality", "modality_other", "no_cells_reason", "planned_minutes")
+        return cls(near=near, initial={name: getattr(session, name) for name in names})
+
+
 class TimesForm(ActForm):
-    """The times of a session as they should have been entered, and why they change."""
+    """Times, people and end of a session as they should have been entered, and why they change."""
 
     act = "times"
     started_at = SheetTime(label=_label("started_at"), required=False)
     cells_on_at = SheetTime(label=_label("cells_on_at"), required=False)
     cells_off_at = SheetTime(label=_label("cells_off_at"), required=False)
     ended_at = SheetTime(label=_label("ended_at"), required=False)
+    stop_reason = forms.ChoiceField(
+        label=_label("stop_reason"), choices=[_CHOOSE, *StopReason.choices], required=False
+    )
+    stop_comment = forms.CharField(
+        label=_label("stop_comment"), required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    operator = PersonField(label=_label("operator"), required=False)
+    second_checker = PersonField(label=_label("second_checker"), required=False)
+    physician = PersonField(label=_label("physician"), required=False)
     reason = forms.CharField(label=gettext_lazy("Reason for the change"), max_length=500)
 
+    TIMES = ("started_at", "cells_on_at", "cells_off_at", "ended_at")
+    PEOPLE = ("operator", "second_checker", "physician")
+    END = ("stop_reason", "stop_comment")
+
+    def __init__(self, *args: Any, team: list[User], physicians: list[User], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self, team, physicians)
+
     @classmethod
-    def of(cls, session: TreatmentSession, near: dt.datetime) -> TimesForm:
-        """Unbound, with the times as they stand; times that are not yet are not offered."""
-        names = ("started_at", "cells_on_at", "cells_off_at", "ended_at")
+    def of(cls, session: TreatmentSession, near: dt.datetime, **people: list[User]) -> TimesForm:
+        """Unbound, with everything as it stands."""
         day = session.started_at.date() if session.started_at else near.date()
-        initial = {name: shown(getattr(session, name), day) for name in names}
-        return cls(near=session.started_at or near, initial=initial)
+        initial = {name: shown(getattr(session, name), day) for name in cls.TIMES}
+        initial |= {name: getattr(session, f"{name}_id") for name in cls.PEOPLE}
+        initial |= {name: getattr(session, name) for name in cls.END}
+        return cls(near=session.started_at or near, initial=initial, **people)
 
 
 class VoidForm(ActForm):

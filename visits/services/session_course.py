@@ -16,7 +16,7 @@ from visits.models import TreatmentSession
 from visits.models.session_codes import State
 from visits.services.products.loading import judge_thawing
 from visits.services.session_durations import propose_duration
-from visits.services.session_start import propose_of_plan
+from visits.services.session_start import Team, expect_team, propose_of_plan
 from visits.services.session_store import (
     Times,
     expect_possible,
@@ -106,6 +106,7 @@ def correct_times(
     base_version: int | None = None,
     stop_reason: str | None = None,
     stop_comment: str | None = None,
+    team: Team | None = None,
 ) -> TreatmentSession:
     """Correct what was entered of a started session, with a reason; day zero follows.
 
@@ -116,6 +117,8 @@ def correct_times(
     expect_possible(session, {each.name: getattr(times, each.name) for each in fields(times)})
     for each in fields(times):
         setattr(session, each.name, getattr(times, each.name))
+    if team is not None:
+        _put_team(session, team)
     if stop_reason is not None:
         session.stop_reason = stop_reason
     if stop_comment is not None:
@@ -130,6 +133,13 @@ def correct_times(
     propose_of_plan(session)
     propose_duration(session)
     return session
+
+
+def _put_team(session: TreatmentSession, team: Team) -> None:
+    assert session.started_at is not None
+    expect_team(session, team, on=session.started_at.date())
+    for each in fields(team):
+        setattr(session, each.name, getattr(team, each.name))
 
 
 def _expect_correctable(session: TreatmentSession, times: Times, reason: str) -> None:

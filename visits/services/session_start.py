@@ -133,7 +133,7 @@ def _begin(
     if times.started_at is None:
         raise ImpossibleError({"started_at": [_("Say when the circuit started.")]})
     expect_possible(session, {each.name: getattr(times, each.name) for each in fields(times)})
-    _expect_team(session, team, on=times.started_at.date())
+    expect_team(session, team, on=times.started_at.date())
     reasons = _refusals(session, times)
     if reasons and not _is_late(session, times.started_at, late_reason):
         raise SessionRefusedError(reasons, _noting(session))
@@ -188,7 +188,7 @@ def _noting(session: TreatmentSession) -> Callable[[], None]:
     )
 
 
-def _expect_team(session: TreatmentSession, team: Team, *, on: dt.date) -> None:
+def expect_team(session: TreatmentSession, team: Team, *, on: dt.date) -> None:
     """The people work at the site, the physician is an investigator, and they differ."""
     errors: dict[str, list[str]] = {}
     site = session.subject.site

@@ -54,7 +54,7 @@ from visits.services.session_course import (
     correct_times,
     end_session,
 )
-from visits.services.session_start import SessionRefusedError, enter_session, start_session
+from visits.services.session_start import SessionRefusedError, Team, enter_session, start_session
 from visits.services.session_store import (
     Times,
     follow_times,
@@ -69,6 +69,7 @@ __all__ = [
     "Answer",
     "SessionPlanned",
     "SessionRefusedError",
+    "Team",
     "Times",
     "answer_checklist",
     "cells_off",

@@ -24,6 +24,7 @@ from visits.runsheet.forms import (
     CellsOffForm,
     CellsOnForm,
     EndForm,
+    PrescriptionForm,
     StartForm,
     TimesForm,
     VoidForm,
@@ -31,10 +32,13 @@ from visits.runsheet.forms import (
 from visits.runsheet.page import RunSheet
 from visits.services.sessions import (
     Answer,
+    SessionPlanned,
+    Team,
     Times,
     answer_checklist,
     cells_off,
     cells_on,
+    change_plan,
     complete_session,
     correct_times,
     end_session,
@@ -225,22 +229,51 @@ def end(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 @requires(Capability.ENTER_DATA)
 @require_POST
 def times(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
-    """Correct the times of the session, with a reason."""
+    """Correct times, people and end of the session, with a reason.
+
+    People or a reason of the end that the post does not name stay as they are.
+    """
     found = session_of(request, pk)
     sheet = RunSheet(found, request.user)
-    form = TimesForm(request.POST, near=found.started_at or sheet.near)
+    near = found.started_at or sheet.near
+    people: Any = {"team": sheet.team, "physicians": sheet.physicians}
+    form = TimesForm(request.POST, near=near, **people)
 
     def act(said: dict[str, Any]) -> None:
-        names = ("started_at", "cells_on_at", "cells_off_at", "ended_at")
+        now = {name: getattr(found, name) for name in form.PEOPLE}
+        team = {name: said[name] or stands for name, stands in now.items()}
+        end = {name: said[name] for name in form.END if name in request.POST}
         correct_times(
             session=found,
-            times=Times(**{name: said[name] for name in names}),
+            times=Times(**{name: said[name] for name in form.TIMES}),
+            **end,
+            team=Team(**team) if team != now else None,
             reason=said["reason"],
             by=request.user,
             base_version=form.base_version,
         )
 
     return answer_act(request, found, form, act, place="end")
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def prescription(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Change what is prescribed."""
+    found = session_of(request, pk)
+    form = PrescriptionForm(request.POST, near=RunSheet(found, request.user).near)
+
+    def act(said: dict[str, Any]) -> None:
+        planned = {each.name: said[each.name] for each in fields(SessionPlanned)}
+        change_plan(
+            session=found,
+            planned=SessionPlanned(**planned),
+            reason=said["reason"],
+            by=request.user,
+            base_version=form.base_version,
+        )
+
+    return answer_act(request, found, form, act, place="prescription")
 
 
 @requires(Capability.ENTER_DATA)
