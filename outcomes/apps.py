@@ -8,3 +8,4 @@ class OutcomesConfig(AppConfig):
 
     def ready(self) -> None:
         from outcomes import alerts, guards, sae_datasets, sae_notices, slots  # noqa: F401
+        from outcomes import alerts, event_datasets, event_slots, guards, slots  # noqa: F401

@@ -37,7 +37,8 @@ GUARD_ORIGIN = Function(
     execute=(),
     source="""
 BEGIN
-  IF (OLD.session_id, OLD.complication_id) IS DISTINCT FROM (NEW.session_id, NEW.complication_id)
+  IF (OLD.session_id, OLD.complication_id, OLD.reading_id, OLD.result_id) IS DISTINCT FROM
+     (NEW.session_id, NEW.complication_id, NEW.reading_id, NEW.result_id)
      OR OLD.ended_at IS NOT NULL THEN
     RAISE EXCEPTION 'an origin stays what it is' USING ERRCODE = 'TS003';
   END IF;

@@ -12,6 +12,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from outcomes.models import AdverseEvent, AdverseEventOrigin, Death, SaeCase
+from outcomes.models import (
+    AdverseEvent,
+    AdverseEventOrigin,
+    Death,
+    Disposition,
+    SurvivalContact,
+    SurvivalStatus,
+    Transplantation,
+)
+from outcomes.services.survival import contact_of
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord
@@ -89,8 +99,34 @@ def _way_to_case(request: HttpRequest, record: CrfRecord) -> SafeString:
         '<a class="btn btn-quiet" href="{}">{}</a>',
         reverse("outcomes:sae_case", args=[case]),
         _("Safety report"),
+#: The forms whose pages lead back to the outcome of their subject.
+_OF_OUTCOME = (SurvivalContact.form_oid, Transplantation.form_oid, Disposition.form_oid)
+
+
+def way_to_outcome(request: HttpRequest, record: CrfRecord) -> str:
+    """On a contact, a transplantation, an ending, a death: the outcome; what a contact told of."""
+    if record.form_oid not in {*_OF_OUTCOME, Death.form_oid}:
+        return ""
+    address = reverse("outcomes:outcome", args=[record.subject_id])
+    way = format_html('<a class="btn btn-quiet" href="{}">{}</a>', address, _("Outcome"))
+    if record.form_oid != SurvivalContact.form_oid or not _may_enter(request, record):
+        return way
+    contact = contact_of(record)
+    if contact is None or not (contact.transplanted_since or contact.status == SurvivalStatus.DEAD):
+        return way
+    context = {"record": record, "contact": contact, "dead": SurvivalStatus.DEAD}
+    return way + render_to_string("outcomes/_told.html", context, request=request)
+
+
+def _may_enter(request: HttpRequest, record: CrfRecord) -> bool:
+    person = request.user
+    return (
+        isinstance(person, User)
+        and record.voided_at is None
+        and person.can(Capability.ENTER_DATA, site=record.site_id)
     )
 
 
 slots.fill(COMPLICATION_ACTIONS, event_of_complication)
 slots.fill(RECORD_ACTIONS, way_to_events)
+slots.fill(RECORD_ACTIONS, way_to_outcome)

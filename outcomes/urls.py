@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from outcomes.views import adverse_events as views
 from outcomes.views import deputies, reconciliation, sae_acts, safety
 from outcomes.views.sae_entry import new_case
+from outcomes.views import events, outcome
 
 app_name = "outcomes"
 
@@ -15,6 +16,17 @@ urlpatterns: list[URLPattern] = [
         name="adverse_events",
     ),
     path("subjects/<uuid:subject_id>/death/", views.death, name="death"),
+    path("subjects/<uuid:subject_id>/outcome/", outcome.outcome, name="outcome"),
+    path("subjects/<uuid:subject_id>/survival-contact/", outcome.contact, name="contact"),
+    path(
+        "subjects/<uuid:subject_id>/transplantation/",
+        outcome.transplantation,
+        name="transplantation",
+    ),
+    path("subjects/<uuid:subject_id>/ending/<slug:scope>/", outcome.ending, name="ending"),
+    path("survival-contacts/<uuid:record_id>/death/", outcome.told_death, name="told_death"),
+    path("adverse-events/", events.events, name="events"),
+    path("adverse-events/of/", views.of_source, name="of_source"),
     path(
         "complications/<uuid:complication_id>/adverse-event/",
         views.of_complication,

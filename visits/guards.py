@@ -12,7 +12,11 @@ from visits.models import ChecklistAnswer, TreatmentSession
 
 @protect
 def sessions() -> Iterable[Protection]:
-    for model in (TreatmentSession, ChecklistAnswer):
+    # A circuit that runs when all data are withdrawn is still taken down, and its end kept.
+    ends = {TreatmentSession: ("ended_at", "started_at"), ChecklistAnswer: ()}
+    for model, columns in ends.items():
         table = model._meta.db_table
-        yield Trigger(table, "guard_entry", "BEFORE INSERT OR UPDATE", "trialsite.guard_entry")
+        yield Trigger(
+            table, "guard_entry", "BEFORE INSERT OR UPDATE", "trialsite.guard_entry", columns
+        )
         yield same_site(table, record=True)

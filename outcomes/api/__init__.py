@@ -8,3 +8,7 @@ from outcomes.api.beginnings import routes as beginnings
 from outcomes.api.safety import routes as safety
 
 routes: list[URLPattern] = [*beginnings, *safety]
+from outcomes.api.events import routes as events
+from outcomes.api.outcome import routes as outcome
+
+routes: list[URLPattern] = [*beginnings, *events, *outcome]

@@ -10,7 +10,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from outcomes.services.adverse_events import record_from_complication
+from outcomes.services.adverse_events import (
+    record_from_complication,
+    record_from_reading,
+    record_from_result,
+)
 from outcomes.services.deaths import open_death
 from trialsite.access.bodies import Body
 from trialsite.access.rest import Endpoint, etag
@@ -18,7 +22,8 @@ from trialsite.casebook.answers import RecordAnswer, said_record
 from trialsite.casebook.api import ACT, ENTERS
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.casebook.selectors import records_of
-from visits.models import Complication
+from trialsite.labs.models import LabResult
+from visits.models import Complication, SessionReading
 
 
 class Empty(Body):
@@ -48,6 +53,30 @@ class EventOfComplication(Beginning):
         return self.said(record_from_complication(complication=found, by=self.request.user))
 
 
+class EventOfReading(Beginning):
+    def rows(self) -> Any:
+        return SessionReading.objects.visible_to(self.request.user)
+
+    @extend_schema(request=Empty, responses=RecordAnswer)
+    def create(self, request: Request, reading: uuid.UUID) -> Response:
+        """The adverse event of a bedside reading, begun with its values out of range; made once."""
+        found = self.found(self.rows(), pk=reading)
+        self.body(Empty)
+        return self.said(record_from_reading(reading=found, by=self.request.user))
+
+
+class EventOfResult(Beginning):
+    def rows(self) -> Any:
+        return LabResult.objects.visible_to(self.request.user)
+
+    @extend_schema(request=Empty, responses=RecordAnswer)
+    def create(self, request: Request, result: uuid.UUID) -> Response:
+        """The adverse event of a laboratory result, begun with its CTCAE grade; made once."""
+        found = self.found(self.rows(), pk=result)
+        self.body(Empty)
+        return self.said(record_from_result(result=found, by=self.request.user))
+
+
 class OpenDeath(Beginning):
     def rows(self) -> Any:
         return Subject.objects.visible_to(self.request.user)
@@ -65,5 +94,7 @@ routes: list[URLPattern] = [
         "complications/<uuid:complication>/adverse-event/",
         EventOfComplication.as_view(ACT),
     ),
+    path("session-readings/<uuid:reading>/adverse-event/", EventOfReading.as_view(ACT)),
+    path("lab-results/<uuid:result>/adverse-event/", EventOfResult.as_view(ACT)),
     path("subjects/<uuid:subject>/death/", OpenDeath.as_view(ACT)),
 ]

@@ -1,4 +1,4 @@
-"""What outcomes keep: adverse events and deaths."""
+"""What outcomes keep: events, survival, transplantation, death, and how it ended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,26 @@ from outcomes.models.codes import (
     SpecialInterest,
 )
 from outcomes.models.deaths import Death
+from outcomes.models.dispositions import Disposition
 from outcomes.models.event_checks import CAUSES, CRITERIA
+from outcomes.models.follow_up_codes import (
+    UNANSWERED,
+    AliveSource,
+    AttemptResult,
+    ContactWay,
+    DelistReason,
+    Donor,
+    EndReason,
+    GraftFunction,
+    Informant,
+    ListStatus,
+    LtIndication,
+    OfferAnswer,
+    Scope,
+    Suitability,
+    SurvivalStatus,
+)
+from outcomes.models.grades import AdverseEventGrade
 from outcomes.models.origins import AdverseEventOrigin
 from outcomes.models.sae import Deputy, Expedited, SaeCase, SaeDeadline, Suspected, To
 from outcomes.models.sae_reconciliation import Found, SaeReconciliation, SaeReconciliationLine
@@ -29,25 +48,43 @@ from outcomes.models.sae_reports import (
     SaeReportPdf,
     Way,
 )
+from outcomes.models.survival import ContactAttempt, SurvivalContact
+from outcomes.models.transplants import LiverOffer, Transplantation
 
 __all__ = [
     "CAUSES",
     "CRITERIA",
     "CTCAE_VERSION",
     "RELATED",
+    "UNANSWERED",
     "Action",
     "AdverseEvent",
+    "AdverseEventGrade",
     "AdverseEventOrigin",
+    "AliveSource",
+    "AttemptResult",
     "Causality",
+    "ContactAttempt",
+    "ContactWay",
     "Death",
     "DeathCause",
     "DeathSource",
     "Deputy",
+    "DelistReason",
     "DeviceAction",
+    "Disposition",
+    "Donor",
+    "EndReason",
     "Expectedness",
     "Expedited",
     "Found",
     "Grade",
+    "GraftFunction",
+    "Informant",
+    "ListStatus",
+    "LiverOffer",
+    "LtIndication",
+    "OfferAnswer",
     "Outcome",
     "Pattern",
     "ReportKind",
@@ -62,4 +99,10 @@ __all__ = [
     "Suspected",
     "To",
     "Way",
+    "Scope",
+    "SpecialInterest",
+    "Suitability",
+    "SurvivalContact",
+    "SurvivalStatus",
+    "Transplantation",
 ]

@@ -62,7 +62,12 @@ class AdverseEvent(CrfData):
     repeating = True
     caption = "term"
 
-    term = item(models.CharField(_("Event"), max_length=200), oid="I.AE.TERM", sdtm="AE.AETERM")
+    term = item(
+        models.CharField(_("Event"), max_length=200),
+        oid="I.AE.TERM",
+        sdtm="AE.AETERM",
+        dictionary="MedDRA",
+    )
     description = item(models.TextField(_("Course and treatment")), oid="I.AE.DESC", required=False)
     special_interest = item(
         models.CharField(_("Event of special interest"), max_length=12, choices=SpecialInterest),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.db import models
 from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, Value
 from django.db.models.expressions import Expression
@@ -88,6 +89,20 @@ def has_record_of(table: type[CrfData], **columns: Any) -> Q:
                 stored(table).filter(
                     subject=OuterRef("subject_id"), record__voided_at=None, **columns
                 )
+            )
+        )
+    )
+
+
+def another_of(label: str, *columns: str) -> Q:
+    """Whether the subject has another standing record of the form with the same values."""
+    same = {name: OuterRef(name) for name in columns}
+    return Q(
+        Late(
+            lambda: Exists(
+                stored(apps.get_model(label))
+                .filter(subject=OuterRef("subject_id"), record__voided_at=None, **same)
+                .exclude(pk=OuterRef("pk"))
             )
         )
     )

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from outcomes.models.adverse_events import AdverseEvent
 from outcomes.models.codes import Causality, DeathCause, DeathSource, Outcome
 from outcomes.models.conditions import has_record_of, seen_after
+from outcomes.models.follow_up_conditions import seen_later_that_day
 from trialsite.core.partial_dates import PartialDateField
 from trialsite.crf.items import item
 from trialsite.crf.models import CrfData, EditCheck, Section
@@ -58,6 +59,7 @@ class Death(CrfData):
     cause_in_words = item(
         models.CharField(_("Cause in words"), max_length=300),
         oid="I.DTH.PRCDTHSP",
+        dictionary="MedDRA",
         sdtm="DD.DDORRES",
         required=False,
     )
@@ -102,6 +104,15 @@ class Death(CrfData):
                 "Which of the two dates is wrong?"
             ),
             item="died_on",
+        ),
+        EditCheck(
+            oid="DTH.SEEN_LATER_THAT_DAY",
+            holds=~seen_later_that_day("died_on", "died_time"),
+            message=_(
+                "The casebook has an observation of the participant on that day, later than the "
+                "death. Which of the two times is wrong?"
+            ),
+            item="died_time",
         ),
         EditCheck(
             oid="DTH.CAUSE_SAID",

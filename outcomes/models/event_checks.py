@@ -7,6 +7,13 @@ from django.utils.translation import gettext_lazy as _
 
 from outcomes.models.codes import Grade, Outcome
 from outcomes.models.conditions import before_first_consent, death_recorded
+from outcomes.models.event_conditions import (
+    dies_when_it_ends,
+    graded_from_the_start,
+    known_no_earlier,
+    on_session_day,
+    worst_is_the_grade,
+)
 from trialsite.crf.models import EditCheck
 
 #: The criteria of seriousness; all participants are in-patients, so a stay is prolonged.
@@ -27,6 +34,11 @@ CAUSES = ("related_cells", "related_circuit", "related_anticoagulant")
 def _yes(name: str) -> Q:
     """Said to be so; what is not yet said is not."""
     return Q(**{f"{name}__isnull": False, name: True})
+
+
+def _said(name: str) -> Q:
+    """There is a value, or the reason why there is none."""
+    return Q(**{f"{name}__isnull": False}) | Q(missing__has_key=name)
 
 
 def _not_said(name: str) -> Q:
@@ -82,7 +94,7 @@ EVENT_CHECKS = (
     ),
     EditCheck(
         oid="AE.END",
-        holds=Q(ongoing=True) | Q(ended_on__isnull=False) | Q(missing__has_key="ended_on"),
+        holds=Q(ongoing=True) | _said("ended_on"),
         message=_("It is not ongoing. Please give its end."),
         item="ended_on",
     ),
@@ -96,6 +108,68 @@ EVENT_CHECKS = (
         oid="AE.BEFORE_CONSENT",
         holds=~before_first_consent("started_on"),
         message=_("It began before the first consent: is it medical history?"),
+        item="started_on",
+    ),
+    EditCheck(
+        oid="AE.ONSET_TIME",
+        holds=_said("started_time") | ~on_session_day("started_on"),
+        message=_(
+            "A session ran on this day: only the time of the onset tells whether the event "
+            "began under treatment."
+        ),
+        item="started_time",
+    ),
+    EditCheck(
+        oid="AE.DEATH_CRITERION",
+        holds=Q(outcome=Outcome.FATAL) | _not_said("results_in_death"),
+        message=_("It results in death: then its outcome is “fatal”, its grade 5."),
+        item="outcome",
+    ),
+    EditCheck(
+        oid="AE.DEATH_DATE",
+        holds=Q(outcome__in=_NOT_FATAL) | dies_when_it_ends("ended_on"),
+        message=_("A fatal event ends with the death. The casebook has another date of death."),
+        item="ended_on",
+    ),
+    EditCheck(
+        oid="AE.HOSPITAL",
+        holds=_not_said("hospitalisation") | _said("description"),
+        message=_(
+            "Participants are in hospital already. How did this event make the stay longer? "
+            "Please say it in the course."
+        ),
+        item="description",
+    ),
+    EditCheck(
+        oid="AE.AWARE",
+        holds=Q(serious=False) | _said("aware_at"),
+        message=_("A serious event: the day and time at which the site first knew of it?"),
+        item="aware_at",
+    ),
+    # A question and no refusal: the clock of the reports starts here, and must not wait until
+    # somebody has found out which of the two is the slip.
+    EditCheck(
+        oid="AE.AWARE_BEFORE",
+        holds=known_no_earlier("aware_at", "started_on", "started_time"),
+        message=_("Known before it began? Which of the two times is wrong?"),
+        item="aware_at",
+    ),
+    EditCheck(
+        oid="AE.EXPECTED_SAID",
+        holds=Q(serious=False) | _said("expectedness"),
+        message=_("A serious event: does the reference safety information describe it?"),
+        item="expectedness",
+    ),
+    EditCheck(
+        oid="AE.GRADE_WORST",
+        holds=worst_is_the_grade(),
+        message=_("The grade is the worst it reached, and the rows of grades say another."),
+        item="grade",
+    ),
+    EditCheck(
+        oid="AE.GRADE_FIRST",
+        holds=graded_from_the_start(),
+        message=_("The first row of grades is that of the onset."),
         item="started_on",
     ),
 )

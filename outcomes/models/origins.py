@@ -11,15 +11,19 @@ from django.utils.translation import gettext_lazy as _
 from trialsite.access.models import Site, SiteScopedQuerySet
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.core.guards import guarded
-from visits.models import Complication, TreatmentSession
+from trialsite.labs.models import LabResult
+from visits.models import Complication, SessionReading, TreatmentSession
+
+#: What an event can be made of; each has its column.
+SOURCES = ("complication", "reading", "result")
 
 
 @guarded(site="site_id", subject="subject_id", record="record_id")
 class AdverseEventOrigin(models.Model):
-    """Where an adverse event comes from: the session, and the complication it was made of.
+    """Where an adverse event comes from: the session, and what it was made of.
 
-    The event is the investigator's, the complication stays as it was seen at the bedside;
-    one complication has one standing event however often the button is pressed.
+    The event is the investigator's; the complication, the reading or the result stays as it
+    was seen. One of these has one standing event however often the button is pressed.
     """
 
     record = models.OneToOneField(
@@ -33,6 +37,12 @@ class AdverseEventOrigin(models.Model):
     complication = models.ForeignKey(
         Complication, models.PROTECT, null=True, blank=True, related_name="adverse_events"
     )
+    reading = models.ForeignKey(
+        SessionReading, models.PROTECT, null=True, blank=True, related_name="adverse_events"
+    )
+    result = models.ForeignKey(
+        LabResult, models.PROTECT, null=True, blank=True, related_name="adverse_events"
+    )
     #: When the event's record was voided; another may then be made of the complication.
     ended_at = models.DateTimeField(_("Ended"), null=True, blank=True)
 
@@ -41,10 +51,19 @@ class AdverseEventOrigin(models.Model):
     class Meta:
         verbose_name = _("origin of an adverse event")
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["complication"],
-                condition=Q(ended_at=None),
-                name="adverse_event_once_of_a_complication",
+            *(
+                models.UniqueConstraint(
+                    fields=[source],
+                    condition=Q(ended_at=None),
+                    name=f"adverse_event_once_of_a_{source}",
+                )
+                for source in SOURCES
+            ),
+            models.CheckConstraint(
+                condition=Q(complication=None, reading=None)
+                | Q(complication=None, result=None)
+                | Q(reading=None, result=None),
+                name="adverse_event_has_one_source",
             ),
         ]
 

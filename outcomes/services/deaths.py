@@ -5,15 +5,19 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from outcomes.models import RELATED, Death
+from outcomes.models import RELATED, Death, DeathSource, Informant, SurvivalContact, SurvivalStatus
 from outcomes.selectors.deaths import death_record, hours_after_session
+from outcomes.services.drafts import propose_draft
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.casebook.services import open_record, record_death, revoke_death
 from trialsite.conduct.services.proposals import end_causes, propose_holds, rules_for
+from trialsite.core.exceptions import TransitionError
+from trialsite.crf.models import stored
 from trialsite.notify.outbox import announce
 from trialsite.protocol.proposals import HoldTrigger
+from visits.models import TreatmentSession
 
 #: The kind of the notice that tells those who may hold of such a death.
 ALERT = "death-hold"
@@ -27,6 +31,44 @@ def open_death(*, subject: Subject, by: User) -> CrfRecord:
     subject = Subject.objects.select_for_update(no_key=True).get(pk=subject.pk)
     found = death_record(subject)
     return found or open_record(subject=subject, form_oid=Death.form_oid, by=by)
+
+
+def begin_death(*, contact: SurvivalContact, by: User) -> CrfRecord:
+    """The record of a death that a contact told of, begun as a draft with what it told."""
+    by.require(Capability.ENTER_DATA, site=contact.site_id)
+    if contact.status != SurvivalStatus.DEAD or not contact.stands:
+        raise TransitionError(_("This contact tells of no death."))
+    record = open_death(subject=contact.subject, by=by)
+    if record.version == 0:
+        informant = Informant(contact.informant) if contact.informant else Informant.OTHER
+        said = {"source": _SOURCES.get(informant, DeathSource.OTHER).value}
+        if contact.contact_on is not None:
+            said["document"] = _("Survival contact of %(date)s") % {
+                "date": contact.contact_on.isoformat()
+            }
+        propose_draft(record, said, by=by)
+    return record
+
+
+#: Where the knowledge of a death comes from, by who told of it.
+_SOURCES = {
+    Informant.FAMILY: DeathSource.FAMILY,
+    Informant.HOSPITAL: DeathSource.HOSPITAL,
+    Informant.PHYSICIAN: DeathSource.HOSPITAL,
+    Informant.REGISTRY: DeathSource.REGISTRY,
+}
+
+
+def follow_session(session: TreatmentSession, _by: User) -> None:
+    """A session's times may tell anew whether a death came soon after it."""
+    death = (
+        stored(Death)
+        .filter(subject=session.subject_id, record__voided_at=None, died_on__isnull=False)
+        .first()
+    )
+    if death is not None:
+        subject = Subject.objects.select_related("site").get(pk=session.subject_id)
+        _follow_rules(death, subject)
 
 
 def follow_death(death: Death, by: User) -> None:

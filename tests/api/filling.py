@@ -39,7 +39,11 @@ _KNOWN = {
 
 
 #: A time of day stands beside these, so the day is a whole one.
-_KNOWN_ITEMS = {"I.AE.AESTDAT": "2026-02-03", "I.DTH.DTHDAT": "2026-03-05"}
+_KNOWN_ITEMS = {
+    "I.AE.AESTDAT": "2026-02-03",
+    "I.DTH.DTHDAT": "2026-03-05",
+    "I.LT.LTDAT": "2026-03-05",
+}
 
 
 def text_for(name: str, item: Item) -> str:

@@ -12,7 +12,7 @@ from trialsite.crf.registry import forms
 
 _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
 #: Arguments that name no row of a person's data.
-PLAIN = {"slug": "vs", "code": "001", "name": "subjects"}
+PLAIN = {"slug": "vs", "code": "001", "name": "subjects", "item": "I.AE.TERM"}
 
 ENTRY: dict[str, Any] = {"values": {}}
 _BODIES: dict[str, dict[str, Any]] = {

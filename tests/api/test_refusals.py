@@ -25,8 +25,9 @@ from tests.factories import (
     make_visit,
     sign_in,
 )
-from tests.outcomes.conftest import complicated, treated
+from tests.outcomes.conftest import complicated, save_event, treated
 from tests.outcomes.sae.conftest import first_word, sent, signed
+from tests.outcomes.test_of_reading_or_result import read, resulted
 from tests.screening.consenting import assess, make_document, withdraw
 from tests.screening.consenting import sign as sign_consent
 from tests.screening.deciding import confirm_all, decide, make_candidate
@@ -151,6 +152,20 @@ def complication_of(cast, record):
     return complicated(treated(record.subject, cast.nurse), cast.nurse).pk
 
 
+def reading_of(cast, record):
+    return read(treated(record.subject, cast.nurse), cast.nurse).pk
+
+
+def result_of(_cast, record):
+    return resulted(record.subject).pk
+
+
+def term_of(cast, record):
+    event = make_record(record.subject, form_oid="F.AE")
+    save_event(event, cast.nurse)
+    return event.pk
+
+
 @given
 def proposal_at(_cast, record):
     return propose_hold(site=record.site, rule="", reason="x", key="x").pk
@@ -197,6 +212,9 @@ MADE = {
     "movement": movement_at,
     "loaded": loaded_at,
     "complication": complication_of,
+    "reading": reading_of,
+    "result": result_of,
+    "term": term_of,
     "proposal": proposal_at,
     "deficiency": deficiency_at,
     "case": lambda cast, record: case_of(cast, record).pk,

@@ -40,6 +40,14 @@ EVENT = {
     "outcome": "RECOVERED/RESOLVED",
 }
 
+#: What a serious event says besides, so that nothing is asked.
+SERIOUS = {
+    "serious": "true",
+    "other_important": "true",
+    "aware_at": "2026-03-05T11:00",
+    "expectedness": "EXPECTED",
+}
+
 DEATH = {
     "died_on": "2026-03-06",
     "cause": "LIVER FAILURE",

@@ -10,19 +10,17 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from outcomes.models import AdverseEvent
-from outcomes.selectors.events import event_lines, treatment_emergent
+from outcomes.selectors.events import event_lines
 from tests.factories import as_person, given, make_record, make_subject, sign_in
-from tests.outcomes.conftest import save_event, treated
+from tests.outcomes.conftest import SERIOUS, save_event, treated
 from tests.screening.consenting import make_document, sign
 from trialsite.casebook.models import Subject
-from trialsite.core.partial_dates import PartialDate
 from trialsite.crf.violations import ImpossibleError
 from trialsite.review.models import Query
 
-DEATH_TEXTS: dict[str, Any] = {
+DEATH_TEXTS: dict[str, Any] = SERIOUS | {
     "grade": "5",
     "outcome": "FATAL",
-    "serious": "true",
     "results_in_death": "true",
 }
 
@@ -53,6 +51,12 @@ def test_an_event_that_is_sound_asks_nothing(cast, record):
         ({"grade": "4"}, "AE.GRADE_4"),
         ({"ended_on": ""}, "AE.END"),
         ({"ongoing": "true", "ended_on": ""}, "AE.ONGOING"),
+        (SERIOUS | {"results_in_death": "true"}, "AE.DEATH_CRITERION"),
+        (SERIOUS | {"hospitalisation": "true"}, "AE.HOSPITAL"),
+        (SERIOUS | {"aware_at": ""}, "AE.AWARE"),
+        (SERIOUS | {"aware_at": "2026-03-05T10:39"}, "AE.AWARE_BEFORE"),
+        (SERIOUS | {"aware_at": "2026-03-04T23:59", "started_time": ""}, "AE.AWARE_BEFORE"),
+        (SERIOUS | {"expectedness": ""}, "AE.EXPECTED_SAID"),
     ],
 )
 def test_what_does_not_fit_together_is_kept_and_asked_about(cast, record, texts, check):
@@ -63,9 +67,11 @@ def test_what_does_not_fit_together_is_kept_and_asked_about(cast, record, texts,
 @pytest.mark.parametrize(
     "texts",
     [
-        {"serious": "true", "hospitalisation": "true"},
-        {"serious": "true", "prevented": "true"},
-        {"grade": "4", "serious": "true", "life_threatening": "true"},
+        SERIOUS,
+        SERIOUS | {"hospitalisation": "true", "description": "Ten days more on the ward"},
+        SERIOUS | {"prevented": "true", "aware_at": "2026-03-05T10:40"},
+        SERIOUS | {"grade": "4", "life_threatening": "true"},
+        SERIOUS | {"started_on": "2026-03", "started_time": "", "aware_at": "2026-03-01T00:00"},
         {"ongoing": "true", "ended_on": "", "outcome": "RECOVERING/RESOLVING"},
     ],
 )
@@ -121,28 +127,51 @@ def test_an_event_does_not_begin_after_death_but_one_of_before_is_followed_up(
     assert saved.changed == {"related_cells"}
 
 
-FIRST = dt.datetime.fromisoformat("2026-03-05T10:00")
+@pytest.mark.parametrize(
+    ("on", "time", "asks"),
+    [
+        ("2026-03-04", "", False),
+        ("2026-03-05", "", True),
+        ("2026-03-05", "08:00", False),
+        ("2026-03-06", "", True),
+        ("2026-03-07", "", False),
+        ("2026-03", "", False),
+    ],
+)
+def test_on_the_days_of_a_session_the_time_of_the_onset_is_asked_for(
+    cast, subject, record, on, time, asks
+):
+    treated(subject, cast.nurse, "2026-03-05T20:00")
+    save_event(record, cast.nurse, started_on=on, started_time=time, ended_on="2026-03-08")
+    assert asked(record) == ({"AE.ONSET_TIME"} if asks else set())
+
+
+def test_a_reason_why_there_is_no_time_settles_it(cast, session, record):
+    save_event(record, cast.nurse, **{"started_time": "", "started_time.missing": "UNK"})
+    assert asked(record) == set()
 
 
 @pytest.mark.parametrize(
-    ("on", "time", "emergent"),
+    ("fields", "said"),
     [
-        ("2026-03-04", None, False),
-        ("2026-03-05", dt.time(9, 59), False),
-        ("2026-03-05", dt.time(10, 0), True),
-        ("2026-03-05", None, None),
-        ("2026-03-06", None, True),
-        ("2026-03", None, None),
-        ("2026-02", None, False),
-        ("2026-04", None, True),
-        ("2026", None, None),
+        ({"serious": True}, (True, False, False)),
+        ({"serious": True, "related_cells": "POSSIBLE"}, (True, True, False)),
+        ({"serious": True, "related_circuit": "NOT ASSESSABLE", "expectedness": "UNEXPECTED"},
+         (True, True, True)),
+        ({"serious": True, "related_anticoagulant": "DEFINITE", "expectedness": "NOT_ASSESSED"},
+         (True, True, False)),
+        ({"serious": False, "related_cells": "PROBABLE", "expectedness": "UNEXPECTED"},
+         (False, True, False)),
+        ({"serious": True, "related_procedure": "DEFINITE", "expectedness": "UNEXPECTED"},
+         (True, False, False)),
+        ({"serious": True, "related_cells": "UNLIKELY", "expectedness": "UNEXPECTED"},
+         (True, False, False)),
+        ({}, (False, False, False)),
     ],
-)
-def test_an_event_is_under_treatment_as_far_as_its_dates_tell(on, time, emergent):
-    event = AdverseEvent(started_time=time)
-    event.started_on = PartialDate.parse(on)
-    assert treatment_emergent(event, FIRST) is emergent
-    assert treatment_emergent(event, None) is None
+)  # fmt: skip
+def test_serious_related_and_unexpected_together_are_what_is_reported_at_once(fields, said):
+    event = AdverseEvent(**fields)
+    assert (event.is_sae, event.is_related, event.is_suspected_unexpected) == said
 
 
 def test_the_list_reads_the_events_of_a_subject(cast, subject, record):

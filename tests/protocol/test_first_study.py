@@ -157,7 +157,9 @@ def test_lactate_and_ammonia_are_expected_at_every_milestone(nct06904755: Protoc
     assert all({"URINE", "FAECES", "EDTA"} <= set(event.samples) for event in milestones)
 
 
-FORMS = {"F.VS", "F.DM", "F.MH", "F.AL", "F.HE", "F.PREG", "F.LB", "F.TX", "F.TXP", "F.TXE"}
+FORMS = {
+    "F.VS", "F.DM", "F.MH", "F.AL", "F.HE", "F.PREG", "F.LB", "F.TX", "F.TXP", "F.TXE", "F.SS",
+}  # fmt: skip
 ITEMS = {"I.HE.HEGRADE", "I.VS.MAP", "I.CM.PRESSOR", "I.MH.DIABETES", "I.MH.AUTOIMM"}
 
 

@@ -37,6 +37,7 @@ class Capability(models.TextChoices):
     SIGN_CASEBOOK = "sign_casebook", _("Sign casebooks")
     LOCK = "lock", _("Lock data")
     UNLOCK = "unlock", _("Unlock data")
+    CODE_TERMS = "code_terms", _("Code terms")
     EXPORT = "export", _("Export datasets")
     MANAGE_LABS = "manage_labs", _("Keep laboratories and ranges")
     MANAGE_PRODUCT = "manage_product", _("Keep the cell product")
@@ -91,6 +92,7 @@ GRANTS: dict[Role, frozenset[Capability]] = {
             _C.CLOSE_QUERY,
             _C.LOCK,
             _C.UNLOCK,
+            _C.CODE_TERMS,
             _C.EXPORT,
             _C.VIEW_ACCESS_REPORT,
             _C.VIEW_NOTICES,

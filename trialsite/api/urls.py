@@ -12,6 +12,7 @@ from trialsite.conduct.api import routes as conduct
 from trialsite.crf.api import routes as data
 from trialsite.crf.catalogue import routes as definitions
 from trialsite.crf.codebook import routes as codebook
+from trialsite.crf.coding.api import routes as coding
 from trialsite.crf.odm import routes as odm
 from trialsite.dashboard.compliance_api import routes as compliance
 from trialsite.exports.api import routes as datasets
@@ -28,6 +29,7 @@ urlpatterns = [
     *review,
     *datasets,
     *codebook,
+    *coding,
     *odm,
     *labs,
     *conduct,

@@ -13,6 +13,7 @@ from django.db import models
 
 from trialsite.casebook.models import CrfRecord
 from trialsite.core.partial_dates import PartialDateField
+from trialsite.core.wall_time import WallTimeField
 
 RECORDS = CrfRecord._meta.db_table
 
@@ -26,16 +27,30 @@ class Evidence:
 
     @property
     def select(self) -> str:
-        """SQL of the standing evidence: subject, day as ISO text as far as it is known."""
+        """SQL of the standing evidence: subject, day as ISO text as far as it is known, form
+        and record it stands on."""
         meta = self.model._meta
         known = meta.get_field(self.column)
         column = f'e."{self.column}"'
         day = column if isinstance(known, PartialDateField) else f"to_char({column}, 'YYYY-MM-DD')"
         own = " AND e.voided_at IS NULL" if _has(self.model, "voided_at") else ""
         return (
-            f"SELECT e.subject_id AS subject_id, {day} AS day "
+            f"SELECT e.subject_id AS subject_id, {day} AS day, "
+            f"r.form_oid AS form, r.id AS record_id "
             f'FROM "{meta.db_table}" e JOIN "{RECORDS}" r ON r.id = e.record_id '
             f"WHERE {column} IS NOT NULL AND r.voided_at IS NULL{own}"
+        )
+
+    @property
+    def timed(self) -> bool:
+        """Whether it has a time of day beside the day."""
+        return isinstance(self.model._meta.get_field(self.column), WallTimeField)
+
+    @property
+    def moments(self) -> str:
+        """SQL of the same with the time on the clock at the site, where it is `timed`."""
+        return self.select.replace(
+            f"to_char(e.\"{self.column}\", 'YYYY-MM-DD') AS day", f'e."{self.column}" AS at', 1
         )
 
 

@@ -29,6 +29,7 @@ GUARD_ENTRY = Function(
     source=f"""
 DECLARE
   r record;
+  ends boolean := false;
 BEGIN
   SELECT c.status, c.lock_state AS record_lock, c.voided_at, s.lock_state AS subject_lock,
          s.consent_state, v.lock_state AS visit_lock
@@ -48,7 +49,15 @@ BEGIN
     RAISE EXCEPTION 'the record is locked' USING ERRCODE = 'TS012';
   END IF;
   IF r.consent_state = 'withdrawn' THEN
-    RAISE EXCEPTION 'consent is withdrawn for all data' USING ERRCODE = 'TS013';
+    -- What runs in spite of it must be ended: with arguments, an update that sets the first
+    -- column where the second was set before.
+    IF TG_NARGS = 2 AND TG_OP = 'UPDATE' THEN
+      ends := to_jsonb(OLD) ->> TG_ARGV[0] IS NULL AND to_jsonb(NEW) ->> TG_ARGV[0] IS NOT NULL
+              AND to_jsonb(OLD) ->> TG_ARGV[1] IS NOT NULL;
+    END IF;
+    IF NOT ends THEN
+      RAISE EXCEPTION 'consent is withdrawn for all data' USING ERRCODE = 'TS013';
+    END IF;
   END IF;
   IF r.status IN ('complete', 'not_done') AND {_REASON} THEN
     RAISE EXCEPTION 'a change of completed data needs a reason' USING ERRCODE = 'TS014';

@@ -5,11 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trialsite.casebook.guards import same_site
-from trialsite.core.catalog import Check, Protection, Trigger
+from trialsite.core.catalog import Check, Function, Protection, Trigger
 from trialsite.core.guards import protect
 from trialsite.crf.items import items_of
-from trialsite.crf.models import CrfRow, Draft, ItemData
+from trialsite.crf.models import Coding, CrfRow, Draft, ItemData
 from trialsite.crf.registry import forms
+
+#: A code stays as it was given; another takes its place. A subject's move takes it along.
+GUARD_CODING = Function(
+    "guard_coding",
+    returns="trigger",
+    execute=(),
+    source="""
+BEGIN
+  IF (to_jsonb(NEW) - ARRAY['superseded_at', 'site_id'])
+     IS DISTINCT FROM (to_jsonb(OLD) - ARRAY['superseded_at', 'site_id'])
+     OR (OLD.superseded_at IS NOT NULL
+         AND NEW.superseded_at IS DISTINCT FROM OLD.superseded_at) THEN
+    RAISE EXCEPTION 'a code is superseded, never changed' USING ERRCODE = 'TS003';
+  END IF;
+  RETURN NEW;
+END
+""",
+)
+
+
+@protect
+def codings() -> Iterable[Protection]:
+    table = Coding._meta.db_table
+    yield GUARD_CODING
+    yield same_site(table, record=True)
+    yield Trigger(table, "guard_coding", "BEFORE UPDATE", "trialsite.guard_coding")
 
 
 @protect

@@ -73,6 +73,9 @@ class Item:
     name: str = ""
     data_type: str = ""
 
+    #: The dictionary by whose terms the text is coded afterwards (MedDRA, WHODrug).
+    dictionary: str = ""
+
     #: Computed by the database from other items; shown and exported, never typed.
     derived: bool = False
     #: Dates an observation of the living person: never in the future, never after death (C10).

@@ -45,7 +45,7 @@ def verdicts_of(table: type[ItemData], version_id: int) -> tuple[str, tuple[Any,
     judging are one statement.
     """
     checks = checks_of(table, version_id)
-    holding = [ExpressionWrapper(check.holds, BooleanField()) for check in checks]
+    holding = [ExpressionWrapper(_holds(check, version_id), BooleanField()) for check in checks]
     name = table._meta.db_table
     row = f'q.row_id = "{name}".id' if issubclass(table, CrfRow) else "q.row_id IS NULL"
     standing = (
@@ -59,6 +59,10 @@ def verdicts_of(table: type[ItemData], version_id: int) -> tuple[str, tuple[Any,
     # The last FROM is the statement's own: a check that looks at other rows has one inside.
     columns = sql.rpartition(" FROM ")[0].removeprefix("SELECT ")
     return f"{columns}, {standing}", tuple(parameters)
+
+
+def _holds(check: EditCheck, version_id: int) -> Q:
+    return check.holds(version_id) if callable(check.holds) else check.holds
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ metadata follow from the one definition (docs/adding-a-crf.md)."""
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.models import Site, SiteScopedQuerySet, User
 from trialsite.casebook.models import CrfRecord, Subject
@@ -19,10 +21,13 @@ from trialsite.core.guards import guarded
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditCheck:
-    """A soft rule. Data that break it are kept, and a query asks the site about them."""
+    """A soft rule. Data that break it are kept, and a query asks the site about them.
+
+    Where the protocol sets what holds, `holds` makes it for a protocol version's id.
+    """
 
     oid: str
-    holds: Q
+    holds: Q | Callable[[int], Q]
     message: str | Promise
     item: str
 
@@ -149,3 +154,79 @@ class Draft(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} {self.record}"
+
+
+#: The levels of a dictionary above the term itself, the nearest first.
+DICTIONARIES: dict[str, tuple[str, ...]] = {
+    "MedDRA": ("PT", "HLT", "HLGT", "SOC"),
+    "WHODrug": ("ATC",),
+}
+
+
+@guarded(site="site_id", subject="subject_id", record="record_id")
+class Coding(models.Model):
+    """The code that a person gave to the words in one item of one row (SDTM --LLT, --DECOD).
+
+    Never changed: another code supersedes it. It stands for the words it was given for;
+    where the site has changed them since, a code is asked for anew.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    site = models.ForeignKey(Site, models.PROTECT, related_name="+")
+    subject = models.ForeignKey(Subject, models.PROTECT, related_name="+")
+    record = models.ForeignKey(CrfRecord, models.PROTECT, related_name="codings")
+    #: The key of the row: the record's own, or that of a row of a repeating group.
+    row_id = models.UUIDField()
+    item_oid = models.CharField(max_length=40)
+    verbatim = models.CharField(_("As written"), max_length=500)
+    #: The words without case, width and spaces: the same words found again elsewhere.
+    words = models.CharField(max_length=500)
+    dictionary = models.CharField(_("Dictionary"), max_length=20)
+    version = models.CharField(_("Version"), max_length=20)
+    code = models.CharField(_("Code"), max_length=40)
+    term = models.CharField(_("Term"), max_length=300)
+    #: Level -> {"code", "term"}, as far as the importer or coder gave them.
+    levels = models.JSONField(_("Levels above"), default=dict)
+    coded_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    coded_at = models.DateTimeField(_("Coded"))
+    superseded_at = models.DateTimeField(_("Superseded"), null=True, blank=True)
+
+    objects = SiteScopedQuerySet["Coding"].as_manager()
+
+    class Meta:
+        verbose_name = _("code of a term")
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["dictionary", "words"],
+                condition=Q(superseded_at=None),
+                name="coding_of_the_same_words",
+            ),
+        ]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["row_id", "item_oid"],
+                condition=Q(superseded_at=None),
+                name="coding_stands_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(dictionary__in=tuple(DICTIONARIES))
+                & ~Q(version="")
+                & ~Q(code="")
+                & ~Q(term="")
+                & ~Q(verbatim=""),
+                name="coding_is_whole",
+                violation_error_message=_("A code needs dictionary, version, code and term."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.term} ({self.dictionary} {self.version})"
+
+    @property
+    def above(self) -> list[tuple[str, str, str]]:
+        """Level, code and term of the levels above, the nearest first."""
+        return [
+            (level, said.get("code", ""), said.get("term", ""))
+            for level in DICTIONARIES.get(self.dictionary, ())
+            if (said := self.levels.get(level))
+        ]

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from trialsite.crf import trail_urls, views
+from trialsite.crf.coding import views as coding
 
 app_name = "crf"
 
@@ -18,5 +19,9 @@ urlpatterns = [
     path("records/<uuid:pk>/rows/<str:group>/<uuid:row_id>/void/", views.row_void, name="row_void"),
     path("queries/<uuid:pk>/", views.query, name="query"),
     path("subjects/<uuid:pk>/forms/<slug:slug>/", views.open_new, name="open"),
+    path("coding/", coding.worklist, name="coding"),
+    path("coding/list/", coding.take_list, name="coding_list"),
+    path("coding/<str:item>/<uuid:row_id>/", coding.term, name="coding_term"),
+    path("coding/<str:item>/<uuid:row_id>/same/", coding.take_same, name="coding_same"),
     *trail_urls.urlpatterns,
 ]

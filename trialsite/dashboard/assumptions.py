@@ -29,6 +29,7 @@ SECTIONS = {
     "sessions": gettext_lazy("Treatment sessions"),
     "item_limits": gettext_lazy("Expected ranges of items"),
     "samples": gettext_lazy("Samples"),
+    "follow_up": gettext_lazy("Survival follow-up"),
     "reminders": gettext_lazy("Reminders"),
     "proposals": gettext_lazy("Proposed holds and gates"),
 }

@@ -88,6 +88,8 @@ STUDY_TABS = (
     Place("labs:laboratories", _("Laboratories"), "flask", Capability.VIEW_CASEBOOK),
     Place("visits:products", _("Cell product"), "test-pipe", Capability.VIEW_CASEBOOK),
     Place("conduct:holds", _("Holds and gates"), "hand-stop", Capability.VIEW_CASEBOOK),
+    Place("outcomes:events", _("Adverse events"), "alert-circle", Capability.VIEW_CASEBOOK),
+    Place("crf:coding", _("Coding"), "checklist", Capability.CODE_TERMS),
     Place("conduct:deviations", _("Deviations"), "route-off", Capability.VIEW_CASEBOOK),
     Place(
         "visits:deficiencies", _("Device deficiencies"), "alert-circle", Capability.VIEW_CASEBOOK

@@ -7,4 +7,4 @@ class ExportsConfig(AppConfig):
     name = "trialsite.exports"
 
     def ready(self) -> None:
-        from trialsite.exports import casebook, notices, signatures  # noqa: F401
+        from trialsite.exports import casebook, codings, notices, signatures  # noqa: F401

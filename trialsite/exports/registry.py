@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from django.utils.functional import Promise
 
@@ -31,10 +32,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column: its name in the file, the SQL that computes it, and what it means."""
+    """One column: its name in the file, the SQL that computes it, and what it means.
+
+    In a dataset made of Python rows the name is the row's key, and there is no SQL.
+    """
 
     name: str
-    sql: str
+    sql: str = ""
     label: str | Promise
     kind: Kind = Kind.TEXT
     unit: str = ""
@@ -44,21 +48,33 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """A rectangular extract. Every SQL text here is a constant of the code; the person's
-    sites are the only value that is ever added, as a literal."""
+    """A rectangular extract, by one SELECT or by Python rows.
+
+    Every SQL text here is a constant of the code; the person's sites are the only value that
+    is ever added, as a literal. What no SELECT says well (an estimate, a reading shared with
+    a page) gives `rows` instead: it is asked for the sites, reads in one statement, so that
+    it is of one moment as the others are, and answers in the order of the file.
+    """
 
     name: str
     title: str | Promise
     columns: tuple[Column, ...]
     #: What stands after FROM, with its aliases; and which rows of it.
-    source: str
+    source: str = ""
     where: str = "true"
     #: The expression for a row's site; only sites where the person may export are read.
     #: Empty: facts of the whole study, for whoever may export anywhere.
-    site: str
-    order: str
+    site: str = ""
+    order: str = ""
+    #: Ids of sites -> the rows of these sites, each with a value for every column.
+    rows: Callable[[Collection[int]], Iterable[Mapping[str, Any]]] | None = None
     #: What the person must hold at the site beside EXPORT.
     needs: Capability = Capability.VIEW_CASEBOOK
+
+    def __post_init__(self) -> None:
+        by_sql = bool(self.source and self.order) and all(each.sql for each in self.columns)
+        if by_sql == (self.rows is not None):
+            raise TypeError(f"{self.name}: give either SQL or rows")
 
 
 _makers: list[Callable[[], list[Dataset]]] = []

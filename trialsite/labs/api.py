@@ -48,6 +48,7 @@ from trialsite.labs.answers import (
 )
 from trialsite.labs.codes import FORM_OID, PurificationKind
 from trialsite.labs.entry import read_panel
+from trialsite.labs.grade_api import routes as grades
 from trialsite.labs.models import (
     Laboratory,
     LabPanel,
@@ -333,6 +334,7 @@ routes: list[URLPattern] = [
     path("reference-ranges/<uuid:range>/", ReferenceRanges.as_view(DETAIL)),
     path("reference-ranges/<uuid:range>/end/", RangeEnding.as_view(ACT)),
     path("reference-ranges/<uuid:range>/void/", RangeVoid.as_view(ACT)),
+    *grades,
     path("lab-panels/", Panels.as_view(ROWS)),
     path("lab-panels/<uuid:record>/", Panels.as_view({"get": "retrieve", "put": "update"})),
     path("purifications/", Purifications.as_view(ROWS)),

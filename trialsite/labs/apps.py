@@ -8,6 +8,6 @@ class LabsConfig(AppConfig):
 
     def ready(self) -> None:
         from trialsite.casebook.evidence import register_evidence
-        from trialsite.labs import datasets, guards, models  # noqa: F401
+        from trialsite.labs import datasets, grade_dataset, guards, models  # noqa: F401
 
         register_evidence(models.LabPanel, "collected_at")

@@ -5,8 +5,14 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from trialsite.core.slots import declare
+
 #: The form that heads the record of one draw.
 FORM_OID = "F.LB"
+
+#: What apps above offer on a result: its adverse event (decisions H1). It stands within the
+#: form of the panel: no form of its own may be in it.
+RESULT_ACTIONS = declare("labs.result.actions")
 
 
 def item_oid(analyte: str) -> str:

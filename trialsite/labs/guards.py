@@ -34,7 +34,8 @@ BEGIN
   IF s.lock_state <> 'open' THEN
     RAISE EXCEPTION 'the subject is locked' USING ERRCODE = 'TS012';
   END IF;
-  IF s.consent_state = 'withdrawn' THEN
+  IF s.consent_state = 'withdrawn'
+     AND NOT (TG_OP = 'UPDATE' AND OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL) THEN
     RAISE EXCEPTION 'consent is withdrawn for all data' USING ERRCODE = 'TS013';
   END IF;
   IF TG_OP = 'UPDATE' AND OLD.voided_at IS NOT NULL THEN

@@ -17,6 +17,8 @@ from trialsite.crf.models import Draft
 from trialsite.labs.codes import ResultFlag, Significance, item_oid
 from trialsite.labs.entry import ABOUT, PARTS, PanelEntry, read_panel, rows_named, texts_of
 from trialsite.labs.facts import LabFact
+from trialsite.labs.grade_lines import SheetGrades
+from trialsite.labs.grades import grading_of
 from trialsite.labs.models import Laboratory, LabPanel, LabResult
 from trialsite.labs.names import analyte_names
 from trialsite.labs.selectors import last_units, panels_open, plain
@@ -71,6 +73,8 @@ class Line:
     confirming: bool = False
     shifted: bool = False
     inherited: bool = False
+    #: The CTCAE grade with that of the baseline, in words.
+    grade: str = ""
     mine: str = ""
     theirs: str = ""
     queries: list[Query] = field(default_factory=list)
@@ -275,6 +279,7 @@ class Grid:
         self.texts = self._with_units()
         self.entry: PanelEntry = read_panel(sheet.protocol, self.texts, base=page.base)
         sheet.apply(self.entry, laboratory)
+        self.grades = SheetGrades(sheet, grading_of(page.record.subject_id))
         self.queries: dict[str, list[Query]] = {}
         for query in queries:
             if query.status != QueryStatus.CLOSED:
@@ -334,6 +339,7 @@ class Grid:
         doubt = self.sheet.doubt(line.key)
         line.confirming = bool(doubt) or bool(line.confirm)
         line.shifted = self.sheet.shifted(line.key)
+        line.grade = self.grades.words(line.key)
         line.inherited = bool(
             not self.texts.get(f"{line.key}.sig") and self.sheet.significance(line.key)
         )

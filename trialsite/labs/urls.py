@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trialsite.labs import paste_views, register_views, views
+from trialsite.labs import grade_views, paste_views, register_views, views
 
 app_name = "labs"
 
@@ -17,6 +17,7 @@ urlpatterns = [
     path("labs/panels/<uuid:pk>/results/<uuid:result_id>/void/", views.void, name="void_result"),
     path("labs/visits/<uuid:visit_id>/draw/", views.draw_at_visit, name="draw"),
     path("labs/subjects/<uuid:pk>/", views.of_subject, name="subject"),
+    path("labs/subjects/<uuid:pk>/grades/", grade_views.grades, name="grades"),
     path(
         "labs/subjects/<uuid:pk>/purifications/",
         register_views.add_purification,

@@ -267,6 +267,7 @@ def look(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
             "range": line.range,
             "flag": line.flag,
             "word": str(ResultFlag(line.flag).label) if line.flag else "",
+            "grade": line.grade,
             "question": slip_question(row, doubt.slip.suggested_unit) if doubt.slip else "",
             "unit": doubt.slip.suggested_unit if doubt.slip else "",
             "would_be": f"{short(doubt.slip.suggested_canonical)} {unit_label(row.canonical_unit)}"

@@ -3,6 +3,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from .criteria import Criterion
+from .follow_up import FollowUp
 from .labs import Labs
 from .proposals import SafetyProposals
 from .provenance import Assumption, Provenance
@@ -34,6 +35,7 @@ class Protocol:
     sessions: SessionPlan | None = None
     item_limits: tuple[ItemLimits, ...] = ()
     samples: SamplePlan | None = None
+    follow_up: FollowUp | None = None
     reminders: ReminderPlan
     safety_reporting: SafetyReporting | None = None
     proposals: SafetyProposals

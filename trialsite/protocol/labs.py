@@ -29,7 +29,8 @@ class ReferenceRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analyte:
-    """A laboratory test. `testcd` is LBTESTCD; `loinc` and `ctcae` are empty where unsure.
+    """A laboratory test. `testcd` is LBTESTCD; `loinc` is empty where unsure. `ctcae` names
+    the terms by which a value is graded, one for each direction.
 
     `unit` is the canonical UCUM unit of all intervals. Outside `soft` a value is queried;
     outside `hard` a form is not completed without confirmation. Neither refuses a value.
@@ -44,7 +45,7 @@ class Analyte:
     reference: tuple[ReferenceRange, ...] = ()
     soft: Annotated[Interval | None, Value("Expected range", "预期范围")] = None
     hard: Annotated[Interval | None, Value("Range without confirmation", "免确认范围")] = None
-    ctcae: str = ""
+    ctcae: tuple[str, ...] = ()
 
     def factor(self, unit: str) -> Decimal:
         """The exact factor from `unit` to the canonical unit; not accepted: LookupError."""
@@ -69,6 +70,20 @@ class LabPanel:
     key: Name
     name: Text
     analytes: Annotated[tuple[str, ...], Value("Analytes", "检测项目")]
+
+
+class BaselineRule(StrEnum):
+    """Which value of an analyte later ones are compared with."""
+
+    LAST_BEFORE_FIRST_SESSION = "last_before_first_session"
+
+
+class AnticoagulationUse(StrEnum):
+    """What counts as being on anticoagulation when INR is graded."""
+
+    #: A concomitant medication of that category on the day; not the anticoagulant of a circuit.
+    MEDICATION = "medication"
+    NOT_GRADABLE = "not_gradable"
 
 
 class PostPurificationUse(StrEnum):
@@ -97,6 +112,12 @@ class LabRules:
         Decimal, Value("Eligibility labs before day zero, hours", "入选化验距第0天时限（小时）")
     ]
     ctcae_version: Annotated[str, Value("CTCAE version", "CTCAE版本")]
+    baseline: Annotated[
+        BaselineRule | None, Value("Baseline of laboratory values", "实验室指标的基线")
+    ] = None
+    anticoagulation: Annotated[
+        AnticoagulationUse | None, Value("Anticoagulation in the grade of INR", "INR分级中的抗凝")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

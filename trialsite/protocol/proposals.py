@@ -52,7 +52,12 @@ class GateProposal:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorProposal:
     """A Bayesian toxicity monitor: Beta prior, stop when the posterior probability that the
-    rate exceeds `rate_limit` is above `probability_limit`."""
+    rate exceeds `rate_limit` is above `probability_limit`.
+
+    The rest says what a toxicity is: an adverse event of that grade, judged related where
+    `related`, begun within so many days of the start of a session. Without a grade and days
+    the monitor counts nothing.
+    """
 
     key: Name
     name: Text
@@ -61,6 +66,14 @@ class MonitorProposal:
     prior_beta: Annotated[Decimal, Value("Prior beta", "先验β")]
     rate_limit: Annotated[Decimal, Value("Rate limit", "毒性率上限")]
     probability_limit: Annotated[Decimal, Value("Probability limit", "后验概率上限")]
+    grade_at_least: Annotated[int | None, Value("CTCAE grade at least", "CTCAE分级不低于")] = None
+    related: Annotated[bool, Value("Only related events", "仅计相关事件")] = True
+    within_days: Annotated[int | None, Value("Within days of a session", "距治疗的天数以内")] = None
+
+    @property
+    def is_defined(self) -> bool:
+        """Whether it says which events it counts."""
+        return self.grade_at_least is not None and self.within_days is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

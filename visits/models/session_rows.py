@@ -30,6 +30,8 @@ from visits.models.sessions import FORM_OID
 
 #: What apps above offer on a complication: its adverse event (decisions H1).
 COMPLICATION_ACTIONS = declare("visits.complication.actions")
+#: The same on a reading. It stands within the grid's form: no form of its own may be in it.
+READING_ACTIONS = declare("visits.reading.actions")
 
 _TENTHS = models.DecimalField(max_digits=9, decimal_places=3)
 

@@ -23,8 +23,9 @@ from screening.models.consent import Scope
 from screening.models.forms.examination import Examination, Grade
 from screening.selectors.consent import standing_of
 from screening.standing import Standing
-from trialsite.casebook.models import Subject, SubjectStatus
+from trialsite.casebook.models import ClosingCause, Subject, SubjectStatus
 from trialsite.casebook.protocols import protocol_of
+from trialsite.casebook.services.closings import closed_problem
 from trialsite.conduct.selectors import treatment_refusals
 from trialsite.core.clock import trial_now
 from trialsite.labs.selectors import lab_facts
@@ -141,6 +142,11 @@ class _Look:
         if self.subject.status != SubjectStatus.ENROLLED:
             said = _("Not enrolled: %(status)s.") % {"status": self.subject.get_status_display()}
             return Line(key="enrolment", verdict="stop", said=said, href=href)
+        today = self.now.astimezone(ZoneInfo(self.zone)).date()
+        ended = ClosingCause.EARLY_TERMINATION
+        if over := closed_problem(self.subject, EventRole.TREATMENT, today, cause=ended):
+            said = _("The study treatment has ended. %(why)s") % {"why": over}
+            return Line(key="enrolment", verdict="stop", said=said)
         said = _("Enrolled as %(number)s.") % {"number": self.subject.label}
         return Line(key="enrolment", verdict="ok", said=said, href=href)
 

@@ -29,6 +29,7 @@ from trialsite.labs.services.purification import record_purification, void_purif
 from trialsite.protocol import EventRole
 from trialsite.protocol.sessions import SessionPlan
 from trialsite.protocol.study import AnchorKind
+from visits.following import tell
 from visits.models import TreatmentSession
 from visits.models.session_codes import Modality, StopReason
 
@@ -164,6 +165,7 @@ def follow_times(session: TreatmentSession, *, by: User, reason: str = "") -> No
         _anchor(session.subject, by=by)
         _attend(session, by=by, reason=reason)
         _purify(session, by=by, reason=reason)
+        tell(session, by)
 
 
 def _anchor(subject: Subject, *, by: User) -> None:

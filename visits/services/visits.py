@@ -23,6 +23,7 @@ from trialsite.casebook.services import (
     open_visit,
     take_back_visit,
 )
+from trialsite.casebook.services.holding import held
 from trialsite.conduct.kinds import declare_kind
 from trialsite.conduct.models import Category, Importance
 from trialsite.conduct.services.deviations import propose_deviation
@@ -157,6 +158,26 @@ def add(
     )
     visit = add_visit(subject=subject, role=role, on=on, by=by, stands_for=stands_for)
     return attend(visit=visit, on=on, mode=mode, by=by) if happened else visit
+
+
+@transaction.atomic
+def plan_contact(*, subject: Subject, stands_for: Visit, by: User) -> Visit:
+    """Plan a survival contact for a milestone nobody was seen at: attempts come before it.
+
+    It has not taken place yet; the one that is planned already is answered again.
+    """
+    by.require(Capability.ENTER_DATA, site=subject.site_id)
+    subject = held(subject)
+    waiting = subject.visits.filter(stands_for=stands_for, status=VisitStatus.PLANNED)
+    found = waiting.order_by("repeat_key").last()
+    if found is not None:
+        return found
+    today = trial_today(subject.site.time_zone)
+    problem = _contact_problem(subject, EventRole.SURVIVAL_CONTACT, stands_for, today)
+    VisitError.unless(stands_for=problem)
+    return add_visit(
+        subject=subject, role=EventRole.SURVIVAL_CONTACT, on=today, by=by, stands_for=stands_for
+    )
 
 
 @transaction.atomic

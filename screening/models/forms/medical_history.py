@@ -87,6 +87,7 @@ class MedicalHistory(CrfData):
     cause_in_words = item(
         models.CharField(_("Aetiology in words"), max_length=200),
         oid="I.MH.AETIOSP",
+        dictionary="MedDRA",
         sdtm="FA.FAORRES",
         required=False,
     )
@@ -162,6 +163,7 @@ class MedicalHistory(CrfData):
     suspect_drug = item(
         models.CharField(_("Suspected drug or herb"), max_length=200),
         oid="I.MH.SUSDRUG",
+        dictionary="WHODrug",
         sdtm="FA.FAORRES",
         required=False,
     )
@@ -322,6 +324,7 @@ class Aetiology(CrfRow):
     cause_in_words = item(
         models.CharField(_("Aetiology in words"), max_length=200),
         oid="I.MHAETIO.SP",
+        dictionary="MedDRA",
         sdtm="FA.FAORRES",
         required=False,
     )

@@ -134,7 +134,10 @@ class Medication(CrfData):
     caption = "treatment"
 
     treatment = item(
-        models.CharField(_("Medication"), max_length=200), oid="I.CM.CMTRT", sdtm="CM.CMTRT"
+        models.CharField(_("Medication"), max_length=200),
+        oid="I.CM.CMTRT",
+        sdtm="CM.CMTRT",
+        dictionary="WHODrug",
     )
     category = item(
         models.CharField(_("Category"), max_length=25, choices=Category),

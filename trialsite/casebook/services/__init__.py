@@ -8,6 +8,7 @@ from trialsite.casebook.services.closings import (
     reopen_schedule,
     revoke_death,
 )
+from trialsite.casebook.services.participation import set_participation
 from trialsite.casebook.services.records import (
     expect_records,
     mark_not_done,
@@ -51,6 +52,7 @@ __all__ = [
     "revoke_death",
     "set_consent_state",
     "set_day_zero",
+    "set_participation",
     "take_back_subject_number",
     "take_back_visit",
     "void_record",

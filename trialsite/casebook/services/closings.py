@@ -113,9 +113,16 @@ def revoke_death(*, subject: Subject, by: User) -> Subject:
     return subject
 
 
-def closed_problem(subject: Subject, role: EventRole, on: dt.date) -> str:
-    """Why no visit of a role may be added on a day; empty where it may."""
+def closed_problem(
+    subject: Subject, role: EventRole, on: dt.date, *, cause: ClosingCause | None = None
+) -> str:
+    """Why no visit of a role may be added on a day; empty where it may.
+
+    With a `cause` only closings of that cause are looked at.
+    """
     for closing in _standing(subject):
+        if cause is not None and closing.cause != cause:
+            continue
         if closing.after < on and role not in closing.kept:
             return _("From %(date)s on this is not done any more: %(cause)s.") % {
                 "date": closing.after.isoformat(),

@@ -45,6 +45,12 @@ if (form?.dataset.look) {
       word.textContent = `${icons[said.flag]}${said.word}`;
       flag.append(word);
     }
+    if (said.grade) {
+      const grade = document.createElement("span");
+      grade.className = "second labs-ctcae";
+      grade.textContent = said.grade;
+      flag.append(grade);
+    }
     question.replaceChildren();
     question.hidden = true;
     if (said.error) {
