@@ -155,8 +155,8 @@ class _People:
                 self._site[site].add(user)
             if role == Role.SAFETY_OFFICER:
                 self._study[site].add(user)
-            if role == Role.PRINCIPAL_INVESTIGATOR and at is None:
-                self._study[site].add(user)
+        heads = lines.filter(site=None, role=Role.PRINCIPAL_INVESTIGATOR)
+        self._study[site] |= set(heads.values_list("user", flat=True))
         if not self._site[site]:
             # A study run by one investigator for all sites: they are responsible here too.
             wide = lines.filter(site=None, role__in=_INVESTIGATORS)

@@ -224,7 +224,9 @@ class Cases(Endpoint):
 
     def list(self, request: Request) -> Response:
         """The cases of serious adverse events with their clocks, reports and receipts."""
-        return self.page(self.rows(), lambda case: said_case(case_lines([case], trial_now())[0]))
+        chosen = self.paginate_queryset(self.narrow(self.rows())) or []
+        lines = case_lines(chosen, trial_now())
+        return self.get_paginated_response([said_case(line) for line in lines])
 
     def retrieve(self, request: Request, case: uuid.UUID) -> Response:
         return self.answer(case)

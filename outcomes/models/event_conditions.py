@@ -11,8 +11,8 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, Least, Left, Length
 from django.db.models.lookups import Exact, LessThan
 
-from outcomes.models.conditions import Late
 from trialsite.casebook.models import Subject
+from trialsite.crf.conditions import Late
 from trialsite.crf.models import stored
 from visits.models import TreatmentSession
 

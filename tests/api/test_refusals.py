@@ -28,6 +28,7 @@ from tests.factories import (
 from tests.labs.conftest import make_laboratory
 from tests.labs.importing import HEAD, LONG, rows
 from tests.outcomes.conftest import complicated, save_event, treated
+from tests.outcomes.sae.conftest import first_word, sent, signed
 from tests.outcomes.test_of_reading_or_result import read, resulted
 from tests.screening.consenting import assess, make_document, withdraw
 from tests.screening.consenting import sign as sign_consent
@@ -204,6 +205,21 @@ def deficiency_at(cast, record):
         return report_deficiency(site=record.site, facts=facts, by=cast.nurse).pk
 
 
+def case_of(cast, record):
+    return first_word(record.subject, cast.nurse)
+
+
+def safety_report_of(cast, record):
+    return signed(case_of(cast, record), cast.sub_investigator)
+
+
+def receipt_of(cast, record):
+    report = safety_report_of(cast, record)
+    with as_person(cast.nurse):
+        now = trial_now()
+    return sent(report, "sponsor", now, cast.nurse)
+
+
 #: What one argument needs, made of a record of site 001.
 MADE = {
     "query": query_on,
@@ -221,6 +237,9 @@ MADE = {
     "term": term_of,
     "proposal": proposal_at,
     "deficiency": deficiency_at,
+    "case": lambda cast, record: case_of(cast, record).pk,
+    "report": lambda cast, record: safety_report_of(cast, record).pk,
+    "receipt": lambda cast, record: receipt_of(cast, record).pk,
 }
 
 

@@ -8,8 +8,15 @@ from collections.abc import Iterator
 import pytest
 from django.db import connections
 
-from outcomes.models import AdverseEvent, AdverseEventOrigin, SurvivalContact, SurvivalStatus
+from outcomes.models import (
+    AdverseEvent,
+    AdverseEventOrigin,
+    SaeCase,
+    SurvivalContact,
+    SurvivalStatus,
+)
 from outcomes.selectors.outcome import overview_of
+from outcomes.selectors.sae_board import ClockState, case_lines
 from screening.models import ConsentDocument, Enrolment, ScreeningEntry
 from screening.models.log import Outcome
 from screening.selectors.consent import reconsent_due
@@ -21,6 +28,7 @@ from trialsite.access.context import context_of, system_context
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import RecordStatus, Subject, Visit, VisitStatus
 from trialsite.conduct.models import Deviation
+from trialsite.core.clock import trial_now
 from trialsite.core.context import Channel, acting
 from trialsite.core.partial_dates import PartialDate
 from trialsite.demo.product import IN_USE
@@ -118,12 +126,24 @@ def test_sessions_are_over_running_and_prepared(demo):
 
 def test_the_hypotension_of_a_session_is_an_adverse_event(demo):
     complication = Complication.objects.get()
-    event = AdverseEvent.objects.get()
+    event = AdverseEvent.objects.get(serious=False)
     origin = AdverseEventOrigin.objects.get(record=event.record)
     assert origin.complication_id == complication.pk
     session = TreatmentSession.objects.get(pk=complication.record_id)
     assert (session.ended_at - session.started_at).total_seconds() == 6 * 3600
     assert minutes_of(session).effective == 360 - 25 - 10
+
+
+def test_one_serious_event_was_reported_in_time_and_the_clock_of_another_runs(demo):
+    now = trial_now()
+    states = {
+        line.event.term: {clock.state for clock in line.clocks}
+        for line in case_lines(SaeCase.objects.select_related("site", "subject", "record"), now)
+    }
+    assert states == {
+        "Catheter-related sepsis (SYNTHETIC)": {ClockState.IN_TIME},
+        "Gastrointestinal bleeding (SYNTHETIC)": {ClockState.RUNNING},
+    }
 
 
 def test_the_cells_are_accounted_for(demo):

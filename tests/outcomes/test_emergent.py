@@ -13,7 +13,7 @@ from trialsite.core.partial_dates import PartialDate
 FIRST = dt.datetime.fromisoformat("2026-03-05T10:00")
 
 
-def moment(text: str) -> dict[str, object]:
+def moment(text: str) -> dict[str, Any]:
     day, _sign, time = text.partition(" ")
     return {"on": PartialDate.parse(day), "time": dt.time.fromisoformat(time) if time else None}
 

@@ -49,8 +49,11 @@ def resulted(subject, at="2026-03-05T12:00", **facts: Any) -> LabResult:
         collected_at=dt.datetime.fromisoformat(at), specimen="SERUM",
     )  # fmt: skip
     value = Decimal(str(facts.pop("value", "2.4")))
-    facts = {"analyte": "K", "unit": "mmol/L", "flag": "low", "range_low": Decimal("3.5"),
-             "range_high": Decimal("5.3"), "range_unit": "mmol/L"} | facts  # fmt: skip
+    usual: dict[str, Any] = {
+        "analyte": "K", "unit": "mmol/L", "flag": "low", "range_low": Decimal("3.5"),
+        "range_high": Decimal("5.3"), "range_unit": "mmol/L",
+    }  # fmt: skip
+    facts = usual | facts
     return LabResult.objects.create(
         panel=panel, site_id=subject.site_id, subject=subject, text=str(value), value=value,
         canonical=value, canonical_unit=facts["unit"], factor=Decimal(1),

@@ -46,7 +46,8 @@ def person(**fields: Any) -> Person:
         SEVEN: Window(first=day(6), last=day(8)),
         WEEK_12: Window(first=day(77), last=day(91)),
     }
-    return Person(**({"zone": SHANGHAI, "treated_at": BEGIN, "windows": windows} | fields))
+    known: dict[str, Any] = {"zone": SHANGHAI, "treated_at": BEGIN, "windows": windows}
+    return Person(**(known | fields))
 
 
 def day(count: int) -> dt.date:

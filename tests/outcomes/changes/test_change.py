@@ -125,7 +125,7 @@ def test_a_visit_with_nothing_but_purified_blood_is_set_aside_where_the_protocol
 
 def test_the_summary_is_the_one_computed_by_hand():
     """Changes -100, -40, 0, +20: median -20, range -100 to +20."""
-    cells = []
+    cells: list[Any] = []
     for base, now in (("300", "200"), ("240", "200"), ("180", "180"), ("100", "120")):
         cells.append((value(-1, base), cell(person(), [value(7, now, event_oid=SEVEN)], base=base)))
     cells += [

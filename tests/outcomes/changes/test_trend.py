@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.outcomes.changes.people import EXCLUDED, MARKED, ZERO, person, value
 
 
 def trend(*readings, purified=MARKED, **fields) -> Trend:
-    options = {"person": person(), "day_zero": ZERO} | fields
+    options: dict[str, Any] = {"person": person(), "day_zero": ZERO} | fields
     return trend_of(readings, purified=purified, **options)
 
 
