@@ -43,6 +43,7 @@ from trialsite.conduct.models import Scope
 from trialsite.conduct.services.deviations import DeviationFacts, report_deviation
 from trialsite.conduct.services.holds import place_hold
 from trialsite.conduct.services.proposals import propose_hold
+from trialsite.conduct.services.snapshots import take_snapshot
 from trialsite.core.clock import trial_now
 from trialsite.core.partial_dates import PartialDate
 from trialsite.crf.api import slug_of
@@ -128,6 +129,12 @@ def hold_at(cast, record):
     by = cast.investigator
     with as_person(by):
         return place_hold(site=record.site, scope=Scope.BOTH, reason="x", by=by).pk
+
+
+def snapshot_of(cast, record):
+    by = cast.investigator
+    with as_person(by):
+        return take_snapshot(version=record.protocol_version, purpose="x", by=by).pk
 
 
 def evaluation_of(cast, _record):
@@ -224,6 +231,7 @@ def receipt_of(cast, record):
 MADE = {
     "query": query_on,
     "hold": hold_at,
+    "snapshot": snapshot_of,
     "reminder": reminder_at,
     "signature": lambda cast, record: signature_under(record, cast.sub_investigator).pk,
     "deviation": lambda cast, record: deviation_of(record.subject, cast.nurse),

@@ -40,8 +40,8 @@ from trialsite.conduct.selectors import (
     last_review,
     treatment_refusals,
 )
+from trialsite.conduct.services.committee import record_review
 from trialsite.conduct.services.holds import lift_hold, place_hold, switch_rule
-from trialsite.conduct.services.reviews import record_review
 from trialsite.core.clock import trial_today
 from trialsite.core.exceptions import DomainError, NotPermittedError, TransitionError
 from trialsite.protocol import Text

@@ -14,8 +14,8 @@ from tests.signing import factors_of, proof_of
 from trialsite.access.capabilities import Role
 from trialsite.conduct.models import Decision, GateReview, SafetySnapshot, Scope
 from trialsite.conduct.selectors import enrolment_refusals
+from trialsite.conduct.services.committee import record_review
 from trialsite.conduct.services.holds import place_hold
-from trialsite.conduct.services.reviews import record_review
 from trialsite.conduct.services.snapshots import is_intact, take_snapshot
 from trialsite.core.exceptions import DomainError, NotPermittedError
 

@@ -26,8 +26,8 @@ from trialsite.casebook.selectors import current_version
 from trialsite.conduct.models import Decision, GateReview, Hold, RuleKind, SafetySnapshot, Scope
 from trialsite.conduct.rules import Standing
 from trialsite.conduct.selectors import RuleLine, rule_lines
+from trialsite.conduct.services.committee import record_review
 from trialsite.conduct.services.holds import lift_hold, place_hold, switch_rule
-from trialsite.conduct.services.reviews import record_review
 from trialsite.review.signing_api import CONFIGURES, SignatureAnswer, said_signature
 
 
@@ -280,14 +280,14 @@ class GateReviews(SignedEndpoint):
         """Record what a safety review decided at a gate, by signature."""
         body = self.body(NewReview)
         version, proof = current_version(), self.proof(body)
-        body["snapshot"] = _snapshot(body["snapshot"])
+        body["snapshot"] = _snapshot(body["snapshot"], self.request.user)
         review = record_review(**body, version=version, by=self.request.user, proof=proof)
         return Response(said_review(self.rows().get(pk=review.pk)), status.HTTP_201_CREATED)
 
 
-def _snapshot(key: uuid.UUID | None) -> SafetySnapshot | None:
+def _snapshot(key: uuid.UUID | None, user: User) -> SafetySnapshot | None:
     """The named snapshot; whoever records reviews sees every site."""
-    found = SafetySnapshot.objects.filter(pk=key).first() if key else None
+    found = SafetySnapshot.objects.visible_to(user).filter(pk=key).first() if key else None
     if key and found is None:
         raise ValidationError({"snapshot": [_("There is no such snapshot.")]})
     return found

@@ -26,7 +26,7 @@ from trialsite.conduct.models import (
 )
 from trialsite.conduct.order import decide_under_holds
 from trialsite.conduct.rules import Rule, Standing, proposals_of, rules_of
-from trialsite.conduct.services.reviews import content_of_review
+from trialsite.conduct.services.committee import content_of_review
 from trialsite.conduct.watching import Watched, watched
 from trialsite.core.clock import trial_now
 from trialsite.protocol import Protocol

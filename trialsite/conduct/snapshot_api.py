@@ -18,7 +18,6 @@ from trialsite.access.rest import Endpoint
 from trialsite.casebook.api import ACT, DETAIL, LIST, SEES
 from trialsite.casebook.selectors import current_version
 from trialsite.conduct.models import SafetySnapshot
-from trialsite.conduct.selectors import sees_every_site
 from trialsite.conduct.services.snapshots import is_intact, take_snapshot
 
 HOLDS = Policy(Audience.STAFF, Capability.HOLD)
@@ -57,8 +56,8 @@ class SafetySnapshots(Endpoint):
 
     def rows(self) -> Any:
         """Figures of the whole study: others are told of none (decisions D6)."""
-        rows = SafetySnapshot.objects.select_related("version", "taken_by").order_by("number")
-        return rows if sees_every_site(self.request.user) else rows.none()
+        seen = SafetySnapshot.objects.visible_to(self.request.user)
+        return seen.select_related("version", "taken_by").order_by("number")
 
     def list(self, request: Request) -> Response:
         """The data cuts for safety committees."""

@@ -10,9 +10,18 @@ from django.db.models import Q
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import ProtocolVersion
 from trialsite.core.guards import guarded
+
+
+class SafetySnapshotQuerySet(models.QuerySet["SafetySnapshot"]):
+    def visible_to(
+        self, user: User, capability: Capability = Capability.VIEW_CASEBOOK
+    ) -> SafetySnapshotQuerySet:
+        """All of them for whoever sees every site; for others there is none (decisions D6)."""
+        return self.all() if user.access.study_wide(capability) else self.none()
 
 
 @guarded(changeable=False)
@@ -32,6 +41,8 @@ class SafetySnapshot(models.Model):
     sha256 = models.CharField(max_length=64)
     taken_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     taken_at = models.DateTimeField(_("Data cut"))
+
+    objects = SafetySnapshotQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("safety snapshot")

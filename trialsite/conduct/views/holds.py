@@ -40,6 +40,7 @@ from trialsite.conduct.models import (
 )
 from trialsite.conduct.rules import Standing, content_of
 from trialsite.conduct.selectors import RuleLine, rule_lines, rule_names, sees_every_site
+from trialsite.conduct.services.committee import REVIEW_MEANING, record_review
 from trialsite.conduct.services.holds import (
     LIFT_MEANING,
     SWITCH_OFF_MEANING,
@@ -48,7 +49,6 @@ from trialsite.conduct.services.holds import (
     place_hold,
     switch_rule,
 )
-from trialsite.conduct.services.reviews import REVIEW_MEANING, record_review
 from trialsite.core.exceptions import DomainError, NotPermittedError
 
 configures = requires(Capability.CONFIGURE_STUDY)
@@ -101,8 +101,8 @@ def _page(request: StaffRequest, form: HoldForm | None, status: int = 200) -> Ht
 
 def _snapshots(request: StaffRequest) -> QuerySet[SafetySnapshot]:
     """The data cuts, for whoever sees every site."""
-    rows = SafetySnapshot.objects.defer("content").select_related("taken_by")
-    return rows.order_by("-number") if sees_every_site(request.user) else rows.none()
+    rows = SafetySnapshot.objects.visible_to(request.user)
+    return rows.defer("content").select_related("taken_by").order_by("-number")
 
 
 def _snapshot_form(request: StaffRequest) -> SnapshotForm | None:

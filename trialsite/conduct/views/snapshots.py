@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -15,8 +15,8 @@ from trialsite.access.http import StaffRequest, requires
 from trialsite.casebook.selectors import current_version
 from trialsite.conduct.forms import SnapshotForm, StudyReviewForm
 from trialsite.conduct.models import Decision, SafetySnapshot
-from trialsite.conduct.selectors import rule_names, sees_every_site
-from trialsite.conduct.services.reviews import REVIEW_MEANING, record_review
+from trialsite.conduct.selectors import rule_names
+from trialsite.conduct.services.committee import REVIEW_MEANING, record_review
 from trialsite.conduct.services.snapshots import is_intact, take_snapshot
 from trialsite.conduct.views.holds import configures, signed_act, typed
 from trialsite.core.exceptions import DomainError, NotPermittedError
@@ -24,10 +24,8 @@ from trialsite.core.exceptions import DomainError, NotPermittedError
 
 def _found(request: StaffRequest, pk: uuid.UUID) -> SafetySnapshot:
     """Figures of the whole study: for others there is no such snapshot (decisions D6)."""
-    if not sees_every_site(request.user):
-        raise Http404
-    rows = SafetySnapshot.objects.select_related("version", "taken_by")
-    return get_object_or_404(rows, pk=pk)
+    rows = SafetySnapshot.objects.visible_to(request.user)
+    return get_object_or_404(rows.select_related("version", "taken_by"), pk=pk)
 
 
 @requires(Capability.HOLD)
