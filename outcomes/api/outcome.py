@@ -35,7 +35,7 @@ class AttemptsAnswer(serializers.Serializer[Any]):
     met = serializers.BooleanField(help_text="The protocol's rule of loss to follow-up")
 
 
-class MilestoneAnswer(serializers.Serializer[Any]):
+class SurvivalAtMilestone(serializers.Serializer[Any]):
     day = serializers.IntegerField()
     on = serializers.DateField()
     state = serializers.ChoiceField(choices=["alive", "dead", "unknown", "not_due"])
@@ -57,7 +57,7 @@ class OutcomeAnswer(serializers.Serializer[Any]):
     transplanted_on = serializers.CharField(allow_null=True, help_text="Partial ISO date")
     last_treatment_on = serializers.DateField(allow_null=True)
     attempts = AttemptsAnswer()
-    milestones = MilestoneAnswer(many=True)
+    milestones = SurvivalAtMilestone(many=True)
     proposals = ProposalAnswer(many=True)
 
 
