@@ -147,7 +147,8 @@ def test_on_the_days_of_a_session_the_time_of_the_onset_is_asked_for(
 
 
 def test_a_reason_why_there_is_no_time_settles_it(cast, session, record):
-    save_event(record, cast.nurse, **{"started_time": "", "started_time.missing": "UNK"})
+    unknown: dict[str, Any] = {"started_time": "", "started_time.missing": "UNK"}
+    save_event(record, cast.nurse, **unknown)
     assert asked(record) == set()
 
 

@@ -16,6 +16,7 @@ from trialsite.core.exceptions import NotPermittedError, StaleError, TransitionE
 from trialsite.crf.coding.importing import CodingListError, import_codes, read_codes
 from trialsite.crf.coding.services import Code, code_term
 from trialsite.crf.coding.terms import coded_items, said_terms, terms_of, words_of
+from trialsite.crf.items import items_of
 from trialsite.crf.models import Coding
 
 HYPOTENSION = Code(
@@ -290,4 +291,4 @@ def test_a_client_codes_and_reads_codes(cast, api, subject):
 
 
 def test_the_events_own_word_is_the_one_that_was_coded():
-    assert AdverseEvent._meta.get_field("term").item.dictionary == "MedDRA"
+    assert items_of(AdverseEvent)["term"].dictionary == "MedDRA"

@@ -231,7 +231,7 @@ def test_figures_carry_no_inline_style_and_say_what_they_are(cast, study, path):
 def test_wide_spreads_are_logarithmic_and_narrow_ones_are_not():
     wide = up(FRAME, [Decimal("0.4"), Decimal(900)], may_be_logarithmic=True)
     assert wide.logarithmic
-    assert (wide.low, wide.high) == (Decimal("0.1"), 1000)
+    assert (wide.low, wide.high) == (Decimal("0.1"), Decimal(1000))
     assert wide.at(Decimal(10)) == 50
     narrow = up(FRAME, [Decimal(30), Decimal(80)], may_be_logarithmic=True)
     assert not narrow.logarithmic

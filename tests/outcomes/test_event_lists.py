@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -33,7 +34,7 @@ def code_all(cast) -> None:
 @pytest.fixture
 def events(cast, subject) -> dict[str, CrfRecord]:
     """One event for each box of the filter, and one that meets none."""
-    texts = {
+    texts: dict[str, dict[str, Any]] = {
         "plain": {"related_circuit": "UNLIKELY"},
         "serious": SERIOUS | {"related_circuit": "UNLIKELY"},
         "related": {"related_circuit": "NOT ASSESSABLE"},
@@ -130,7 +131,7 @@ def rows(cast, subject) -> dict[str, dict[str, str]]:
     code_all(cast)
     with as_person(cast.data_manager):
         answer = sign_in(cast.data_manager).get(DATASET)
-        text = b"".join(answer).decode()  # type: ignore[arg-type]
+        text = b"".join(answer).decode()
     return {row["AETERM"]: row for row in csv.DictReader(io.StringIO(text))}
 
 

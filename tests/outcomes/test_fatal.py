@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.factories import as_person, given, make_record
@@ -9,7 +11,7 @@ from tests.outcomes.conftest import SERIOUS, save_death, save_event
 from trialsite.casebook.services import void_record
 from trialsite.review.models import Query
 
-FATAL = SERIOUS | {
+FATAL: dict[str, Any] = SERIOUS | {
     "grade": "5", "outcome": "FATAL", "results_in_death": "true",
     "started_on": "2026-03-04", "started_time": "", "ended_on": "2026-03-06",
     "aware_at": "2026-03-05T08:00",

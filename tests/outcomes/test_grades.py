@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from outcomes.models import AdverseEventGrade
@@ -33,7 +35,7 @@ def graded(record, by, on, grade, time="", reason="", **of):
         ).row  # fmt: skip
 
 
-LONG = {"started_on": "2026-03-03", "started_time": "", "ended_on": "2026-03-08"}
+LONG: dict[str, Any] = {"started_on": "2026-03-03", "started_time": "", "ended_on": "2026-03-08"}
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ class Casebooks:
                 comparator=text[0] if text[0] in "<>" else "",
                 value=amount,
                 unit=UNITS[analyte],
-                factor=1,
+                factor=Decimal(1),
                 canonical=amount,
                 canonical_unit=UNITS[analyte],
             )

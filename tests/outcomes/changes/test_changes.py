@@ -99,7 +99,7 @@ def test_the_baseline_of_a_score_is_of_the_last_day_with_every_input(cast, study
     assert line.baseline.at.date() == dt.date(2026, 3, 3)
     bilirubin = table(changes(cast.nurse), "BILI").lines[3]
     assert bilirubin.baseline is not None
-    assert (bilirubin.baseline.number, bilirubin.baseline.hours) == (240, Decimal("3.5"))
+    assert [bilirubin.baseline.number, bilirubin.baseline.hours] == [240, Decimal("3.5")]
 
 
 def test_an_input_known_only_as_a_limit_gives_no_score(cast, books):
