@@ -7,5 +7,12 @@ class OutcomesConfig(AppConfig):
     name = "outcomes"
 
     def ready(self) -> None:
-        from outcomes import alerts, guards, sae_datasets, sae_notices, slots  # noqa: F401
-        from outcomes import alerts, event_datasets, event_slots, guards, slots  # noqa: F401
+        from outcomes import (  # noqa: F401  # noqa: F401
+            alerts,
+            event_datasets,
+            event_slots,
+            guards,
+            sae_datasets,
+            sae_notices,
+            slots,
+        )

@@ -11,12 +11,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from outcomes.models import AdverseEvent, AdverseEventOrigin, Death, SaeCase
 from outcomes.models import (
     AdverseEvent,
     AdverseEventOrigin,
     Death,
     Disposition,
+    SaeCase,
     SurvivalContact,
     SurvivalStatus,
     Transplantation,
@@ -99,6 +99,9 @@ def _way_to_case(request: HttpRequest, record: CrfRecord) -> SafeString:
         '<a class="btn btn-quiet" href="{}">{}</a>',
         reverse("outcomes:sae_case", args=[case]),
         _("Safety report"),
+    )
+
+
 #: The forms whose pages lead back to the outcome of their subject.
 _OF_OUTCOME = (SurvivalContact.form_oid, Transplantation.form_oid, Disposition.form_oid)
 

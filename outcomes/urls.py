@@ -3,9 +3,8 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from outcomes.views import adverse_events as views
-from outcomes.views import deputies, reconciliation, sae_acts, safety
+from outcomes.views import deputies, events, outcome, reconciliation, sae_acts, safety
 from outcomes.views.sae_entry import new_case
-from outcomes.views import events, outcome
 
 app_name = "outcomes"
 
