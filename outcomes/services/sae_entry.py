@@ -11,11 +11,10 @@ from django.utils.translation import gettext as _
 from outcomes.models import (
     CRITERIA,
     AdverseEvent,
-    AdverseEventOrigin,
     SaeCase,
     Suspected,
 )
-from outcomes.services.adverse_events import event_of, record_from_complication
+from outcomes.services.adverse_events import record_from_complication
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, Subject
@@ -142,12 +141,3 @@ def same_events(subject: Subject, word: FirstWord) -> list[AdverseEvent]:
         if (event.term or "").casefold().split() == words
         or (event.is_sae and event.started_on and event.started_on == word.started_on)
     ]
-
-
-def known_event_of(complication: Complication) -> AdverseEvent | None:
-    """The standing event of a complication, if one was made of it."""
-    origin: AdverseEventOrigin | None = event_of(complication)
-    if origin is None:
-        return None
-    found: AdverseEvent | None = stored(AdverseEvent).filter(pk=origin.record_id).first()
-    return found
