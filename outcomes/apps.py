@@ -11,6 +11,8 @@ class OutcomesConfig(AppConfig):
             alerts,
             change_datasets,
             endpoint_datasets,
+        from outcomes import (  # noqa: F401  # noqa: F401
+            alerts,
             event_datasets,
             event_slots,
             guards,
@@ -19,4 +21,5 @@ class OutcomesConfig(AppConfig):
             safety_guards,
             slots,
             watchers,
+            slots,
         )

@@ -14,6 +14,7 @@ from outcomes.views import (
     sae_acts,
     safety,
 )
+from outcomes.views import deputies, events, outcome, reconciliation, sae_acts, safety
 from outcomes.views.sae_entry import new_case
 
 app_name = "outcomes"

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from outcomes.models import (
     CRITERIA,
     AdverseEvent,
-    AdverseEventOrigin,
     SaeCase,
     Suspected,
 )
@@ -142,13 +141,3 @@ def same_events(subject: Subject, word: FirstWord) -> list[AdverseEvent]:
         if (event.term or "").casefold().split() == words
         or (event.is_sae and event.started_on and event.started_on == word.started_on)
     ]
-
-
-def known_event_of(complication: Complication) -> AdverseEvent | None:
-    """The standing event of a complication, if one was made of it."""
-    standing = AdverseEventOrigin.objects.filter(complication=complication, ended_at=None)
-    origin = standing.first()
-    if origin is None:
-        return None
-    found: AdverseEvent | None = stored(AdverseEvent).filter(pk=origin.record_id).first()
-    return found
