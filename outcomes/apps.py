@@ -11,8 +11,6 @@ class OutcomesConfig(AppConfig):
             alerts,
             change_datasets,
             endpoint_datasets,
-        from outcomes import (  # noqa: F401  # noqa: F401
-            alerts,
             event_datasets,
             event_slots,
             guards,
@@ -21,5 +19,4 @@ class OutcomesConfig(AppConfig):
             safety_guards,
             slots,
             watchers,
-            slots,
         )

@@ -89,19 +89,6 @@ def way_to_events(request: HttpRequest, record: CrfRecord) -> str:
     )
 
 
-def _way_to_case(request: HttpRequest, record: CrfRecord) -> SafeString:
-    """On a serious event: its reporting, or how to report it."""
-    seen = SaeCase.objects.visible_to(request.user, Capability.VIEW_SAFETY)
-    case = seen.filter(record=record).values_list("pk", flat=True).first()
-    if case is None:
-        return SafeString("")
-    return format_html(
-        '<a class="btn btn-quiet" href="{}">{}</a>',
-        reverse("outcomes:sae_case", args=[case]),
-        _("Safety report"),
-    )
-
-
 #: The forms whose pages lead back to the outcome of their subject.
 _OF_OUTCOME = (SurvivalContact.form_oid, Transplantation.form_oid, Disposition.form_oid)
 

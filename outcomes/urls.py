@@ -14,7 +14,6 @@ from outcomes.views import (
     sae_acts,
     safety,
 )
-from outcomes.views import deputies, events, outcome, reconciliation, sae_acts, safety
 from outcomes.views.sae_entry import new_case
 
 app_name = "outcomes"

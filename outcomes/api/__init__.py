@@ -1,6 +1,4 @@
 """Outcomes in the API: what is a form has its endpoints by itself; here is the rest."""
-"""Outcomes in the API: adverse events and deaths are forms; here is what begins them, what
-tells of them, and their reporting."""
 
 from __future__ import annotations
 
@@ -14,4 +12,3 @@ from outcomes.api.outcome import routes as outcome
 from outcomes.api.safety import routes as safety
 
 routes: list[URLPattern] = [*beginnings, *changes, *endpoints, *events, *outcome, *safety]
-routes: list[URLPattern] = [*beginnings, *events, *outcome, *safety]
