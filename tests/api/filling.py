@@ -43,6 +43,7 @@ _KNOWN_ITEMS = {
     "I.AE.AESTDAT": "2026-02-03",
     "I.DTH.DTHDAT": "2026-03-05",
     "I.LT.LTDAT": "2026-03-05",
+    "I.AEG.DTC": "2026-03-04",
 }
 
 

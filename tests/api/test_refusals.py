@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import pytest
 
+from outcomes.services.survival import start_contact
 from screening.models.consent import Scope as ConsentScope
 from screening.services.identity import ask_for_identity, keep_identity
 from tests.api.conftest import ApiClient, fill
@@ -131,6 +132,11 @@ def hold_at(cast, record):
         return place_hold(site=record.site, scope=Scope.BOTH, reason="x", by=by).pk
 
 
+def contact_with(cast, record):
+    with as_person(cast.nurse):
+        return start_contact(subject=record.subject, by=cast.nurse).pk
+
+
 def snapshot_of(cast, record):
     by = cast.investigator
     with as_person(by):
@@ -240,6 +246,7 @@ MADE = {
     "movement": movement_at,
     "loaded": loaded_at,
     "complication": complication_of,
+    "contact": contact_with,
     "reading": reading_of,
     "result": result_of,
     "term": term_of,
