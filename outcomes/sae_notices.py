@@ -163,14 +163,17 @@ class _People:
             self._site[site] |= set(wide.values_list("user", flat=True))
         deputies = Deputy.objects.filter(
             site=site,
-            person__in=self._site[site],
+            person__in=self._site[site] | self._study[site],
             first_day__lte=today,
             last_day__gte=today,
             ended_at=None,
             deputy__is_active=True,
         )
         holding = set(lines.values_list("user", flat=True))
-        self._site[site] |= set(deputies.values_list("deputy", flat=True)) & holding
+        for person, deputy in deputies.values_list("person", "deputy"):
+            for told in (self._site[site], self._study[site]):
+                if person in told and deputy in holding:
+                    told.add(deputy)
 
     def of(self, case: SaeCase, step: Step) -> set[int]:
         told: set[int] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 from outcomes.models import (
     CRITERIA,
     AdverseEvent,
+    AdverseEventOrigin,
     SaeCase,
     Suspected,
 )
@@ -68,6 +70,10 @@ def report_event(
     subject with the same words or the same start raises SameEventError first.
     """
     by.require(Capability.REPORT_SAE, site=subject.site_id)
+    known = _event_of(complication) if complication is not None else None
+    # A form's save locks its record and then the subject; the same order here.
+    if known is not None:
+        CrfRecord.objects.select_for_update(no_key=True).get(pk=known)
     subject = Subject.objects.select_for_update(no_key=True).get(pk=subject.pk)
     _expect_words(word)
     if complication is None and not another:
@@ -78,7 +84,14 @@ def report_event(
         record = record_from_complication(complication=complication, by=by)
     else:
         record = open_record(subject=subject, form_oid=AdverseEvent.form_oid, by=by)
-    return _say(record, word, by=by)
+    return _say(record, word, by=by, known=record.pk == known)
+
+
+def _event_of(complication: Complication) -> uuid.UUID | None:
+    """The standing event of a complication: what it says already stays, its awareness first."""
+    standing = AdverseEventOrigin.objects.filter(complication=complication, ended_at=None)
+    found: uuid.UUID | None = standing.values_list("record_id", flat=True).first()
+    return found
 
 
 @transaction.atomic
@@ -110,8 +123,9 @@ def _say(record: CrfRecord, word: FirstWord, *, by: User, known: bool = False) -
         reason=_("Reported as serious") if record.version else "",
     )
     case = SaeCase.objects.select_for_update(no_key=True).get(record=record)
-    case.reporter, case.suspected = word.reporter.strip()[:200], word.suspected
-    case.save(update_fields=["reporter", "suspected"])
+    if not known or not case.reporter:
+        case.reporter, case.suspected = word.reporter.strip()[:200], word.suspected
+        case.save(update_fields=["reporter", "suspected"])
     return case
 
 

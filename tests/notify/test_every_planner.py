@@ -11,12 +11,15 @@ from django.conf import settings
 from django.utils.encoding import force_str
 from django.utils.translation import override
 
+from outcomes.models import Suspected
+from outcomes.services.sae_entry import FirstWord, report_event
 from tests.factories import Cast, as_person, make_protocol, make_subject, make_visit
 from tests.screening.consenting import consented, make_document
 from tests.visits.ledger import Course
 from tests.visits.products import released
 from trialsite.conduct.services.proposals import propose_hold
 from trialsite.core.date_ranges import closed
+from trialsite.core.partial_dates import PartialDate
 from trialsite.notify.models import Lane, Notice
 from trialsite.notify.planning import Mail, Planner, planner_of, planners, render
 from trialsite.notify.selectors import kinds
@@ -48,6 +51,23 @@ def _proposal(cast: Cast) -> uuid.UUID:
         return propose_hold(site=cast.site, rule="", reason="A test failed", key="test").pk
 
 
+def _serious_event(cast: Cast) -> uuid.UUID:
+    make_protocol(cast.site)
+    subject = make_subject(cast.site)
+    at = dt.datetime.fromisoformat("2026-03-02T09:00")
+    word = FirstWord(
+        term="Septic shock",
+        reporter="Dr Wei, ICU",
+        suspected=Suspected.CIRCUIT,
+        criterion="life_threatening",
+        aware_at=at,
+        started_on=PartialDate.parse("2026-03-02"),
+        started_time=at.time(),
+    )
+    with as_person(cast.nurse):
+        return report_event(subject=subject, word=word, by=cast.nurse).pk
+
+
 def _stopped_lot(cast: Cast) -> uuid.UUID:
     lot = released(cast)
     with as_person(cast.investigator):
@@ -57,6 +77,7 @@ def _stopped_lot(cast: Cast) -> uuid.UUID:
 
 #: The keys of kinds whose text follows from them: rule, reader, version of the dates, day.
 KEYS = {
+    "sae-report": "sae-report:{}:h12:1:0",
     "visit": "visit:{}:target_day:1:0:2026-03-06",
     "session-check": "session-check:{}:session_adverse_events:1:0:2026-03-04",
 }
@@ -68,6 +89,7 @@ THINGS: dict[str, Callable[[Cast], uuid.UUID]] = {
     "integrity-failure": _proposal,
     "product-alert": _stopped_lot,
     "reconsent": _reconsent,
+    "sae-report": _serious_event,
     "session-check": _session,
     "visit": _visit,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from typing import Any
 
 from django.urls import URLPattern, path
@@ -25,7 +26,7 @@ from trialsite.casebook.models import ProtocolVersion
 from trialsite.casebook.selectors import current_version
 from trialsite.conduct.models import Decision, GateReview, Hold, RuleKind, SafetySnapshot, Scope
 from trialsite.conduct.rules import Standing
-from trialsite.conduct.selectors import RuleLine, rule_lines
+from trialsite.conduct.selectors import RuleLine, rule_lines, sees_every_site
 from trialsite.conduct.services.committee import record_review
 from trialsite.conduct.services.holds import lift_hold, place_hold, switch_rule
 from trialsite.review.signing_api import CONFIGURES, SignatureAnswer, said_signature
@@ -153,13 +154,15 @@ def _said_inputs(line: RuleLine) -> list[dict[str, str]] | None:
     return [{"name": str(name), "value": value} for name, value in line.watched.inputs]
 
 
-def said_review(review: GateReview) -> dict[str, Any]:
-    fields = ("gate", "number", "decision", "meeting_on", "document", "comment", "enrolled",
+def said_review(review: GateReview, *, whole: bool = True) -> dict[str, Any]:
+    """A review; what the committee wrote beside it is for whoever sees every site (D6)."""
+    fields = ("gate", "number", "decision", "meeting_on", "document", "enrolled",
               "with_data", "next_after", "next_on")  # fmt: skip
     return {
         "id": review.pk,
         **{name: getattr(review, name) for name in fields},
-        "snapshot": review.snapshot_id,
+        "comment": review.comment if whole else "",
+        "snapshot": review.snapshot_id if whole else None,
         "signature": said_signature(review.signature),
     }
 
@@ -269,11 +272,13 @@ class GateReviews(SignedEndpoint):
     filters = {"gate": Filter("gate")}
 
     def rows(self) -> Any:
-        found = GateReview.objects.select_related("signature__site", "signature__record")
+        seen = GateReview.objects.visible_to(self.request.user)
+        found = seen.select_related("signature__site", "signature__record")
         return found.order_by("gate", "number")
 
     def list(self, request: Request) -> Response:
-        return self.page(self.rows(), said_review)
+        whole = sees_every_site(self.request.user)
+        return self.page(self.rows(), partial(said_review, whole=whole))
 
     @extend_schema(request=NewReview, responses={201: ReviewAnswer})
     def create(self, request: Request) -> Response:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
 
 from trialsite.access.context import system_context
 from trialsite.core.context import Channel, acting
-from trialsite.labs.services.imports import take_one, waiting_imports
+from trialsite.labs.services.imports import give_back, take_one, waiting_imports
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(time_limit=3600)  # type: ignore[untyped-decorator]  # Celery ships no types
@@ -16,6 +20,12 @@ def take_imports() -> int:
         waiting = waiting_imports()
     taken = 0
     for key in waiting:
-        with acting(system_context("lab imports", Channel.TASK)):
-            taken += take_one(key)
+        try:
+            with acting(system_context("lab imports", Channel.TASK)):
+                taken += take_one(key)
+        except Exception:
+            # One file that cannot be taken holds up no other site: it goes back to its own.
+            logger.exception("Import %s was not taken", key)
+            with acting(system_context("lab imports", Channel.TASK)):
+                give_back(key)
     return taken

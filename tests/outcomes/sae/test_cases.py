@@ -190,8 +190,14 @@ def test_the_same_event_is_asked_about_before_it_is_entered_twice(cast, subject,
 def test_an_event_of_a_complication_is_that_of_the_complication(cast, subject, complication, clock):
     clock(FRIDAY + dt.timedelta(minutes=5))
     case = first_word(subject, cast.nurse, complication=complication)
-    again = first_word(subject, cast.nurse, complication=complication)
+    later = (FRIDAY + dt.timedelta(hours=19)).replace(tzinfo=None)
+    clock(FRIDAY + dt.timedelta(hours=19, minutes=5))
+    said = {"aware_at": later, "reporter": "Dr Late", "term": "Something else"}
+    again = first_word(subject, cast.nurse, complication=complication, **said)
     assert case.pk == again.pk
+    # Who reports it a second time begins no second clock, and overwrites nobody's word.
+    assert (again.aware_at, again.reporter) == (case.aware_at, "Dr Wei, ICU")
+    assert event_of(case, cast.nurse).term != "Something else"
     assert event_of(case, cast.nurse).description == "SBP 70, fluids"
 
 

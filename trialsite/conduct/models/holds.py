@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from trialsite.access.capabilities import Capability
 from trialsite.access.models import Site, StudyScopedQuerySet, User
 from trialsite.casebook.models import ProtocolVersion
 from trialsite.core.guards import guarded
@@ -154,6 +155,17 @@ class Decision(models.TextChoices):
     STOP = "stop", _("Stop")
 
 
+class GateReviewQuerySet(models.QuerySet["GateReview"]):
+    def visible_to(self, user: User) -> GateReviewQuerySet:
+        """Decisions at gates bind every site; a review of the study as a whole is only for
+        whoever sees every site (decisions D6)."""
+        return (
+            self.all()
+            if user.access.study_wide(Capability.VIEW_CASEBOOK)
+            else self.exclude(gate="")
+        )
+
+
 @guarded(changeable=False)
 class GateReview(models.Model):
     """One safety review: who met when, what was decided, in which document; signed.
@@ -183,6 +195,8 @@ class GateReview(models.Model):
     signature = models.ForeignKey(Signature, models.PROTECT, related_name="+")
     recorded_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     recorded_at = models.DateTimeField(_("Recorded"))
+
+    objects = GateReviewQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("review at a gate")

@@ -90,7 +90,9 @@ def _page(request: StaffRequest, form: HoldForm | None, status: int = 200) -> Ht
         "version": version,
         "gates": [line for line in lines if line.rule.kind is RuleKind.GATE],
         "rules": [line for line in lines if line.rule.kind is not RuleKind.GATE],
-        "reviews": GateReview.objects.select_related("signature").order_by("gate", "-number"),
+        "reviews": GateReview.objects.visible_to(request.user)
+        .select_related("signature")
+        .order_by("gate", "-number"),
         "snapshots": _snapshots(request),
         "snapshot_form": _snapshot_form(request),
         "whole": sees_every_site(request.user),

@@ -279,6 +279,15 @@ def take_one(key: uuid.UUID) -> bool:
     return True
 
 
+@transaction.atomic
+def give_back(key: uuid.UUID) -> None:
+    """An import that failed for a reason of ours stands as prepared again, and says so."""
+    LabImport.objects.filter(pk=key, state=ImportState.ACCEPTING).update(
+        state=ImportState.PREPARED,
+        problem=_("It could not be taken. Nothing was written; try it again or put it away."),
+    )
+
+
 def _take(found: LabImport, *, by: User, digest: str, reason: str) -> LabImport:
     plan = _plan_under_lock(found)
     if plan.digest != digest:
