@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from outcomes.models import AdverseEvent
-from outcomes.models.codes import RELATED
+from outcomes.models.codes import RELATED, Grade, Outcome
 from trialsite.access.models import Site
 from trialsite.casebook.models import CrfRecord
 from trialsite.core.catalog import Function, Protection
@@ -25,6 +25,12 @@ _RELATED = ", ".join(f"'{each.value}'" for each in RELATED)
 _IS_RELATED = (
     f"(e.related_cells IN ({_RELATED}) OR e.related_circuit IN ({_RELATED}) "
     f"OR e.related_anticoagulant IN ({_RELATED}))"
+)
+#: The same as `AdverseEvent.judged_grade`: a death or a threat to life without its grade.
+_GRADE = (
+    f"CASE WHEN e.outcome = '{Outcome.FATAL.value}' OR e.results_in_death "
+    f"THEN {Grade.DEATH.value} WHEN e.life_threatening "
+    f"THEN greatest(e.grade, {Grade.LIFE_THREATENING.value}) ELSE coalesce(e.grade, 0) END"
 )
 _STANDING = f"public.{EVENTS} e JOIN public.{RECORDS} r ON r.id = e.record_id"
 
@@ -62,7 +68,7 @@ RELATED_SERIOUS = Function(
   SELECT ARRAY[
       (SELECT count(*) FROM treated),
       (SELECT count(*) FROM {_STANDING}
-       WHERE r.voided_at IS NULL AND e.serious AND e.grade >= related_serious.grade
+       WHERE r.voided_at IS NULL AND e.serious AND {_GRADE} >= related_serious.grade
          AND {_IS_RELATED}
          AND e.subject_id IN (SELECT y.subject_id FROM early y)),
       (SELECT count(*) FROM early y WHERE y.subject_id = related_serious.subject)
@@ -88,7 +94,7 @@ TOXICITIES = Function(
         WHEN 4 THEN interval '1 year' WHEN 7 THEN interval '1 month'
         ELSE interval '1 day' END)::date - 1 AS latest
     FROM {_STANDING}
-    WHERE r.voided_at IS NULL AND e.grade >= toxicities.grade
+    WHERE r.voided_at IS NULL AND {_GRADE} >= toxicities.grade
       AND (NOT toxicities.related OR {_IS_RELATED})
   ), affected AS (
     SELECT DISTINCT s.subject_id FROM started s JOIN dated e ON e.subject_id = s.subject_id

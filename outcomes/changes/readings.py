@@ -105,10 +105,14 @@ class Person:
 
 
 def before_treatment(readings: Iterable[Reading], person: Person) -> list[Reading]:
-    """The values before the first treatment began, the latest first; none of the untreated."""
+    """The values before the first treatment began, the latest first; none of the untreated.
+
+    A draw at the very minute of the start is before it, as for the grades of laboratory
+    values (`labs.grades`): the blood was taken, and the circuit had done nothing yet.
+    """
     if person.treated_at is None:
         return []
-    found = [each for each in readings if each.at < person.treated_at]
+    found = [each for each in readings if each.at <= person.treated_at]
     return sorted(found, key=lambda each: each.at, reverse=True)
 
 

@@ -246,3 +246,16 @@ class AdverseEvent(CrfData):
     def is_suspected_unexpected(self) -> bool:
         """Serious, related and not described in the reference safety information (SUSAR)."""
         return self.is_sae and self.is_related and self.expectedness == Expectedness.UNEXPECTED
+
+    @property
+    def judged_grade(self) -> int:
+        """The grade that a safety rule compares: the one given, or what the event implies.
+
+        A death is of grade 5 and a threat to life of grade 4 at least (CTCAE 5.0), also where
+        the grade is not entered yet or is lower: a rule does not wait for the query. 0 where
+        nothing tells. The database counts by the same rule (`outcomes.safety_guards`).
+        """
+        if self.outcome == Outcome.FATAL or self.results_in_death:
+            return Grade.DEATH
+        least = Grade.LIFE_THREATENING if self.life_threatening else 0
+        return max(self.grade or 0, least)

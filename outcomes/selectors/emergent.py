@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from outcomes.models import AdverseEvent, AdverseEventGrade
+from outcomes.models.codes import Outcome
 from trialsite.core.partial_dates import PartialDate
 
 
@@ -19,30 +20,48 @@ def is_emergent(
 
     `first` is the start of the subject's first session on the clock at the site, None where
     nothing was treated: then nothing came up under treatment. On the day of that session
-    the time decides; None means that the dates given do not tell.
+    the time decides; None means that the dates given do not tell. What was there before and
+    went on tells only by its grades from then on: without them it may have worsened.
     """
     if event.started_on is None:
         return None
     if first is None:
         return False
-    onset = _at_or_after(event.started_on, event.started_time, first)
-    worse = _worsened(grades, first)
+    onset = began_under(event, first)
+    worse = _worsened(event, grades, first)
     if onset or worse:
         return True
     return None if onset is None or worse is None else False
 
 
-def _worsened(grades: Iterable[AdverseEventGrade], first: dt.datetime) -> bool | None:
+def began_under(event: AdverseEvent, first: dt.datetime) -> bool | None:
+    """Whether an event began at or after the first treatment; None: its dates do not tell."""
+    if event.started_on is None:
+        return None
+    return _at_or_after(event.started_on, event.started_time, first)
+
+
+def _worsened(
+    event: AdverseEvent, grades: Iterable[AdverseEventGrade], first: dt.datetime
+) -> bool | None:
     """Whether a grade after the first treatment is worse than every one before it."""
+    ended = None
+    if event.ended_on is not None:
+        ended = _at_or_after(event.ended_on, event.ended_time, first)
+    if ended and event.outcome == Outcome.FATAL:
+        # It ends with the death, and nothing before that was as grave.
+        return True
     placed = [
         (_at_or_after(row.changed_on, row.changed_time, first), row.grade)
         for row in grades
         if row.changed_on is not None and row.grade is not None
     ]
+    if not placed:
+        return False if ended is False else None
     before = max((grade for after, grade in placed if after is False), default=None)
     if before is None:
         # Without a grade before there is nothing to compare the later ones with.
-        return None if placed else False
+        return None
     worse = {after for after, grade in placed if after is not False and grade > before}
     return True if True in worse else (None if worse else False)
 

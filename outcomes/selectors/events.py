@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.db.models import Exists, Min, OuterRef, QuerySet
 
 from outcomes.models import AdverseEvent, AdverseEventGrade, AdverseEventOrigin
-from outcomes.selectors.emergent import is_emergent
+from outcomes.selectors.emergent import began_under, is_emergent
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.crf.items import items_of
@@ -36,10 +36,12 @@ class EventLine:
     coding: Coding | None = None
     #: Whether it came up under treatment; None where the dates do not tell.
     emergent: bool | None
+    #: Whether it began under treatment, whatever its grade did afterwards.
+    began_under: bool | None = None
 
     @property
-    def unknown_onset(self) -> bool:
-        """Whether only the onset's time or day is lacking to say if it is of the treatment."""
+    def is_undecided(self) -> bool:
+        """Whether it has an onset, and yet nobody can say if it is of the treatment."""
         return (
             self.event is not None and self.event.started_on is not None and self.emergent is None
         )
@@ -109,6 +111,7 @@ def lines_of(records: Collection[CrfRecord]) -> list[EventLine]:
                 grades=course,
                 coding=codes.get(record.pk),
                 emergent=is_emergent(event, began, course) if event else None,
+                began_under=began_under(event, began) if event and began else None,
             )
         )
     return found

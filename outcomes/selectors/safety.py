@@ -29,7 +29,7 @@ def related_serious(rule: HoldProposal, subject: Subject | None = None) -> Relat
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT trialsite.related_serious(%s, %s, %s::uuid)",
-            [rule.among_first, rule.grade_at_least or 1, subject.pk if subject else None],
+            [rule.among_first, rule.grade_at_least or 0, subject.pk if subject else None],
         )
         treated, events, among = cursor.fetchone()[0]
     return RelatedSerious(treated=treated, events=events, among=among > 0)

@@ -31,7 +31,18 @@ from trialsite.protocol.proposals import HoldProposal, HoldTrigger, MonitorPropo
 ALERT = "event-hold"
 EVENT_TRIGGERS = (HoldTrigger.SUSAR, HoldTrigger.RELATED_SAE, MONITOR)
 #: What a rule may look at: another change of an event raises nothing.
-_JUDGED = frozenset({"serious", "grade", "expectedness", "started_on", *CAUSES})
+_JUDGED = frozenset(
+    {
+        "serious",
+        "grade",
+        "outcome",
+        "results_in_death",
+        "life_threatening",
+        "expectedness",
+        "started_on",
+        *CAUSES,
+    }
+)
 
 
 def follow_safety(event: AdverseEvent, _by: User) -> None:
@@ -66,8 +77,8 @@ def _follow_susar(event: AdverseEvent, subject: Subject) -> bool:
 
 
 def _is_susar(event: AdverseEvent, rule: HoldProposal) -> bool:
-    grade = event.grade or 0
-    return event.stands and event.is_suspected_unexpected and grade >= (rule.grade_at_least or 0)
+    severe = event.judged_grade >= (rule.grade_at_least or 0)
+    return event.stands and event.is_suspected_unexpected and severe
 
 
 def _is_whole(rule: HoldProposal) -> bool:
@@ -81,7 +92,7 @@ def _follow_count(event: AdverseEvent, subject: Subject, rule: HoldProposal) -> 
         event.stands
         and event.is_sae
         and event.is_related
-        and (event.grade or 0) >= (rule.grade_at_least or 0)
+        and event.judged_grade >= (rule.grade_at_least or 0)
     )
     if not counts:
         end_causes(trigger=trigger, subject=subject, about=about)
@@ -110,7 +121,7 @@ def _follow_count(event: AdverseEvent, subject: Subject, rule: HoldProposal) -> 
 def _follow_monitor(event: AdverseEvent, subject: Subject, monitor: MonitorProposal) -> bool:
     counts = (
         event.stands
-        and (event.grade or 0) >= (monitor.grade_at_least or 0)
+        and event.judged_grade >= (monitor.grade_at_least or 0)
         and (event.is_related or not monitor.related)
         and within_days(event, monitor)
     )

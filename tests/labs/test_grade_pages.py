@@ -92,6 +92,19 @@ def test_a_value_after_the_first_session_is_graded_against_the_last_before_it(su
     }
 
 
+def test_a_draw_at_the_very_minute_of_the_start_is_before_it(subject, keep):
+    keep(BEFORE, BILI="100")
+    keep("2026-03-05T10:00", BILI="320")
+    keep("2026-03-05T10:01", BILI="480")
+    treated(subject)
+    rows = given(graded_results)([subject.pk])[subject.pk]
+    assert [(each.grade.said, each.before) for each in rows] == [
+        ("3", True),
+        ("4", True),
+        ("1", False),
+    ]
+
+
 def test_without_a_session_every_value_is_one_from_before(subject, keep):
     keep(BEFORE, BILI="320")
     keep(AFTER, BILI="480")

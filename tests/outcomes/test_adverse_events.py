@@ -175,6 +175,20 @@ def test_serious_related_and_unexpected_together_are_what_is_reported_at_once(fi
     assert (event.is_sae, event.is_related, event.is_suspected_unexpected) == said
 
 
+@pytest.mark.parametrize(
+    ("start", "hint"), [("2026-03-04", False), ("2026-03-05", True), ("2026-03", True)]
+)
+def test_the_list_asks_for_the_time_of_the_onset_only_where_that_decides(
+    cast, subject, record, start, hint
+):
+    treated(subject, cast.nurse)
+    going_on = {"ongoing": "true", "ended_on": "", "outcome": "NOT RECOVERED/NOT RESOLVED"}
+    save_event(record, cast.nurse, started_on=start, started_time="", **going_on, complete="no")
+    shown = sign_in(cast.nurse).get(f"/subjects/{subject.pk}/adverse-events/").content.decode()
+    assert "Cannot be said" in shown
+    assert ("The time of the onset decides." in shown) is hint
+
+
 def test_the_list_reads_the_events_of_a_subject(cast, subject, record):
     treated(subject, cast.nurse)
     save_event(record, cast.nurse, serious="true", hospitalisation="true")

@@ -37,16 +37,16 @@ def grades_of(*rows: tuple[str, int]) -> list[AdverseEventGrade]:
 @pytest.mark.parametrize(
     ("start", "emergent"),
     [
-        ("2026-03-04", False),
-        ("2026-03-05 09:59", False),
+        ("2026-03-04", None),  # it may have worsened since
+        ("2026-03-05 09:59", None),
         ("2026-03-05 10:00", True),
         ("2026-03-05", None),
         ("2026-03-06", True),
         ("2026-03", None),
-        ("2026-02", False),
+        ("2026-02", None),
         ("2026-04", True),
         ("2026", None),
-        ("2025", False),
+        ("2025", None),
     ],
 )
 def test_an_event_is_under_treatment_as_far_as_its_dates_tell(start, emergent):
@@ -65,11 +65,41 @@ def test_an_event_is_under_treatment_as_far_as_its_dates_tell(start, emergent):
         ([("2026-03-01", 1), ("2026-03-02", 3), ("2026-03-06", 2)], False),
         ([("2026-03-01", 1), ("2026-03", 2), ("2026-03-07", 2)], True),
         ([("2026-03-06", 2)], None),
-        ([], False),
+        ([], None),
     ],
 )
 def test_what_was_there_before_counts_when_it_worsens_under_treatment(rows, emergent):
     assert is_emergent(event_of("2026-03-01"), FIRST, grades_of(*rows)) is emergent
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome", "emergent"),
+    [
+        ("2026-03-04", "RECOVERED/RESOLVED", False),
+        ("2026-03-04", "FATAL", False),
+        ("2026-03-05 09:59", "RECOVERED/RESOLVED", False),
+        ("2026-03-05", "RECOVERED/RESOLVED", None),
+        ("2026-03-06", "RECOVERED/RESOLVED", None),
+        ("2026-03-05", "FATAL", None),
+        ("2026-03-05 10:00", "FATAL", True),
+        ("2026-03-06", "FATAL", True),
+        ("", "FATAL", None),
+        ("", "NOT RECOVERED/NOT RESOLVED", None),
+    ],
+)
+def test_what_was_there_before_and_has_no_grades_is_judged_by_its_end(end, outcome, emergent):
+    event = event_of("2026-03-01")
+    event.outcome = outcome
+    if end:
+        said = moment(end)
+        event.ended_on, event.ended_time = said["on"], said["time"]
+    assert is_emergent(event, FIRST) is emergent
+
+
+def test_a_death_under_treatment_is_worse_than_every_grade_before():
+    event = event_of("2026-03-01")
+    event.outcome, event.ended_on = "FATAL", moment("2026-03-06")["on"]
+    assert is_emergent(event, FIRST, grades_of(("2026-03-01", 3))) is True
 
 
 def test_nothing_comes_up_under_treatment_where_nothing_was_treated():

@@ -110,7 +110,12 @@ def refused(cast, version, site) -> list[str]:
     ("change", "raises"),
     [
         ({}, True),
-        ({"grade": "3"}, False),
+        ({"grade": "3", "life_threatening": ""}, False),
+        ({"grade": "", "life_threatening": ""}, False),
+        ({"grade": "3"}, True),
+        ({"grade": ""}, True),
+        ({"grade": "", "life_threatening": "", "outcome": "FATAL"}, True),
+        ({"grade": "3", "life_threatening": "", "results_in_death": "true"}, True),
         ({"serious": "false"}, False),
         ({"expectedness": "EXPECTED"}, False),
         ({"expectedness": "NOT_ASSESSED"}, False),
@@ -119,7 +124,7 @@ def refused(cast, version, site) -> list[str]:
     ],
 )
 def test_a_susar_of_the_rules_grade_proposes_a_hold_of_its_site(cast, subject, change, raises):
-    happened(subject, cast.nurse, **(SUSAR | change))
+    happened(subject, cast.nurse, **(SUSAR | change), complete="no")
     found = proposals(trigger="susar")
     assert found == ([("susar", "open", False, True)] if raises else [])
     assert holds() == []
@@ -180,6 +185,21 @@ def test_another_change_of_the_event_proposes_nothing_anew(cast, version, subjec
     assert holds() == []
 
 
+@pytest.mark.requirement("PR1")
+@pytest.mark.parametrize(
+    "graver", [{"outcome": "FATAL"}, {"results_in_death": "true"}, {"life_threatening": "true"}]
+)
+def test_what_becomes_grave_is_judged_again_though_its_grade_is_not_entered(
+    cast, version, subject, graver
+):
+    switch(cast, version, RuleKind.HOLD, "susar")
+    first = SUSAR | {"grade": "", "life_threatening": ""}
+    record = happened(subject, cast.nurse, **first, complete="no")
+    assert holds() == []
+    save_event(record, cast.nurse, 1, **(first | graver), complete="no", reason="worse")
+    assert len(holds()) == 1
+
+
 # -- Related serious events among the first treated ----------------------------------
 
 
@@ -237,12 +257,16 @@ def test_beyond_the_first_three_an_event_proposes_nothing_though_the_count_is_re
     [
         ({}, 1),
         ({"grade": "2"}, 0),
+        ({"grade": ""}, 0),
+        ({"grade": "", "life_threatening": "true"}, 1),
+        ({"grade": "", "outcome": "FATAL"}, 1),
+        ({"grade": "2", "results_in_death": "true"}, 1),
         ({"serious": "false"}, 0),
         ({"related_cells": "NOT RELATED", "related_circuit": "UNLIKELY"}, 0),
     ],
 )
 def test_what_counts_as_a_related_serious_event(cast, version, subject, change, events):
-    happened(subject, cast.nurse, **(RELATED | change))
+    happened(subject, cast.nurse, **(RELATED | change), complete="no")
     (rule,) = (
         each for each in protocol_of(version.pk).proposals.holds if each.trigger == "related_sae"
     )
@@ -290,6 +314,9 @@ def seen(cast, version) -> Toxicity:
     [
         ({}, True),
         ({"grade": "2"}, False),
+        ({"grade": ""}, False),
+        ({"grade": "", "life_threatening": "true"}, True),
+        ({"grade": "", "ongoing": "false", "outcome": "FATAL"}, True),
         ({"related_cells": "UNLIKELY", "related_circuit": "UNLIKELY"}, False),
         ({"started_on": "2026-03-04", "started_time": "", "ended_on": ""}, False),
         ({"started_on": "2026-04-02", "started_time": "", "ended_on": ""}, True),

@@ -6,10 +6,10 @@ import pytest
 
 from tests.factories import as_person, given, make_subject, make_user, sign_in
 from tests.notify.conftest import sink
-from tests.outcomes.conftest import treated
+from tests.outcomes.conftest import complicated, treated
 from tests.screening.consenting import wall
 from tests.signing import proof_of
-from tests.visits.treating import ended, prepared, start, treatable
+from tests.visits.treating import end, ended, prepared, running, start, treatable
 from tests.waiting import until
 from trialsite.access.capabilities import Role
 from trialsite.casebook.models import CrfRecord
@@ -24,8 +24,8 @@ from trialsite.crf.services import save_row, void_row
 from trialsite.notify.delivery import deliver_due
 from trialsite.notify.models import Notice, State
 from trialsite.notify.planning import plan_notices
-from visits.models import IntegrityTest
-from visits.services.sessions import SessionRefusedError, void_session
+from visits.models import Complication, IntegrityTest
+from visits.services.sessions import SessionRefusedError, Times, correct_times, void_session
 
 __all__ = ["sink"]
 
@@ -188,7 +188,7 @@ def test_a_failure_reaches_those_who_may_hold_and_nobody_else(cast, session, off
     expected = {officers[key].email for key in ("study", "site", "officer", "site officer")}
     assert {message["To"] for message in sink.arrived} == expected
     message = sink.arrived[0]
-    assert "Integrity test failed: 001-001" in message["Subject"]
+    assert "Cell leak or barrier failure: 001-001" in message["Subject"]
     assert f"/holds/proposals/{proposals()[0].pk}/" in message.get_content()
     told()
     assert len(sink.arrived) == 4
@@ -297,3 +297,93 @@ def test_a_voided_session_takes_its_failed_test_back(cast):
     with as_person(cast.investigator):
         void_session(session=session, reason="another participant", by=cast.investigator)
     assert [each.cause_ended_at is not None for each in proposals()] == [True]
+
+
+# -- A leak seen at the bedside ---------------------------------------------------------
+
+
+def open_causes() -> list[str]:
+    return [each.reason for each in proposals() if each.cause_ended_at is None]
+
+
+def take_back(cast, session, row) -> None:
+    with as_person(cast.nurse):
+        record = CrfRecord.objects.get(pk=session.pk)
+        void_row(record=record, group=Complication, row_id=row.pk, reason="x", by=cast.nurse)
+
+
+def stopped(cast, session, why: str, *, corrected: bool = False):
+    """End a session, or correct why it ended."""
+    if not corrected:
+        return end(cast, session, wall(cast.site, hours=-1), why=why)
+    with as_person(cast.investigator):
+        return correct_times(
+            session=session, times=Times.of(session), stop_reason=why, reason="misread",
+            by=cast.investigator,
+        )  # fmt: skip
+
+
+@pytest.mark.requirement("PR1")
+def test_a_leak_seen_at_the_bedside_holds_and_is_told_as_a_failed_test(
+    cast, subject, session, officers, sink
+):
+    switch_on(cast, subject)
+    complicated(session, cast.nurse, code="LEAK")
+    [hold], [proposal] = holds(), proposals()
+    assert (hold.rule, proposal.trigger) == (RULE, RULE)
+    assert any("Membrane rupture or leak" in each for each in refusals(cast))
+    told()
+    assert len(sink.arrived) == 4
+
+
+def test_another_complication_holds_nothing(cast, session):
+    complicated(session, cast.nurse)
+    assert proposals() == []
+
+
+@pytest.mark.parametrize("how", ["corrected", "voided"])
+def test_a_leak_taken_back_is_noted(cast, session, how):
+    row = complicated(session, cast.nurse, code="LEAK")
+    if how == "voided":
+        take_back(cast, session, row)
+    else:
+        with as_person(cast.nurse):
+            said = {"code": "CLOT", "onset_at": "2026-03-05T10:40", "severity": "MODERATE"}
+            save_row(
+                record=CrfRecord.objects.get(pk=session.pk), group=Complication,
+                entry=read_texts(Complication, said), by=cast.nurse,
+                row_id=row.pk, base_version=row.version,
+            )  # fmt: skip
+    assert (len(proposals()), open_causes()) == (1, [])
+
+
+def test_a_test_that_passes_takes_back_no_leak_that_was_seen(cast, session):
+    complicated(session, cast.nurse, code="LEAK")
+    row = a_test(session, cast.nurse)
+    a_test(session, cast.nurse, row, result="PASS")
+    assert open_causes() == ["Membrane rupture or leak"]
+
+
+@pytest.mark.requirement("PR1")
+def test_a_session_that_ends_because_of_a_leak_proposes_the_hold(cast):
+    session = running(cast, treatable(cast))
+    assert proposals() == []
+    session = stopped(cast, session, "LEAK")
+    assert open_causes() == ["Leak of cells or blood"]
+    session = stopped(cast, session, "ALARM", corrected=True)
+    assert open_causes() == []
+    session = stopped(cast, session, "LEAK", corrected=True)
+    assert open_causes() == ["Leak of cells or blood"]
+    with as_person(cast.investigator):
+        void_session(session=session, reason="another participant", by=cast.investigator)
+    assert open_causes() == []
+
+
+def test_one_leak_noted_and_then_given_as_the_end_is_decided_once(cast):
+    session = running(cast, treatable(cast))
+    onset = wall(cast.site, hours=-2).isoformat(timespec="minutes")
+    row = complicated(session, cast.nurse, code="LEAK", onset_at=onset)
+    stopped(cast, session, "LEAK")
+    assert open_causes() == ["Membrane rupture or leak"]
+    take_back(cast, session, row)
+    assert open_causes() == ["Leak of cells or blood"]

@@ -35,7 +35,8 @@ def cell(one, readings, *, event=SEVEN, base="300", on=LATE, purified=MARKED) ->
     ("readings", "chosen"),
     [
         ([value(-3, "310"), value(-1, "320"), value(1, "200")], "320"),
-        ([value(0, "330", hour=9), value(0, "290", hour=10)], "330"),  # at the start is not before
+        ([value(0, "330", hour=9), value(0, "290", hour=10)], "290"),  # at the start is before
+        ([value(0, "290", hour=10), value(0, "280", hour=11)], "290"),
         ([value(-1, "320"), value(0, "<5", hour=9)], "<5"),  # kept, though nothing follows from it
         ([value(1, "200")], None),
         ([], None),
