@@ -91,7 +91,9 @@ UNTIMED: Mapping[Untimed, str | Promise] = {
 DOUBTS: Mapping[Doubt, str | Promise] = {
     Doubt.NO_ANCHOR: _("Enrolled and not treated: in no estimate"),
     Doubt.DEATH_INEXACT: _("The date of death is not known to the day"),
-    Doubt.DEATH_UNRECORDED: _("A contact told of the death; the form “Death” is missing"),
+    Doubt.DEATH_UNRECORDED: _(
+        "A contact, a fatal event or an ending tells of the death; the form “Death” is missing"
+    ),
     Doubt.TRANSPLANT_INEXACT: _("The date of the transplantation is not known to the day"),
     Doubt.TRANSPLANT_UNRECORDED: _(
         "A contact told of a transplantation; the form “Liver transplantation” does not date it"

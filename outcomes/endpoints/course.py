@@ -37,7 +37,7 @@ class Doubt(StrEnum):
     NO_ANCHOR = "no_anchor"
     DEATH_INEXACT = "death_inexact"
     TRANSPLANT_INEXACT = "transplant_inexact"
-    #: A contact told of the death; its record is not there.
+    #: A contact, a fatal event or an ending told of the death; its record is not there.
     DEATH_UNRECORDED = "death_unrecorded"
     #: A contact said that there was a transplantation; its record is not there.
     TRANSPLANT_UNRECORDED = "transplant_unrecorded"

@@ -97,6 +97,8 @@ class AdverseEvent(CrfData):
         sdtm="AE.AEENDTC",
         required=False,
         observed=True,
+        # What ends with the death proves no life on that day.
+        observed_unless=("outcome", Outcome.FATAL.value),
     )
     ended_time = item(
         models.TimeField(_("Time of the end")),

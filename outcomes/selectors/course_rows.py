@@ -12,7 +12,9 @@ from typing import Any
 
 from django.db import connection
 
-from outcomes.models import Disposition, SurvivalContact, Transplantation
+from outcomes.models import AdverseEvent, Disposition, SurvivalContact, Transplantation
+from outcomes.models.codes import Outcome
+from outcomes.models.follow_up_codes import EndReason
 from screening.models import Consent, Enrolment, Withdrawal
 from screening.models.consent import Scope
 from trialsite.access.models import Site
@@ -21,6 +23,7 @@ from trialsite.casebook.models import CrfRecord, Subject, Visit, VisitMode
 from visits.models import TreatmentSession
 
 (
+    ADVERSE_EVENTS,
     CONSENTS,
     CONTACTS,
     DISPOSITIONS,
@@ -35,6 +38,7 @@ from visits.models import TreatmentSession
 ) = (
     model._meta.db_table
     for model in (
+        AdverseEvent,
         Consent,
         SurvivalContact,
         Disposition,
@@ -73,8 +77,10 @@ class CourseRow:
     transplanted_on: list[str]
     #: contact_on, status, last_alive_on, transplanted_since of each contact up to the cut.
     contacts: list[tuple[str, str | None, str | None, bool | None]]
-    #: scope, reason, ended_on of each disposition.
-    dispositions: list[tuple[str | None, str | None, str]]
+    #: scope, reason, ended_on of each disposition; one by death may have no date.
+    dispositions: list[tuple[str | None, str | None, str | None]]
+    #: started_on, ended_on of each fatal adverse event.
+    fatal: list[tuple[str | None, str | None]]
 
 
 #: A day known to the month proves life from the first of that month on, no later.
@@ -119,7 +125,10 @@ _PARTS = {
         jsonb_build_array(x.contact_on, x.status, x.last_alive_on, x.transplanted_since)
       FROM {CONTACTS} x {_STANDING} WHERE x.contact_on <= coalesce(%(on)s::date, 'infinity')""",
     "ended": f"""x.subject_id, jsonb_build_array(x.scope, x.reason, x.ended_on)
-      FROM {DISPOSITIONS} x {_STANDING} WHERE x.ended_on IS NOT NULL""",
+      FROM {DISPOSITIONS} x {_STANDING}
+      WHERE x.ended_on IS NOT NULL OR x.reason = '{EndReason.DEATH}'""",
+    "fatal": f"""x.subject_id, jsonb_build_array(x.started_on, x.ended_on)
+      FROM {ADVERSE_EVENTS} x {_STANDING} WHERE x.outcome = '{Outcome.FATAL}'""",
 }
 
 
@@ -163,6 +172,7 @@ def _row(
         transplanted_on=parts["transplanted"],
         contacts=sorted((tuple(each) for each in parts["contact"]), key=lambda each: each[0]),
         dispositions=[tuple(each) for each in parts["ended"]],
+        fatal=[tuple(each) for each in parts["fatal"]],
     )
 
 

@@ -6,7 +6,7 @@ The rules stand in `docs/adr/0010-endpoints.md`; here is where they are applied 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from outcomes.endpoints.course import Course, Doubt, Span
@@ -143,12 +143,53 @@ def _not_before(span: Span, *days: dt.date | None) -> Span:
 
 
 def _death_told(row: CourseRow) -> Span | None:
-    """A contact said that the person had died, and no record of the death says when."""
-    told = [day for day, status, *_rest in row.contacts if status == SurvivalStatus.DEAD]
+    """What others than the record of the death leave possible of its day.
+
+    It was by the first day by which anything says so, and not before what any other of them
+    says of an earlier day.
+    """
+    told = list(_tellings(row))
     if not told:
         return None
-    latest = dt.date.fromisoformat(min(told))
-    return Span(earliest=min(row.alive_on or row.enrolled_on, latest), latest=latest)
+    latest = min(span.latest for span in told)
+    earliest = max(span.earliest for span in told if span.earliest <= latest)
+    return Span(earliest=earliest, latest=latest)
+
+
+def _tellings(row: CourseRow) -> Iterator[Span]:
+    """A contact that found somebody dead, a fatal event, an ending by death: each with its days.
+
+    A fatal event ends on the day of the death. The end of the study is the day of the death
+    or the day it was heard of; the end of the treatment may have come before.
+    """
+    for day, status, *_rest in row.contacts:
+        if status == SurvivalStatus.DEAD:
+            yield _dead_by(dt.date.fromisoformat(day), row)
+    for started, ended in row.fatal:
+        if span := _recorded(ended, row) if ended else _undated(started, row):
+            yield span
+    for scope, reason, on in row.dispositions:
+        if reason == EndReason.DEATH and (span := _ended_by_death(scope, on, row)):
+            yield span
+
+
+def _ended_by_death(scope: str | None, on: str | None, row: CourseRow) -> Span | None:
+    if on is None or scope != EndScope.STUDY:
+        return _undated(on, row)
+    said = _recorded(on, row)
+    return _dead_by(said.latest, row) if said else None
+
+
+def _dead_by(day: dt.date, row: CourseRow) -> Span:
+    """Between the last evidence of life and this day."""
+    return Span(earliest=min(row.alive_on or row.enrolled_on, day), latest=day)
+
+
+def _undated(since: str | None, row: CourseRow) -> Span | None:
+    """Between the last evidence of life and today; None where it was told of after the cut."""
+    if since and PartialDate.parse(since).earliest > row.cut_on:
+        return None
+    return _dead_by(row.today, row)
 
 
 def _transplant_told(course: Course, row: CourseRow) -> Span | None:
@@ -168,6 +209,6 @@ def _ended(row: CourseRow, scope: EndScope, reason: EndReason | None = None) -> 
     days = (
         PartialDate.parse(on).earliest
         for of, because, on in row.dispositions
-        if of == scope and (reason is None or because == reason)
+        if on and of == scope and (reason is None or because == reason)
     )
     return min((day for day in days if day <= row.cut_on), default=None)

@@ -8,8 +8,16 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from outcomes.models import Death, Disposition, EndReason, SurvivalContact, Transplantation
+from outcomes.models import (
+    AdverseEvent,
+    Death,
+    Disposition,
+    EndReason,
+    SurvivalContact,
+    Transplantation,
+)
 from outcomes.models import Scope as Ending
+from outcomes.models.codes import Outcome
 from outcomes.models.follow_up_codes import SurvivalStatus
 from outcomes.selectors.deaths import death_record
 from outcomes.selectors.survival import (
@@ -82,6 +90,7 @@ class Overview:
     proposals: list[Proposal]
     milestones: list[Milestone]
     last_treatment: dt.date | None
+    fatal: AdverseEvent | None
 
     @property
     def status(self) -> SurvivalStatus:
@@ -95,11 +104,19 @@ class Overview:
         return SurvivalStatus.UNKNOWN if unproven else SurvivalStatus.ALIVE
 
     @property
-    def told_dead(self) -> SurvivalContact | None:
-        """The contact that tells of a death which nobody has recorded yet."""
+    def told_dead(self) -> SurvivalContact | AdverseEvent | Disposition | None:
+        """The contact, the fatal event or the ending that tells of a death which nobody has
+        recorded yet."""
         if self.subject.died_on:
             return None
-        return next((x for x in self.contacts if x.status == SurvivalStatus.DEAD), None)
+        contact = next((x for x in self.contacts if x.status == SurvivalStatus.DEAD), None)
+        ended = next((x for x in self.dispositions if x.reason == EndReason.DEATH), None)
+        return contact or self.fatal or ended
+
+    @property
+    def told_by_contact(self) -> bool:
+        """Whether it is a contact that tells of it."""
+        return self.told_dead in self.contacts
 
     @property
     def days_since(self) -> int | None:
@@ -137,7 +154,16 @@ def overview_of(subject: Subject) -> Overview:
     dispositions = list(endings.select_related("record").order_by("record__repeat_key"))
     record = death_record(subject)
     contacts = contacts_of(subject)
-    told = any(each.status == SurvivalStatus.DEAD for each in contacts)
+    fatal = stored(AdverseEvent).filter(
+        subject=subject, record__voided_at=None, outcome=Outcome.FATAL
+    )
+    event = fatal.order_by("record__repeat_key").first()
+    told = event is not None or any(
+        (
+            *(each.status == SurvivalStatus.DEAD for each in contacts),
+            *(each.reason == EndReason.DEATH for each in dispositions),
+        )
+    )
     treated = _last_treatment(subject)
     known = _Known(subject, today, attempts, transplantation, treated, told)
     said = {each.scope for each in dispositions}
@@ -155,6 +181,7 @@ def overview_of(subject: Subject) -> Overview:
         proposals=[each for each in _proposals(known) if each.scope not in said],
         milestones=_milestones(subject, sighting, today),
         last_treatment=treated,
+        fatal=event,
     )
 
 
@@ -195,7 +222,7 @@ class _Known:
     attempts: Attempts
     transplantation: Transplantation | None
     treated: dt.date | None
-    #: Whether a contact told of the death: who is dead is not lost.
+    #: Whether anything told of the death: who is dead is not lost.
     told_dead: bool
 
 

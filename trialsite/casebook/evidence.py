@@ -24,6 +24,8 @@ class Evidence:
 
     model: type[models.Model]
     column: str
+    #: A column and the value of it with which the day is none on which the person lived.
+    unless: tuple[str, str] | None = None
 
     @property
     def select(self) -> str:
@@ -38,6 +40,9 @@ class Evidence:
         standing = " AND r.voided_at IS NULL" if headed else ""
         form, record = ("r.form_oid", "r.id") if headed else ("NULL", "NULL::uuid")
         own = " AND e.voided_at IS NULL" if _has(self.model, "voided_at") else ""
+        if self.unless is not None:
+            name, value = self.unless
+            own += f" AND e.\"{name}\" IS DISTINCT FROM '{value}'"
         return (
             f"SELECT e.subject_id AS subject_id, {day} AS day, "
             f"{form} AS form, {record} AS record_id "
@@ -60,10 +65,13 @@ class Evidence:
 _evidence: list[Evidence] = []
 
 
-def register_evidence(model: type[models.Model], *columns: str) -> None:
+def register_evidence(
+    model: type[models.Model], *columns: str, unless: tuple[str, str] | None = None
+) -> None:
     """Say that these columns of a table with a subject date an observation; where the table has
-    a companion record, its voiding counts too."""
-    _evidence.extend(Evidence(model, column) for column in columns)
+    a companion record, its voiding counts too. In a row whose other column says what `unless`
+    names (a column, its value) they date none."""
+    _evidence.extend(Evidence(model, column, unless) for column in columns)
 
 
 def evidence() -> Iterator[Evidence]:

@@ -80,6 +80,8 @@ class Item:
     derived: bool = False
     #: Dates an observation of the living person: never in the future, never after death (C10).
     observed: bool = False
+    #: An item and its code with which the date is no evidence of life: the end of a fatal event.
+    observed_unless: tuple[str, str] | None = None
     #: Dates something that has happened, though not in the person's life.
     past: bool = False
 

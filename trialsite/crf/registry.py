@@ -183,7 +183,9 @@ def is_followed(table: type[ItemData]) -> bool:
 
 def _guard(table: type[ItemData]) -> None:
     guard(table._meta.label, site="site_id", subject="subject_id", record="record_id")
-    register_evidence(table, *(name for name, item in items_of(table).items() if item.observed))
+    for name, item in items_of(table).items():
+        if item.observed:
+            register_evidence(table, name, unless=item.observed_unless)
 
 
 def _check(table: type[ItemData]) -> None:
