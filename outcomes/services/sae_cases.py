@@ -31,7 +31,8 @@ def follow_sae(event: AdverseEvent, _by: User) -> None:
     """Keep the case of an event what the event says: opened, its clocks, closed, reopened.
 
     An event that turns out not to be serious, or that is voided, closes its case with the
-    reason; said serious again, the same case goes on.
+    reason; said serious again, the same case goes on. So does one that a person has closed,
+    as soon as a report is newly owed.
     """
     case = SaeCase.objects.select_for_update(no_key=True).filter(record_id=event.pk).first()
     serious = event.stands and event.is_sae
@@ -121,15 +122,23 @@ def derive_deadlines(case: SaeCase, event: AdverseEvent, *, reason: str) -> None
             changed = True
         else:
             del wanted[rule]
-    for derived in wanted.values():
-        _store(case, derived, reason)
+    added = [_store(case, derived, reason) for derived in wanted.values()]
     if changed:
         case.clock_version += 1
         case.save(update_fields=["clock_version"])
+    _take_up_again(case, added)
 
 
-def _store(case: SaeCase, derived: Derived, reason: str) -> None:
-    SaeDeadline.objects.create(
+def _take_up_again(case: SaeCase, added: list[SaeDeadline]) -> None:
+    """A closed case for which a report is newly owed is open again, whoever closed it."""
+    if case.closed_at is None or not set(added) & set(owed_of(case)):
+        return
+    case.closed_at, case.close_reason = None, ""
+    case.save(update_fields=["closed_at", "close_reason"])
+
+
+def _store(case: SaeCase, derived: Derived, reason: str) -> SaeDeadline:
+    return SaeDeadline.objects.create(
         site_id=case.site_id,
         subject_id=case.subject_id,
         record_id=case.record_id,

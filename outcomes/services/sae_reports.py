@@ -127,7 +127,8 @@ def _next_number(case: SaeCase, kind: str) -> int:
         raise TransitionError(
             _("The first report is the initial one, every later one is a follow-up or the final.")
         )
-    if ReportKind.FINAL in kinds:
+    # After the final one too: what becomes known later is a follow-up (E6(R3) 2.7.2).
+    if kind == ReportKind.FINAL and kind in kinds:
         raise TransitionError(_("The final report is signed already."))
     return len(kinds)
 

@@ -220,3 +220,62 @@ def test_a_case_closes_only_when_every_recipient_has_its_report(cast, case, offi
     with as_person(officer):
         assert close_case(case=case, reason="Nothing more", by=officer).closed_at
         assert reopen_case(case=case, reason="Relapse", by=officer).closed_at is None
+
+
+def reported(case, cast, officer, clock, kind="initial", at=FRIDAY + dt.timedelta(hours=1)):
+    """One report, signed at this moment, sent to the site's recipients and received."""
+    clock(at)
+    report = signed(case, cast.sub_investigator, kind)
+    clock(at + dt.timedelta(minutes=30))
+    for to in sorted(SITE_CLOCK):
+        receipt = sent(report, to, at + dt.timedelta(minutes=10), cast.nurse)
+        received(receipt, at + dt.timedelta(minutes=20), officer)
+    return report
+
+
+def say(case, by, **texts):
+    """The event's form, saved anew: known since Friday, in hospital for longer."""
+    record = event_of(case, by).record
+    said = {
+        "serious": "true", "hospitalisation": "true", "aware_at": "2026-03-06T23:50",
+        "started_on": "2026-03-06", "started_time": "22:30", "ended_on": "2026-03-06",
+        "related_circuit": "NOT RELATED", "reason": "Known since",
+    }  # fmt: skip
+    save_event(record, by, record.version, **said | texts)
+
+
+@pytest.fixture
+def mild(cast, subject, clock) -> SaeCase:
+    """An event that keeps in hospital and that nobody lays to the treatment."""
+    clock(FRIDAY + dt.timedelta(minutes=5))
+    return first_word(subject, cast.nurse, criterion="hospitalisation", suspected="disease")
+
+
+DEAD = {"results_in_death": "true", "outcome": "FATAL", "grade": "5"}
+
+
+def test_a_closed_case_opens_again_when_the_event_turns_fatal_and_is_reported_further(
+    cast, mild, officer, clock
+):
+    reported(mild, cast, officer, clock)
+    reported(mild, cast, officer, clock, "final", FRIDAY + dt.timedelta(hours=5))
+    with as_person(officer):
+        close_case(case=mild, reason="Nothing more", by=officer)
+    clock(FRIDAY + dt.timedelta(days=2))
+    say(mild, cast.nurse, **DEAD, related_circuit="PROBABLE")
+    assert "authority_grave" in deadlines(mild)
+    assert fresh(mild).closed_at is None
+    assert signed(mild, cast.sub_investigator, "follow_up").number == 2
+    with pytest.raises(TransitionError, match="final report is signed already"):
+        signed(mild, cast.sub_investigator, "final")
+
+
+def test_a_closed_case_stays_closed_when_what_is_corrected_asks_for_no_report(
+    cast, mild, officer, clock
+):
+    reported(mild, cast, officer, clock)
+    with as_person(officer):
+        close_case(case=mild, reason="Nothing more", by=officer)
+    say(mild, cast.nurse, aware_at="2026-03-06T23:40")
+    assert {local(each.since) for each in deadlines(mild).values()} == {"Fri 2026-03-06 23:40"}
+    assert fresh(mild).close_reason == "Nothing more"
