@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from outcomes.models import CAUSES, CRITERIA, RELATED, AdverseEvent, Expectedness, Outcome
-from outcomes.models.sae import Expedited, SaeCase, Suspected
+from outcomes.models.sae import Expedited, SaeCase, SaeDeadline, Suspected, To
+from outcomes.models.sae_reports import SaeReceipt, SaeReport
 from trialsite.protocol.reporting import Awareness, Reportable, ReportingRule, SafetyReporting
 
 #: What the device law looks at, and what the other two causes are for a drug.
@@ -71,18 +73,76 @@ def deadlines_of(
     event: AdverseEvent,
     case: SaeCase,
     *,
-    sponsor_aware_at: dt.datetime | None,
+    since: Callable[[ReportingRule], dt.datetime | None],
     zone: ZoneInfo,
 ) -> dict[str, Derived]:
     """Every deadline that the protocol gives for this event now, by its rule."""
-    since = {Awareness.INVESTIGATOR: case.aware_at, Awareness.SPONSOR: sponsor_aware_at}
     found = {}
     for rule in plan.rules if plan else ():
-        began = since[rule.counted_from]
-        if began is not None and _speaks_of(rule, event, case):
+        if _speaks_of(rule, event, case) and (began := since(rule)) is not None:
             due = rule.due(began, zone)
             found[rule.key] = Derived(rule=rule, since=began, due_at=due)
     return found
+
+
+def says(report: SaeReport, rule: ReportingRule) -> bool:
+    """Whether who reads the report knows that the rule's clock runs, or a shorter one."""
+    facts = report.content["facts"]
+    if rule.events is Reportable.EVERY:
+        return True
+    return facts["suspected"] and (facts["grave"] or rule.events is Reportable.SUSPECTED_OTHER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The clocks of one case: what was known since when, and which report answers it."""
+
+    case: SaeCase
+    event: AdverseEvent
+    reports: list[SaeReport]
+    receipts: list[SaeReceipt]
+    standing: dict[str, SaeDeadline]
+    now: dt.datetime
+
+    def since(self, rule: ReportingRule) -> dt.datetime | None:
+        """The moment a rule's clock begins. What became graver after it was reported is
+        asked for anew, from the moment it is known."""
+        row = self.standing.get(rule.key)
+        if rule.counted_from is Awareness.INVESTIGATOR:
+            return self._of_site(row)
+        received = [each for each in self.receipts if _told(each) is not None]
+        if not received:
+            return None
+        numbers = {each.pk for each in self.reports if says(each, rule)}
+        told = [_told(each) for each in received if each.report_id in numbers]
+        return min((at for at in told if at), default=row.since if row else self.now)
+
+    def _of_site(self, row: SaeDeadline | None) -> dt.datetime:
+        if not self.reports or not is_grave(self.event):
+            return self.case.aware_at
+        if row is not None and row.since > self.reports[0].signed_at:
+            return row.since
+        known = self.reports[-1].content["facts"]["grave"]
+        return self.case.aware_at if known else self.now
+
+
+def _told(receipt: SaeReceipt) -> dt.datetime | None:
+    """When the sponsor knew by this sending."""
+    return receipt.received_at if receipt.recipient == To.SPONSOR else None
+
+
+def meets(
+    deadline: SaeDeadline, reports: Iterable[SaeReport], receipts: Iterable[SaeReceipt]
+) -> Callable[[int], bool]:
+    """Which report numbers answer a deadline: those signed since its cause was known, and
+    the one by which the sponsor knew it; for further information a further report."""
+    told = {each.report_id for each in receipts if _told(each) == deadline.since}
+    least = min(
+        (each.number for each in reports if each.pk in told or each.signed_at >= deadline.since),
+        default=None,
+    )
+    further = 1 if deadline.follow_up else 0
+    return lambda number: least is not None and number >= max(least, further)
 
 
 def _speaks_of(rule: ReportingRule, event: AdverseEvent, case: SaeCase) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import uuid
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from outcomes.models import AdverseEvent, Expedited, SaeCase, SaeDeadline, SaeReceipt, To
-from outcomes.sae_clock import Derived, deadlines_of, expedited_of
+from outcomes.models import AdverseEvent, Expedited, SaeCase, SaeDeadline, SaeReceipt, SaeReport, To
+from outcomes.sae_clock import Asked, Derived, deadlines_of, expedited_of, meets
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord
@@ -102,14 +102,22 @@ def derive_deadlines(case: SaeCase, event: AdverseEvent, *, reason: str) -> None
     """Store what the clocks give now. What differs replaces what stood, with the reason;
     nothing is recomputed silently, and nothing replaced is lost."""
     record = CrfRecord.objects.select_related("site").get(pk=case.record_id)
+    standing = {each.rule: each for each in SaeDeadline.objects.standing().filter(case=case)}
+    asked = Asked(
+        case=case,
+        event=event,
+        reports=list(case.reports.order_by("number")),
+        receipts=list(SaeReceipt.objects.standing().filter(case=case)),
+        standing=standing,
+        now=trial_now(),
+    )
     wanted = deadlines_of(
         protocol_of(record.protocol_version_id).safety_reporting,
         event,
         case,
-        sponsor_aware_at=sponsor_awareness(case.pk),
+        since=asked.since,
         zone=ZoneInfo(record.site.time_zone),
     )
-    standing = {each.rule: each for each in SaeDeadline.objects.standing().filter(case=case)}
     changed = False
     for rule, deadline in standing.items():
         now_wanted = wanted.get(rule)
@@ -152,14 +160,6 @@ def _store(case: SaeCase, derived: Derived, reason: str) -> SaeDeadline:
         derived_at=TrialNow(),
         reason=reason[:500],
     )
-
-
-def sponsor_awareness(case_id: uuid.UUID) -> dt.datetime | None:
-    """When the sponsor first received a report of the case: their clocks begin there."""
-    received = SaeReceipt.objects.standing().filter(
-        case_id=case_id, recipient=To.SPONSOR, received_at__isnull=False
-    )
-    return received.order_by("received_at").values_list("received_at", flat=True).first()
 
 
 def locked_case(case: SaeCase) -> SaeCase:
@@ -288,9 +288,18 @@ def owed_of(case: SaeCase) -> list[SaeDeadline]:
 
 
 def is_met(deadline: SaeDeadline, sent: list[tuple[str, int]]) -> bool:
-    """Whether the recipient was sent a report; further information takes a further report."""
-    least = 1 if deadline.follow_up else 0
-    return any(to == deadline.recipient and number >= least for to, number in sent)
+    """Whether the recipient was sent a report that answers it."""
+    numbers = [number for to, number in sent if to == deadline.recipient]
+    return bool(numbers) and any(map(answers(deadline), numbers))
+
+
+def answers(deadline: SaeDeadline) -> Callable[[int], bool]:
+    """Which report numbers answer a deadline."""
+    return meets(
+        deadline,
+        SaeReport.objects.filter(case=deadline.case_id).defer("content"),
+        SaeReceipt.objects.standing().filter(case=deadline.case_id, recipient=To.SPONSOR),
+    )
 
 
 def _expect_open(case: SaeCase) -> None:

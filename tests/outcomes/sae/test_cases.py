@@ -11,6 +11,7 @@ from outcomes.services.sae_cases import (
     close_case,
     confirm_expedited,
     correct_awareness,
+    owed_of,
     reopen_case,
 )
 from outcomes.services.sae_entry import SameEventError
@@ -279,3 +280,23 @@ def test_a_closed_case_stays_closed_when_what_is_corrected_asks_for_no_report(
     say(mild, cast.nurse, aware_at="2026-03-06T23:40")
     assert {local(each.since) for each in deadlines(mild).values()} == {"Fri 2026-03-06 23:40"}
     assert fresh(mild).close_reason == "Nothing more"
+
+
+def test_what_turns_fatal_after_the_first_report_is_reported_anew_within_its_own_time(
+    cast, mild, officer, clock
+):
+    first = reported(mild, cast, officer, clock)
+    sent(first, "authority", FRIDAY + dt.timedelta(minutes=80), officer)
+    known = FRIDAY + dt.timedelta(days=3)
+    clock(known)
+    say(mild, cast.nurse, **DEAD, related_circuit="PROBABLE")
+    found = deadlines(mild)
+    assert {local(found[to].due_at) for to in SITE_CLOCK} == {"Tue 2026-03-10 23:50"}
+    assert local(found["authority_grave"].due_at) == "Mon 2026-03-16 23:59"
+    assert {each.rule for each in given(owed_of)(mild)} == set(found)
+    second = reported(mild, cast, officer, clock, "follow_up", known + dt.timedelta(hours=2))
+    found = deadlines(mild)
+    assert local(found["authority_grave"].due_at) == "Tue 2026-03-17 23:59"
+    assert {each.recipient for each in given(owed_of)(mild)} == {"authority"}
+    sent(second, "authority", known + dt.timedelta(hours=2, minutes=20), officer)
+    assert "authority_grave" not in {each.rule for each in given(owed_of)(mild)}
