@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from outcomes.models import CAUSES, CRITERIA, RELATED, AdverseEvent, Expectedness, Outcome
+from outcomes.models import CAUSES, CRITERIA, RELATED, AdverseEvent, Expectedness, Grade, Outcome
 from outcomes.models.sae import Expedited, SaeCase, SaeDeadline, Suspected, To
 from outcomes.models.sae_reports import SaeReceipt, SaeReport
 from trialsite.protocol.reporting import Awareness, Reportable, ReportingRule, SafetyReporting
@@ -28,21 +28,23 @@ class Derived:
 
 
 def is_grave(event: AdverseEvent) -> bool:
-    """Fatal or life-threatening."""
+    """Fatal or life-threatening; a grade 5 is a death."""
     said = bool(event.results_in_death or event.life_threatening)
-    return said or event.outcome == Outcome.FATAL
+    return said or event.outcome == Outcome.FATAL or event.grade == Grade.DEATH
 
 
 def is_suspected(event: AdverseEvent, case: SaeCase) -> bool:
     """Whether it is reported by the sponsor: related to the device or the cells, or a SUSAR.
 
-    As long as no cause is judged the first suspicion counts, and a sponsor's word that it is
-    a SUSAR or UADE counts beside the site's judgement; neither takes the other back.
+    Until a cause is judged related or every one is judged, the first suspicion counts; of
+    what is fatal or life-threatening an unknown cause is one. A sponsor's word that it is a
+    SUSAR or UADE counts beside the site's judgement; neither takes the other back.
     """
     if case.expedited and case.expedited != Expedited.NONE:
         return True
-    if all(getattr(event, name) is None for name in CAUSES):
-        return case.suspected in _SUSPECTED
+    if not event.is_related and any(getattr(event, name) is None for name in CAUSES):
+        unknown = case.suspected == Suspected.UNKNOWN and is_grave(event)
+        return unknown or case.suspected in _SUSPECTED
     device = event.related_circuit in RELATED or event.related_cells in RELATED
     return device or event.is_suspected_unexpected
 

@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 
 from outcomes.models import SaeCase, SaeDeadline
+from outcomes.sae_clock import is_suspected
 from outcomes.services.sae_cases import (
     close_case,
     confirm_expedited,
@@ -169,7 +170,8 @@ def test_the_sponsors_clock_follows_the_judgement_and_says_what_it_replaced(
     assert deadlines(case, standing=False)["authority_grave"].replace_reason == "Never in danger"
     save_event(record, cast.nurse, record.version + 1, serious="true", hospitalisation="true",
                aware_at="2026-03-06T23:50", started_on="2026-03-06", started_time="22:30",
-               ended_on="2026-03-06", related_circuit="NOT RELATED", reason="Line")  # fmt: skip
+               ended_on="2026-03-06", **dict.fromkeys(UNJUDGED, "NOT RELATED"),
+               reason="Line")  # fmt: skip
     assert set(deadlines(case)) == SITE_CLOCK
 
 
@@ -300,3 +302,26 @@ def test_what_turns_fatal_after_the_first_report_is_reported_anew_within_its_own
     assert {each.recipient for each in given(owed_of)(mild)} == {"authority"}
     sent(second, "authority", known + dt.timedelta(hours=2, minutes=20), officer)
     assert "authority_grave" not in {each.rule for each in given(owed_of)(mild)}
+
+
+UNJUDGED = {"related_cells": "", "related_circuit": "", "related_anticoagulant": ""}
+
+
+@pytest.mark.parametrize(
+    ("suspected", "judged", "suspect"),
+    [
+        ("circuit", {"related_anticoagulant": "NOT RELATED"}, True),
+        ("unknown", {"results_in_death": "true", "outcome": "FATAL"}, True),
+        ("unknown", {"grade": "5"}, True),
+        ("unknown", {}, False),
+        ("disease", {"grade": "5"}, False),
+        ("circuit", dict.fromkeys(UNJUDGED, "NOT RELATED"), False),
+    ],
+)
+def test_a_suspicion_counts_until_every_cause_is_judged(
+    cast, subject, clock, suspected, judged, suspect
+):
+    clock(FRIDAY + dt.timedelta(minutes=5))
+    case = first_word(subject, cast.nurse, criterion="hospitalisation", suspected=suspected)
+    say(case, cast.nurse, **UNJUDGED | judged, complete="no")
+    assert is_suspected(event_of(case, cast.nurse), fresh(case)) is suspect
