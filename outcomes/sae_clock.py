@@ -137,14 +137,21 @@ def meets(
     deadline: SaeDeadline, reports: Iterable[SaeReport], receipts: Iterable[SaeReceipt]
 ) -> Callable[[int], bool]:
     """Which report numbers answer a deadline: those signed since its cause was known, and
-    the one by which the sponsor knew it; for further information a further report."""
+    the one by which the sponsor knew it; further information is a later report than the first
+    that the recipient was sent."""
+    receipts = list(receipts)
     told = {each.report_id for each in receipts if _told(each) == deadline.since}
     least = min(
         (each.number for each in reports if each.pk in told or each.signed_at >= deadline.since),
         default=None,
     )
-    further = 1 if deadline.follow_up else 0
-    return lambda number: least is not None and number >= max(least, further)
+    if least is None:
+        return lambda _: False
+    if not deadline.follow_up:
+        return lambda number: number >= least
+    to = [each.report.number for each in receipts if each.recipient == deadline.recipient]
+    first = min((number for number in to if number >= least), default=None)
+    return lambda number: first is not None and number > first
 
 
 def _speaks_of(rule: ReportingRule, event: AdverseEvent, case: SaeCase) -> bool:

@@ -298,7 +298,10 @@ def answers(deadline: SaeDeadline) -> Callable[[int], bool]:
     return meets(
         deadline,
         SaeReport.objects.filter(case=deadline.case_id).defer("content"),
-        SaeReceipt.objects.standing().filter(case=deadline.case_id, recipient=To.SPONSOR),
+        SaeReceipt.objects.standing()
+        .filter(case=deadline.case_id)
+        .select_related("report")
+        .defer("report__content"),
     )
 
 

@@ -325,3 +325,15 @@ def test_a_suspicion_counts_until_every_cause_is_judged(
     case = first_word(subject, cast.nurse, criterion="hospitalisation", suspected=suspected)
     say(case, cast.nurse, **UNJUDGED | judged, complete="no")
     assert is_suspected(event_of(case, cast.nurse), fresh(case)) is suspect
+
+
+def test_further_information_is_another_report_than_the_first_the_authority_was_sent(
+    cast, case, officer, clock
+):
+    reported(case, cast, officer, clock)
+    second = reported(case, cast, officer, clock, "follow_up", FRIDAY + dt.timedelta(hours=3))
+    sent(second, "authority", FRIDAY + dt.timedelta(hours=3, minutes=20), officer)
+    assert [each.rule for each in given(owed_of)(case)] == ["authority_grave_follow_up"]
+    third = reported(case, cast, officer, clock, "follow_up", FRIDAY + dt.timedelta(hours=5))
+    sent(third, "authority", FRIDAY + dt.timedelta(hours=5, minutes=20), officer)
+    assert given(owed_of)(case) == []
