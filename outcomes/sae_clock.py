@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from outcomes.models import CAUSES, CRITERIA, RELATED, AdverseEvent, Expectedness, Outcome
-from outcomes.models.sae import Expedited, SaeCase, Suspected
+from outcomes.models import CAUSES, CRITERIA, RELATED, AdverseEvent, Expectedness, Grade, Outcome
+from outcomes.models.sae import Expedited, SaeCase, SaeDeadline, Suspected, To
+from outcomes.models.sae_reports import SaeReceipt, SaeReport
 from trialsite.protocol.reporting import Awareness, Reportable, ReportingRule, SafetyReporting
 
 #: What the device law looks at, and what the other two causes are for a drug.
@@ -26,21 +28,23 @@ class Derived:
 
 
 def is_grave(event: AdverseEvent) -> bool:
-    """Fatal or life-threatening."""
+    """Fatal or life-threatening; a grade 5 is a death."""
     said = bool(event.results_in_death or event.life_threatening)
-    return said or event.outcome == Outcome.FATAL
+    return said or event.outcome == Outcome.FATAL or event.grade == Grade.DEATH
 
 
 def is_suspected(event: AdverseEvent, case: SaeCase) -> bool:
     """Whether it is reported by the sponsor: related to the device or the cells, or a SUSAR.
 
-    As long as no cause is judged the first suspicion counts, and a sponsor's word that it is
-    a SUSAR or UADE counts beside the site's judgement; neither takes the other back.
+    Until a cause is judged related or every one is judged, the first suspicion counts; of
+    what is fatal or life-threatening an unknown cause is one. A sponsor's word that it is a
+    SUSAR or UADE counts beside the site's judgement; neither takes the other back.
     """
     if case.expedited and case.expedited != Expedited.NONE:
         return True
-    if all(getattr(event, name) is None for name in CAUSES):
-        return case.suspected in _SUSPECTED
+    if not event.is_related and any(getattr(event, name) is None for name in CAUSES):
+        unknown = case.suspected == Suspected.UNKNOWN and is_grave(event)
+        return unknown or case.suspected in _SUSPECTED
     device = event.related_circuit in RELATED or event.related_cells in RELATED
     return device or event.is_suspected_unexpected
 
@@ -71,18 +75,83 @@ def deadlines_of(
     event: AdverseEvent,
     case: SaeCase,
     *,
-    sponsor_aware_at: dt.datetime | None,
+    since: Callable[[ReportingRule], dt.datetime | None],
     zone: ZoneInfo,
 ) -> dict[str, Derived]:
     """Every deadline that the protocol gives for this event now, by its rule."""
-    since = {Awareness.INVESTIGATOR: case.aware_at, Awareness.SPONSOR: sponsor_aware_at}
     found = {}
     for rule in plan.rules if plan else ():
-        began = since[rule.counted_from]
-        if began is not None and _speaks_of(rule, event, case):
+        if _speaks_of(rule, event, case) and (began := since(rule)) is not None:
             due = rule.due(began, zone)
             found[rule.key] = Derived(rule=rule, since=began, due_at=due)
     return found
+
+
+def says(report: SaeReport, rule: ReportingRule) -> bool:
+    """Whether who reads the report knows that the rule's clock runs, or a shorter one."""
+    facts = report.content["facts"]
+    if rule.events is Reportable.EVERY:
+        return True
+    return facts["suspected"] and (facts["grave"] or rule.events is Reportable.SUSPECTED_OTHER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The clocks of one case: what was known since when, and which report answers it."""
+
+    case: SaeCase
+    event: AdverseEvent
+    reports: list[SaeReport]
+    receipts: list[SaeReceipt]
+    standing: dict[str, SaeDeadline]
+    now: dt.datetime
+
+    def since(self, rule: ReportingRule) -> dt.datetime | None:
+        """The moment a rule's clock begins. What became graver after it was reported is
+        asked for anew, from the moment it is known."""
+        row = self.standing.get(rule.key)
+        if rule.counted_from is Awareness.INVESTIGATOR:
+            return self._of_site(row)
+        received = [each for each in self.receipts if _told(each) is not None]
+        if not received:
+            return None
+        numbers = {each.pk for each in self.reports if says(each, rule)}
+        told = [_told(each) for each in received if each.report_id in numbers]
+        return min((at for at in told if at), default=row.since if row else self.now)
+
+    def _of_site(self, row: SaeDeadline | None) -> dt.datetime:
+        if not self.reports or not is_grave(self.event):
+            return self.case.aware_at
+        if row is not None and row.since > self.reports[0].signed_at:
+            return row.since
+        known = self.reports[-1].content["facts"]["grave"]
+        return self.case.aware_at if known else self.now
+
+
+def _told(receipt: SaeReceipt) -> dt.datetime | None:
+    """When the sponsor knew by this sending."""
+    return receipt.received_at if receipt.recipient == To.SPONSOR else None
+
+
+def meets(
+    deadline: SaeDeadline, reports: Iterable[SaeReport], receipts: Iterable[SaeReceipt]
+) -> Callable[[int], bool]:
+    """Which report numbers answer a deadline: those signed since its cause was known, and
+    the one by which the sponsor knew it; further information is a later report than the first
+    that the recipient was sent."""
+    receipts = list(receipts)
+    told = {each.report_id for each in receipts if _told(each) == deadline.since}
+    least = min(
+        (each.number for each in reports if each.pk in told or each.signed_at >= deadline.since),
+        default=None,
+    )
+    if least is None:
+        return lambda _: False
+    if not deadline.follow_up:
+        return lambda number: number >= least
+    to = [each.report.number for each in receipts if each.recipient == deadline.recipient]
+    first = min((number for number in to if number >= least), default=None)
+    return lambda number: first is not None and number > first
 
 
 def _speaks_of(rule: ReportingRule, event: AdverseEvent, case: SaeCase) -> bool:

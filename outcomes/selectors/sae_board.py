@@ -24,7 +24,7 @@ from outcomes.models import (
     SaeReceipt,
     SaeReport,
 )
-from outcomes.sae_clock import expedited_of, is_grave, is_suspected, lacking_of
+from outcomes.sae_clock import expedited_of, is_grave, is_suspected, lacking_of, meets
 from outcomes.sae_words import closing_word, lacking_word
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
@@ -244,7 +244,7 @@ def case_lines(cases: Iterable[SaeCase], now: dt.datetime) -> list[CaseLine]:
     for deadline in (
         SaeDeadline.objects.standing().filter(case__in=keys).order_by("due_at", "recipient")
     ):
-        met = _met_by(deadline, receipts[deadline.case_id])
+        met = _met_by(deadline, reports[deadline.case_id], receipts[deadline.case_id])
         clocks[deadline.case_id].append(Clock(deadline=deadline, receipt=met, now=now))
     return [
         CaseLine(
@@ -258,11 +258,13 @@ def case_lines(cases: Iterable[SaeCase], now: dt.datetime) -> list[CaseLine]:
     ]
 
 
-def _met_by(deadline: SaeDeadline, receipts: list[SaeReceipt]) -> SaeReceipt | None:
-    """The first sending to the recipient; further information takes a further report."""
-    least = 1 if deadline.follow_up else 0
+def _met_by(
+    deadline: SaeDeadline, reports: list[SaeReport], receipts: list[SaeReceipt]
+) -> SaeReceipt | None:
+    """The first sending to the recipient of a report that answers the deadline."""
+    met = meets(deadline, reports, receipts)
     to = [each for each in receipts if each.recipient == deadline.recipient]
-    return next((each for each in to if each.report.number >= least), None)
+    return next((each for each in to if met(each.report.number)), None)
 
 
 def narrowed(lines: list[CaseLine], look: str) -> list[CaseLine]:

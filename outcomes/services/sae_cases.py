@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import uuid
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from outcomes.models import AdverseEvent, Expedited, SaeCase, SaeDeadline, SaeReceipt, To
-from outcomes.sae_clock import Derived, deadlines_of, expedited_of
+from outcomes.models import AdverseEvent, Expedited, SaeCase, SaeDeadline, SaeReceipt, SaeReport, To
+from outcomes.sae_clock import Asked, Derived, deadlines_of, expedited_of, meets
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord
@@ -31,7 +31,8 @@ def follow_sae(event: AdverseEvent, _by: User) -> None:
     """Keep the case of an event what the event says: opened, its clocks, closed, reopened.
 
     An event that turns out not to be serious, or that is voided, closes its case with the
-    reason; said serious again, the same case goes on.
+    reason; said serious again, the same case goes on. So does one that a person has closed,
+    as soon as a report is newly owed.
     """
     case = SaeCase.objects.select_for_update(no_key=True).filter(record_id=event.pk).first()
     serious = event.stands and event.is_sae
@@ -101,14 +102,22 @@ def derive_deadlines(case: SaeCase, event: AdverseEvent, *, reason: str) -> None
     """Store what the clocks give now. What differs replaces what stood, with the reason;
     nothing is recomputed silently, and nothing replaced is lost."""
     record = CrfRecord.objects.select_related("site").get(pk=case.record_id)
+    standing = {each.rule: each for each in SaeDeadline.objects.standing().filter(case=case)}
+    asked = Asked(
+        case=case,
+        event=event,
+        reports=list(case.reports.order_by("number")),
+        receipts=list(SaeReceipt.objects.standing().filter(case=case)),
+        standing=standing,
+        now=trial_now(),
+    )
     wanted = deadlines_of(
         protocol_of(record.protocol_version_id).safety_reporting,
         event,
         case,
-        sponsor_aware_at=sponsor_awareness(case.pk),
+        since=asked.since,
         zone=ZoneInfo(record.site.time_zone),
     )
-    standing = {each.rule: each for each in SaeDeadline.objects.standing().filter(case=case)}
     changed = False
     for rule, deadline in standing.items():
         now_wanted = wanted.get(rule)
@@ -121,15 +130,23 @@ def derive_deadlines(case: SaeCase, event: AdverseEvent, *, reason: str) -> None
             changed = True
         else:
             del wanted[rule]
-    for derived in wanted.values():
-        _store(case, derived, reason)
+    added = [_store(case, derived, reason) for derived in wanted.values()]
     if changed:
         case.clock_version += 1
         case.save(update_fields=["clock_version"])
+    _take_up_again(case, added)
 
 
-def _store(case: SaeCase, derived: Derived, reason: str) -> None:
-    SaeDeadline.objects.create(
+def _take_up_again(case: SaeCase, added: list[SaeDeadline]) -> None:
+    """A closed case for which a report is newly owed is open again, whoever closed it."""
+    if case.closed_at is None or not set(added) & set(owed_of(case)):
+        return
+    case.closed_at, case.close_reason = None, ""
+    case.save(update_fields=["closed_at", "close_reason"])
+
+
+def _store(case: SaeCase, derived: Derived, reason: str) -> SaeDeadline:
+    return SaeDeadline.objects.create(
         site_id=case.site_id,
         subject_id=case.subject_id,
         record_id=case.record_id,
@@ -143,14 +160,6 @@ def _store(case: SaeCase, derived: Derived, reason: str) -> None:
         derived_at=TrialNow(),
         reason=reason[:500],
     )
-
-
-def sponsor_awareness(case_id: uuid.UUID) -> dt.datetime | None:
-    """When the sponsor first received a report of the case: their clocks begin there."""
-    received = SaeReceipt.objects.standing().filter(
-        case_id=case_id, recipient=To.SPONSOR, received_at__isnull=False
-    )
-    return received.order_by("received_at").values_list("received_at", flat=True).first()
 
 
 def locked_case(case: SaeCase) -> SaeCase:
@@ -279,9 +288,21 @@ def owed_of(case: SaeCase) -> list[SaeDeadline]:
 
 
 def is_met(deadline: SaeDeadline, sent: list[tuple[str, int]]) -> bool:
-    """Whether the recipient was sent a report; further information takes a further report."""
-    least = 1 if deadline.follow_up else 0
-    return any(to == deadline.recipient and number >= least for to, number in sent)
+    """Whether the recipient was sent a report that answers it."""
+    numbers = [number for to, number in sent if to == deadline.recipient]
+    return bool(numbers) and any(map(answers(deadline), numbers))
+
+
+def answers(deadline: SaeDeadline) -> Callable[[int], bool]:
+    """Which report numbers answer a deadline."""
+    return meets(
+        deadline,
+        SaeReport.objects.filter(case=deadline.case_id).defer("content"),
+        SaeReceipt.objects.standing()
+        .filter(case=deadline.case_id)
+        .select_related("report")
+        .defer("report__content"),
+    )
 
 
 def _expect_open(case: SaeCase) -> None:

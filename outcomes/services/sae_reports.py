@@ -27,6 +27,7 @@ from outcomes.selectors.sae_content import LANGUAGES, content_of_report
 from outcomes.selectors.sae_paper import Signed, paper
 from outcomes.services.sae_cases import (
     REMINDER,
+    answers,
     derive_deadlines,
     event_of_case,
     locked_case,
@@ -127,7 +128,8 @@ def _next_number(case: SaeCase, kind: str) -> int:
         raise TransitionError(
             _("The first report is the initial one, every later one is a follow-up or the final.")
         )
-    if ReportKind.FINAL in kinds:
+    # After the final one too: what becomes known later is a follow-up (E6(R3) 2.7.2).
+    if kind == ReportKind.FINAL and kind in kinds:
         raise TransitionError(_("The final report is signed already."))
     return len(kinds)
 
@@ -197,11 +199,12 @@ def _require_for(case: SaeCase, recipient: str, by: User) -> None:
 
 def _due(case: SaeCase, report: SaeReport, recipient: str) -> dt.datetime | None:
     """The deadline this sending meets: the earliest that stands and is not met yet."""
-    sent = SaeReceipt.objects.standing().filter(case=case, recipient=recipient)
+    receipts = SaeReceipt.objects.standing().filter(case=case, recipient=recipient)
+    sent = list(receipts.values_list("report__number", flat=True))
     standing = SaeDeadline.objects.standing().filter(case=case, recipient=recipient)
     for deadline in standing.order_by("due_at"):
-        least = 1 if deadline.follow_up else 0
-        if report.number >= least and not sent.filter(report__number__gte=least).exists():
+        met = answers(deadline)
+        if met(report.number) and not any(map(met, sent)):
             return deadline.due_at
     return None
 

@@ -7,10 +7,12 @@ import datetime as dt
 import pytest
 
 from outcomes.models import SaeCase, SaeDeadline
+from outcomes.sae_clock import is_suspected
 from outcomes.services.sae_cases import (
     close_case,
     confirm_expedited,
     correct_awareness,
+    owed_of,
     reopen_case,
 )
 from outcomes.services.sae_entry import SameEventError
@@ -168,7 +170,8 @@ def test_the_sponsors_clock_follows_the_judgement_and_says_what_it_replaced(
     assert deadlines(case, standing=False)["authority_grave"].replace_reason == "Never in danger"
     save_event(record, cast.nurse, record.version + 1, serious="true", hospitalisation="true",
                aware_at="2026-03-06T23:50", started_on="2026-03-06", started_time="22:30",
-               ended_on="2026-03-06", related_circuit="NOT RELATED", reason="Line")  # fmt: skip
+               ended_on="2026-03-06", **dict.fromkeys(UNJUDGED, "NOT RELATED"),
+               reason="Line")  # fmt: skip
     assert set(deadlines(case)) == SITE_CLOCK
 
 
@@ -226,3 +229,117 @@ def test_a_case_closes_only_when_every_recipient_has_its_report(cast, case, offi
     with as_person(officer):
         assert close_case(case=case, reason="Nothing more", by=officer).closed_at
         assert reopen_case(case=case, reason="Relapse", by=officer).closed_at is None
+
+
+def reported(case, cast, officer, clock, kind="initial", at=FRIDAY + dt.timedelta(hours=1)):
+    """One report, signed at this moment, sent to the site's recipients and received."""
+    clock(at)
+    report = signed(case, cast.sub_investigator, kind)
+    clock(at + dt.timedelta(minutes=30))
+    for to in sorted(SITE_CLOCK):
+        receipt = sent(report, to, at + dt.timedelta(minutes=10), cast.nurse)
+        received(receipt, at + dt.timedelta(minutes=20), officer)
+    return report
+
+
+def say(case, by, **texts):
+    """The event's form, saved anew: known since Friday, in hospital for longer."""
+    record = event_of(case, by).record
+    said = {
+        "serious": "true", "hospitalisation": "true", "aware_at": "2026-03-06T23:50",
+        "started_on": "2026-03-06", "started_time": "22:30", "ended_on": "2026-03-06",
+        "related_circuit": "NOT RELATED", "reason": "Known since",
+    }  # fmt: skip
+    save_event(record, by, record.version, **said | texts)
+
+
+@pytest.fixture
+def mild(cast, subject, clock) -> SaeCase:
+    """An event that keeps in hospital and that nobody lays to the treatment."""
+    clock(FRIDAY + dt.timedelta(minutes=5))
+    return first_word(subject, cast.nurse, criterion="hospitalisation", suspected="disease")
+
+
+DEAD = {"results_in_death": "true", "outcome": "FATAL", "grade": "5"}
+
+
+def test_a_closed_case_opens_again_when_the_event_turns_fatal_and_is_reported_further(
+    cast, mild, officer, clock
+):
+    reported(mild, cast, officer, clock)
+    reported(mild, cast, officer, clock, "final", FRIDAY + dt.timedelta(hours=5))
+    with as_person(officer):
+        close_case(case=mild, reason="Nothing more", by=officer)
+    clock(FRIDAY + dt.timedelta(days=2))
+    say(mild, cast.nurse, **DEAD, related_circuit="PROBABLE")
+    assert "authority_grave" in deadlines(mild)
+    assert fresh(mild).closed_at is None
+    assert signed(mild, cast.sub_investigator, "follow_up").number == 2
+    with pytest.raises(TransitionError, match="final report is signed already"):
+        signed(mild, cast.sub_investigator, "final")
+
+
+def test_a_closed_case_stays_closed_when_what_is_corrected_asks_for_no_report(
+    cast, mild, officer, clock
+):
+    reported(mild, cast, officer, clock)
+    with as_person(officer):
+        close_case(case=mild, reason="Nothing more", by=officer)
+    say(mild, cast.nurse, aware_at="2026-03-06T23:40")
+    assert {local(each.since) for each in deadlines(mild).values()} == {"Fri 2026-03-06 23:40"}
+    assert fresh(mild).close_reason == "Nothing more"
+
+
+def test_what_turns_fatal_after_the_first_report_is_reported_anew_within_its_own_time(
+    cast, mild, officer, clock
+):
+    first = reported(mild, cast, officer, clock)
+    sent(first, "authority", FRIDAY + dt.timedelta(minutes=80), officer)
+    known = FRIDAY + dt.timedelta(days=3)
+    clock(known)
+    say(mild, cast.nurse, **DEAD, related_circuit="PROBABLE")
+    found = deadlines(mild)
+    assert {local(found[to].due_at) for to in SITE_CLOCK} == {"Tue 2026-03-10 23:50"}
+    assert local(found["authority_grave"].due_at) == "Mon 2026-03-16 23:59"
+    assert {each.rule for each in given(owed_of)(mild)} == set(found)
+    second = reported(mild, cast, officer, clock, "follow_up", known + dt.timedelta(hours=2))
+    found = deadlines(mild)
+    assert local(found["authority_grave"].due_at) == "Tue 2026-03-17 23:59"
+    assert {each.recipient for each in given(owed_of)(mild)} == {"authority"}
+    sent(second, "authority", known + dt.timedelta(hours=2, minutes=20), officer)
+    assert "authority_grave" not in {each.rule for each in given(owed_of)(mild)}
+
+
+UNJUDGED = {"related_cells": "", "related_circuit": "", "related_anticoagulant": ""}
+
+
+@pytest.mark.parametrize(
+    ("suspected", "judged", "suspect"),
+    [
+        ("circuit", {"related_anticoagulant": "NOT RELATED"}, True),
+        ("unknown", {"results_in_death": "true", "outcome": "FATAL"}, True),
+        ("unknown", {"grade": "5"}, True),
+        ("unknown", {}, False),
+        ("disease", {"grade": "5"}, False),
+        ("circuit", dict.fromkeys(UNJUDGED, "NOT RELATED"), False),
+    ],
+)
+def test_a_suspicion_counts_until_every_cause_is_judged(
+    cast, subject, clock, suspected, judged, suspect
+):
+    clock(FRIDAY + dt.timedelta(minutes=5))
+    case = first_word(subject, cast.nurse, criterion="hospitalisation", suspected=suspected)
+    say(case, cast.nurse, **UNJUDGED | judged, complete="no")
+    assert is_suspected(event_of(case, cast.nurse), fresh(case)) is suspect
+
+
+def test_further_information_is_another_report_than_the_first_the_authority_was_sent(
+    cast, case, officer, clock
+):
+    reported(case, cast, officer, clock)
+    second = reported(case, cast, officer, clock, "follow_up", FRIDAY + dt.timedelta(hours=3))
+    sent(second, "authority", FRIDAY + dt.timedelta(hours=3, minutes=20), officer)
+    assert [each.rule for each in given(owed_of)(case)] == ["authority_grave_follow_up"]
+    third = reported(case, cast, officer, clock, "follow_up", FRIDAY + dt.timedelta(hours=5))
+    sent(third, "authority", FRIDAY + dt.timedelta(hours=5, minutes=20), officer)
+    assert given(owed_of)(case) == []
