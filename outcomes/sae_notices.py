@@ -85,10 +85,12 @@ def steps_of(owing: Owing) -> list[Step]:
 
 
 def _of_site(plan: SafetyReporting, owing: Owing) -> Iterator[Step]:
-    if owing.of(Awareness.INVESTIGATOR):
+    if owed := owing.of(Awareness.INVESTIGATOR):
+        # What turned graver after its report is counted from that moment.
+        since = min(each.since for each in owed)
         for hours in plan.remind_after:
             yield Step(
-                at=owing.case.aware_at + dt.timedelta(hours=hours),
+                at=since + dt.timedelta(hours=hours),
                 name=f"h{hours}",
                 site_owes=True,
                 escalated=hours >= plan.escalate_after,

@@ -44,8 +44,7 @@ def follow_sae(event: AdverseEvent, _by: User) -> None:
         _end(case, event)
         return
     elif case.closed_at is not None and case.close_reason in _automatic():
-        case.closed_at, case.close_reason = None, ""
-        case.save(update_fields=["closed_at", "close_reason"])
+        _take_up(case)
     _follow_awareness(case, event)
     derive_deadlines(case, event, reason=reason_given() or _("As the event’s form says"))
     announce(REMINDER)
@@ -272,10 +271,16 @@ def reopen_case(*, case: SaeCase, reason: str, by: User) -> SaeCase:
     if not reason.strip():
         raise DomainError(_("Reopening needs a reason."))
     with because(reason):
-        case.closed_at, case.close_reason = None, ""
-        case.save(update_fields=["closed_at", "close_reason"])
+        _take_up(case)
     announce(REMINDER)
     return case
+
+
+def _take_up(case: SaeCase) -> None:
+    """Open again; what was reminded of before may be reminded of anew."""
+    case.closed_at, case.close_reason = None, ""
+    case.clock_version += 1
+    case.save(update_fields=["closed_at", "close_reason", "clock_version"])
 
 
 def owed_of(case: SaeCase) -> list[SaeDeadline]:

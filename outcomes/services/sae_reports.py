@@ -171,7 +171,7 @@ def record_submission(*, report: SaeReport, sending: Sending, by: User) -> SaeRe
         raise DomainError(_("Say to whom and how it was sent."))
     if sending.submitted_at > trial_now():
         raise DomainError(_("It cannot have been sent in the future."))
-    if sending.submitted_at < report.signed_at:
+    if sending.submitted_at < report.signed_at.replace(second=0, microsecond=0):
         raise DomainError(_("It cannot have been sent before it was signed."))
     if SaeReceipt.objects.standing().filter(report=report, recipient=sending.recipient).exists():
         raise TransitionError(_("This report has been sent to this recipient already."))
@@ -260,6 +260,9 @@ def void_receipt(*, receipt: SaeReceipt, reason: str, by: User) -> SaeReceipt:
     with because(reason):
         receipt.voided_at, receipt.void_reason = trial_now(), reason.strip()[:500]
         receipt.save(update_fields=["voided_at", "void_reason"])
+        # What was reminded of before that sending may be reminded of anew.
+        case.clock_version += 1
+        case.save(update_fields=["clock_version"])
         if receipt.recipient == To.SPONSOR:
             derive_deadlines(case, event_of_case(case), reason=reason.strip())
     announce(REMINDER)

@@ -125,8 +125,9 @@ def _may(request: StaffRequest, line: CaseLine, capability: Capability) -> bool:
 def _next_kinds(line: CaseLine) -> list[ReportKind]:
     if not line.reports:
         return [ReportKind.INITIAL]
-    if line.reports[-1].kind == ReportKind.FINAL:
-        return []
+    if any(report.kind == ReportKind.FINAL for report in line.reports):
+        # What becomes known after the final report is told all the same.
+        return [ReportKind.FOLLOW_UP]
     return [ReportKind.FOLLOW_UP, ReportKind.FINAL]
 
 
