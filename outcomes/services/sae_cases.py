@@ -140,8 +140,7 @@ def _take_up_again(case: SaeCase, added: list[SaeDeadline]) -> None:
     """A closed case for which a report is newly owed is open again, whoever closed it."""
     if case.closed_at is None or not set(added) & set(owed_of(case)):
         return
-    case.closed_at, case.close_reason = None, ""
-    case.save(update_fields=["closed_at", "close_reason"])
+    _take_up(case)
 
 
 def _store(case: SaeCase, derived: Derived, reason: str) -> SaeDeadline:
