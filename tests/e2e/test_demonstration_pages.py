@@ -137,7 +137,7 @@ def places(demo_visit) -> dict[str, object]:
             "running": sessions.running()[0].pk,
             "troubled": troubled.record_id,
             "harmed": troubled.subject_id,
-            "event": AdverseEvent.objects.get().pk,
+            "event": AdverseEvent.objects.get(record__adverse_event_origin__isnull=False).pk,
             "lot": IN_USE,
             "asked": log.get(subject=None).pk,
             "waiting": waiting.pk,

@@ -182,7 +182,11 @@ def test_the_list_asks_for_the_time_of_the_onset_only_where_that_decides(
     cast, subject, record, start, hint
 ):
     treated(subject, cast.nurse)
-    going_on = {"ongoing": "true", "ended_on": "", "outcome": "NOT RECOVERED/NOT RESOLVED"}
+    going_on: dict[str, Any] = {
+        "ongoing": "true",
+        "ended_on": "",
+        "outcome": "NOT RECOVERED/NOT RESOLVED",
+    }
     save_event(record, cast.nurse, started_on=start, started_time="", **going_on, complete="no")
     shown = sign_in(cast.nurse).get(f"/subjects/{subject.pk}/adverse-events/").content.decode()
     assert "Cannot be said" in shown

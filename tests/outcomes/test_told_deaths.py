@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import html
 import re
+from typing import Any
 
 import pytest
 
@@ -35,9 +36,9 @@ def subject(cast, zero) -> Subject:
     return found
 
 
-def fatal(cast, subject: Subject, zero: dt.date, **texts: str) -> None:
+def fatal(cast, subject: Subject, zero: dt.date, **texts: Any) -> None:
     """A fatal event that began thirty days after day zero; nobody entered the death."""
-    said = SERIOUS | {
+    said: dict[str, Any] = SERIOUS | {
         "grade": "5", "outcome": "FATAL", "results_in_death": "true", "started_time": "",
         "started_on": after(zero, 30).isoformat(), "ended_on": "",
     }  # fmt: skip
