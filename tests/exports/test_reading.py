@@ -255,7 +255,7 @@ def test_an_archive_that_is_more_than_a_workbook_is_refused_before_it_is_opened(
 
 @pytest.mark.requirement("IM3")
 @pytest.mark.requirement("IM4")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_a_damaged_workbook_is_read_or_refused_and_never_fails_otherwise(data):
     content = bytearray(plain_book())
