@@ -38,7 +38,7 @@ from trialsite.access.models import User
 
 VAR = databases.ROOT / "var"
 SCREENSHOTS = VAR / "screenshots"
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 @dataclass(frozen=True)

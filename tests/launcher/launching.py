@@ -18,7 +18,7 @@ import redis
 from tests.waiting import until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
@@ -54,7 +54,7 @@ class Launcher:
             **self.settings,
         }
 
-    def start(self, *verb: str, ready: str = "") -> Launcher:
+    def start(self, *verb: str, ready: str = "", within: float = PATIENCE) -> Launcher:
         """Start a verb as the leader of a group of its own and wait for a line."""
         self.output.write_bytes(b"")
         with self.output.open("ab") as stream:
@@ -68,7 +68,7 @@ class Launcher:
                 start_new_session=True,
             )
         if ready:
-            wait_until(lambda: ready in self.text or self._ended(), ready)
+            wait_until(lambda: ready in self.text or self._ended(), ready, within)
             assert ready in self.text, self.text
         return self
 
