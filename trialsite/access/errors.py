@@ -31,7 +31,10 @@ def wants_json(request: HttpRequest) -> bool:
 def refusal(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
     """The answer to an act that is refused, before or instead of the view."""
     if wants_json(request):
-        return problem_response(status, detail)
+        answer = problem_response(status, detail)
+        if status == 401:
+            answer["WWW-Authenticate"] = 'Bearer realm="api"'
+        return answer
     if status in {401, 423}:
         name = "account_login" if status == 401 else "access:unlock"
         target = f"{reverse(name)}?next={quote(_return_path(request))}"

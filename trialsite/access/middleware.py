@@ -12,6 +12,7 @@ from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequi
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -20,7 +21,9 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import translation
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext as _
 
+from trialsite.access.api_tokens import bearer_of, note_use, token_of
 from trialsite.access.context import context_of
 from trialsite.access.errors import refusal
 from trialsite.access.http import Audience, Policy, policy_of
@@ -29,6 +32,9 @@ from trialsite.access.models import User
 from trialsite.core.acts import note_act
 from trialsite.core.context import Channel, Context, acting
 from trialsite.core.exceptions import NotPermittedError
+
+#: Methods that change nothing (RFC 9110 9.2.1).
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -49,6 +55,26 @@ def _looks_on(request: HttpRequest) -> bool:
     return request.headers.get("X-Looking-On") == "1"
 
 
+class ApiTokens:
+    """A program shows its key instead of a session; whatever session it also sends is nobody's.
+
+    Behind it stand the same policies and the same row-level security as before a person.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.api_token = None  # type: ignore[attr-defined]
+        shown = request.headers.get("Authorization", "")
+        if shown and request.path.startswith("/api/"):
+            token = token_of(shown)
+            request.session = SessionStore()
+            request.user = bearer_of(token) if token else AnonymousUser()
+            request.api_token = token  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+
 class SessionLimits:
     """Idle sessions are locked, not ended; after the absolute limit they end.
 
@@ -60,7 +86,7 @@ class SessionLimits:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.user.is_authenticated:
+        if request.user.is_authenticated and request.api_token is None:  # type: ignore[attr-defined]
             now = int(time.time())
             started = request.session.setdefault("started_at", now)
             seen = request.session.setdefault("seen_at", now)
@@ -111,6 +137,9 @@ class Guardrail:
             return refusal(request, 423)
         if policy.audience is Audience.STAFF and not request.user.has_second_factor:
             return self._to_enrolment(request)
+        token = request.api_token  # type: ignore[attr-defined]
+        if token is not None and token.read_only and request.method not in SAFE:
+            return refusal(request, 403, _("This token may only read."))
         if not policy.admits(request.user):
             self._note(request, "refused", {"capability": str(policy.capability)})
             return refusal(request, 403)
@@ -149,6 +178,7 @@ class Guardrail:
     ) -> HttpResponseBase:
         """The view's answer, from within its person's context and transaction."""
         with acting(self._context(request)):
+            self._note_token(request)
             try:
                 response: HttpResponseBase = view(request, *args, **kwargs)
             except ImmediateHttpResponse as immediate:
@@ -160,6 +190,11 @@ class Guardrail:
         if response.status_code in {403, 404} and request.user.is_authenticated:
             self._note(request, "refused" if response.status_code == 403 else "not_found")
         return response
+
+    def _note_token(self, request: HttpRequest) -> None:
+        token = request.api_token  # type: ignore[attr-defined]
+        if token is not None:
+            note_use(token, writes=request.method not in SAFE)
 
     def _context(self, request: HttpRequest) -> Context:
         return context_of(

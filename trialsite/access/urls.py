@@ -3,13 +3,15 @@ from __future__ import annotations
 from django.urls import include, path, re_path
 
 from trialsite.access import sign_in
-from trialsite.access.views import account, people, report, sites
+from trialsite.access.views import account, api_tokens, people, report, sites
 
 _own = [
     path("account/profile/", account.profile, name="profile"),
     path("account/language/", account.language, name="language"),
     path("account/unlock/", account.unlock, name="unlock"),
     path("account/invitation/<str:signed>/", account.invitation, name="invitation"),
+    path("account/tokens/", api_tokens.tokens, name="api_tokens"),
+    path("account/tokens/<int:pk>/revoke/", api_tokens.revoke, name="revoke_api_token"),
     path("account/second-factor/app/replace/", sign_in.replace_totp, name="replace_totp"),
     path("people/", people.people, name="people"),
     path("people/invite/", people.invite, name="invite"),

@@ -12,6 +12,7 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -28,6 +29,7 @@ from trialsite.access.forms import (
 )
 from trialsite.access.http import StaffRequest, requires
 from trialsite.access.models import Invitation, Membership, User
+from trialsite.access.views.api_tokens import tokens_of
 from trialsite.core.exceptions import DomainError, NotPermittedError
 
 manages_people = requires(Capability.MANAGE_PEOPLE)
@@ -123,6 +125,8 @@ def person(request: StaffRequest, pk: int) -> HttpResponse:
             "trainings": found.trainings.select_related("recorded_by").order_by("-trained_on"),
             "deactivations": found.deactivations.order_by("-started_at"),
             "invitation": Invitation.objects.filter(user=found).order_by("-pk").first(),
+            "tokens": tokens_of(found),
+            "now": timezone.now(),
             "is_self": found.pk == request.user.pk,
         },
     )

@@ -237,91 +237,6 @@ class Training(models.Model):
         return f"{self.user}: {self.topic}"
 
 
-@guarded(secret=("token_hash",))
-class Invitation(models.Model):
-    """One offer to set a password; of several only the newest, unexpired, can be taken once."""
-
-    user = models.ForeignKey(User, models.PROTECT, related_name="invitations")
-    token_hash = models.CharField(max_length=64, unique=True)
-    invited_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="invitations_sent")
-    reason = models.CharField(_("Reason"), max_length=500, blank=True)
-    created_at = models.DateTimeField(_("Invited"), auto_now_add=True)
-    expires_at = models.DateTimeField(_("Valid until"))
-    taken_at = models.DateTimeField(_("Taken"), null=True, blank=True)
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.user} {self.created_at:%Y-%m-%d}"
-
-
-@guarded()
-class Deactivation(models.Model):
-    """A time in which an account is switched off, so that any past day's access can be told."""
-
-    user = models.ForeignKey(User, models.PROTECT, related_name="deactivations")
-    reason = models.CharField(_("Reason"), max_length=500)
-    started_at = models.DateTimeField(_("Deactivated"))
-    ended_at = models.DateTimeField(_("Reactivated"), null=True, blank=True)
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["started_at", "id"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["user"], condition=Q(ended_at=None), name="deactivated_once"
-            ),
-            models.CheckConstraint(
-                condition=Q(ended_at=None) | Q(ended_at__gte=F("started_at")),
-                name="reactivated_after_deactivated",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user} {self.started_at:%Y-%m-%d}"
-
-
-@guarded(unaudited="each attempt is noted in the trail as an act", changeable=False)
-class SignInAttempt(models.Model):
-    """One failed or successful sign-in, for the lock-out; addresses are kept as hashes."""
-
-    account_hash = models.CharField(max_length=64)
-    address_hash = models.CharField(max_length=64)
-    #: The person of a whole sign-in; a failed attempt is nobody's.
-    user = models.ForeignKey(User, models.PROTECT, null=True, related_name="sign_ins")
-    succeeded = models.BooleanField()
-    at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["account_hash", "at"], name="sign_in_account"),
-            models.Index(fields=["address_hash", "at"], name="sign_in_address"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.at} {'ok' if self.succeeded else 'failed'}"
-
-
-@guarded(unaudited="the answers themselves are in the trail", changeable=False)
-class IdempotentAnswer(models.Model):
-    """The answer once given to a request that carried an Idempotency-Key."""
-
-    user = models.ForeignKey(User, models.PROTECT)
-    key = models.CharField(max_length=200)
-    fingerprint = models.CharField(max_length=64)
-    status = models.PositiveSmallIntegerField()
-    body = models.JSONField(null=True)
-    at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_once"),
-        ]
-
-    def __str__(self) -> str:
-        return self.key
-
-
 @dataclass(frozen=True, slots=True)
 class Access:
     """A person's memberships of today, expanded to sites."""
@@ -345,6 +260,15 @@ class Access:
         """Whether the capability is delegated for the study as a whole."""
         roles = roles_granting(capability)
         return any(site is None and role in roles for site, role in self.memberships)
+
+    def narrowed(self, *, site: int | None = None, role: Role | None = None) -> Access:
+        """The same, for no more than one site and one role where these are named."""
+        kept = tuple(
+            (at if site is None else site, held)
+            for at, held in self.memberships
+            if role in (None, held) and (site is None or at in (None, site))
+        )
+        return Access(kept, self.all_sites, self.trained)
 
     def roles(self, site: int | None = None) -> tuple[Role, ...]:
         """The roles held at a site (or anywhere), in the order of `Role`."""
