@@ -18,10 +18,10 @@ def links(page: str) -> list[str]:
     return [html.unescape(each) for each in re.findall(r'href="(/api/v1/[^"]+)"', page)]
 
 
-def test_every_dataset_stands_there_with_three_files(cast):
+def test_every_dataset_stands_there_with_four_files(cast):
     page = sign_in(cast.data_manager).get(PAGE).content.decode()
     for name in datasets():
-        for query in ("format=csv", "format=csv&bom=1", "format=ndjson"):
+        for query in ("format=csv", "format=csv&bom=1", "format=ndjson", "format=json"):
             assert f"/api/v1/datasets/{name}/?{query}" in links(page)
 
 
@@ -29,13 +29,13 @@ def test_every_link_gives_its_file_and_each_export_is_in_the_trail(cast):
     make_subject(cast.site)
     client = sign_in(cast.data_manager)
     found = links(client.get(PAGE).content.decode())
-    assert len(found) == 3 * len(datasets()) + 2
+    assert len(found) == 4 * len(datasets()) + 2
     for address in found:
         answer = client.get(address)
         assert answer.status_code == 200, address
         answer.getvalue()  # to its end, where the file is closed
     exported = Event.objects.filter(act="exported", actor_id=cast.data_manager.pk)
-    assert given(exported.count)() == 3 * len(datasets())
+    assert given(exported.count)() == 4 * len(datasets())
 
 
 @pytest.mark.parametrize("who", ["nurse", "investigator", "monitor", "auditor", "administrator"])

@@ -17,6 +17,7 @@ from trialsite.crf.coding.api import routes as coding
 from trialsite.crf.odm import routes as odm
 from trialsite.dashboard.compliance_api import routes as compliance
 from trialsite.exports.api import routes as datasets
+from trialsite.exports.package_api import routes as packages
 from trialsite.labs.api import routes as labs
 from trialsite.labs.import_api import routes as lab_imports
 from trialsite.notify.api import routes as notify
@@ -30,6 +31,7 @@ urlpatterns = [
     *data,
     *review,
     *datasets,
+    *packages,
     *codebook,
     *coding,
     *odm,

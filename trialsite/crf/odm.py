@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import GeneratedField
 from django.http import HttpResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext_lazy
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -23,6 +24,7 @@ from trialsite.casebook.models import ProtocolVersion
 from trialsite.casebook.protocols import protocol_of
 from trialsite.casebook.selectors import current_version
 from trialsite.core.clock import trial_now
+from trialsite.core.software import NAME
 from trialsite.crf.catalogue import in_both
 from trialsite.crf.items import Item, all_items_of
 from trialsite.crf.limits import limits_of
@@ -32,6 +34,8 @@ from trialsite.protocol import EventKind, Protocol
 
 NAMESPACE = "http://www.cdisc.org/ns/odm/v1.3"
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+#: What belongs to no visit (adverse events, medication, death) is of the whole study (ODM Common).
+THROUGHOUT = "SE.THROUGHOUT"
 _KINDS = {
     EventKind.SCHEDULED: "Scheduled",
     EventKind.UNSCHEDULED: "Unscheduled",
@@ -41,40 +45,53 @@ _KINDS = {
 
 def document(version: ProtocolVersion, *, at: dt.datetime) -> bytes:
     """The metadata of a protocol version as one ODM file."""
-    protocol = protocol_of(version.pk)
-    root = ET.Element(
-        "ODM",
-        {
-            "xmlns": NAMESPACE,
-            "ODMVersion": "1.3.2",
-            "FileType": "Snapshot",
-            "FileOID": f"{protocol.study.study_id}.{version.version}.metadata",
-            "CreationDateTime": at.isoformat(timespec="seconds"),
-            "SourceSystem": "Trialsite",
-        },
-    )
-    study = _add(root, "Study", OID=protocol.study.study_id)
-    names = _add(study, "GlobalVariables")
-    _add(names, "StudyName").text = protocol.study.short_name.en
-    _add(names, "StudyDescription").text = protocol.study.title.en
-    _add(names, "ProtocolName").text = protocol.study.study_id
-    _basic_definitions(study)
-    _metadata(study, protocol, version)
+    root = ET.Element("ODM", head(version, at=at, what="metadata"))
+    root.append(study_element(version))
     ET.indent(root)
     text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return text
 
 
-def _add(parent: ET.Element, name: str, **attributes: str) -> ET.Element:
+def head(version: ProtocolVersion, *, at: dt.datetime, what: str) -> dict[str, str]:
+    """The attributes of the root of a file."""
+    study_id = protocol_of(version.pk).study.study_id
+    return {
+        "xmlns": NAMESPACE,
+        "ODMVersion": "1.3.2",
+        "FileType": "Snapshot",
+        "FileOID": f"{study_id}.{version.version}.{what}",
+        "CreationDateTime": at.isoformat(timespec="seconds"),
+        "SourceSystem": NAME,
+    }
+
+
+def version_oid(version: ProtocolVersion) -> str:
+    return f"MDV.{version.version}"
+
+
+def study_element(version: ProtocolVersion) -> ET.Element:
+    """The Study: its schedule from the protocol, its items from the forms."""
+    protocol = protocol_of(version.pk)
+    study = ET.Element("Study", OID=protocol.study.study_id)
+    names = add(study, "GlobalVariables")
+    add(names, "StudyName").text = protocol.study.short_name.en
+    add(names, "StudyDescription").text = protocol.study.title.en
+    add(names, "ProtocolName").text = protocol.study.study_id
+    _basic_definitions(study)
+    _metadata(study, protocol, version)
+    return study
+
+
+def add(parent: ET.Element, name: str, **attributes: str) -> ET.Element:
     return ET.SubElement(parent, name, attributes)
 
 
 def _words(parent: ET.Element, name: str, text: Any) -> None:
     """A text in both languages of the study; the same in both is said once."""
-    element, said = _add(parent, name), in_both(text)
+    element, said = add(parent, name), in_both(text)
     for language, words in (("en", said["en"]), ("zh-Hans", said["zh"])):
         if language == "en" or words != said["en"]:
-            translated = _add(element, "TranslatedText")
+            translated = add(element, "TranslatedText")
             translated.set(_LANG, language)
             translated.text = words
 
@@ -95,34 +112,35 @@ def units() -> list[str]:
 def _basic_definitions(study: ET.Element) -> None:
     if not units():
         return
-    definitions = _add(study, "BasicDefinitions")
+    definitions = add(study, "BasicDefinitions")
     for unit in units():
-        element = _add(definitions, "MeasurementUnit", OID=_unit_oid(unit), Name=unit)
-        symbol = _add(_add(element, "Symbol"), "TranslatedText")
+        element = add(definitions, "MeasurementUnit", OID=unit_oid(unit), Name=unit)
+        symbol = add(add(element, "Symbol"), "TranslatedText")
         symbol.text = unit
-        _add(element, "Alias", Context="UCUM", Name=unit)
+        add(element, "Alias", Context="UCUM", Name=unit)
 
 
-def _unit_oid(unit: str) -> str:
+def unit_oid(unit: str) -> str:
     return f"MU.{unit}"
 
 
 def _metadata(study: ET.Element, protocol: Protocol, version: ProtocolVersion) -> None:
-    metadata = _add(
+    metadata = add(
         study,
         "MetaDataVersion",
-        OID=f"MDV.{version.version}",
+        OID=version_oid(version),
         Name=f"{protocol.study.short_name.en} {version.version}",
     )
-    order = _add(metadata, "Protocol")
+    order = add(metadata, "Protocol")
     for number, event in enumerate(protocol.schedule.events, 1):
-        _add(
+        add(
             order,
             "StudyEventRef",
             StudyEventOID=event.oid,
             OrderNumber=str(number),
             Mandatory="Yes" if event.kind is EventKind.SCHEDULED else "No",
         )
+    add(order, "StudyEventRef", StudyEventOID=THROUGHOUT, Mandatory="No")
     _events(metadata, protocol)
     for each in forms().values():
         _form(metadata, each)
@@ -140,7 +158,7 @@ def _metadata(study: ET.Element, protocol: Protocol, version: ProtocolVersion) -
 def _events(metadata: ET.Element, protocol: Protocol) -> None:
     known = forms()
     for event in protocol.schedule.events:
-        definition = _add(
+        definition = add(
             metadata,
             "StudyEventDef",
             OID=event.oid,
@@ -148,16 +166,33 @@ def _events(metadata: ET.Element, protocol: Protocol) -> None:
             Repeating=_yes(value=event.repeating),
             Type=_KINDS[event.kind],
         )
-        description = _add(definition, "Description")
+        description = add(definition, "Description")
         for language, words in (("en", event.name.en), ("zh-Hans", event.name.zh)):
-            translated = _add(description, "TranslatedText")
+            translated = add(description, "TranslatedText")
             translated.set(_LANG, language)
             translated.text = words
         expected = dict.fromkeys(event.forms, True) | dict.fromkeys(event.optional_forms, False)
         for oid, mandatory in expected.items():
             # A form of the protocol that no app has defined yet cannot be referred to.
             if oid in known:
-                _add(definition, "FormRef", FormOID=oid, Mandatory=_yes(value=mandatory))
+                add(definition, "FormRef", FormOID=oid, Mandatory=_yes(value=mandatory))
+
+    _throughout(metadata)
+
+
+def _throughout(metadata: ET.Element) -> None:
+    """The event to which every form may belong without a visit."""
+    definition = add(
+        metadata,
+        "StudyEventDef",
+        OID=THROUGHOUT,
+        Name="Throughout the study",
+        Repeating="No",
+        Type="Common",
+    )
+    _words(definition, "Description", gettext_lazy("Throughout the study"))
+    for oid in forms():
+        add(definition, "FormRef", FormOID=oid, Mandatory="No")
 
 
 def _yes(*, value: bool) -> str:
@@ -172,7 +207,7 @@ def group_oid(table: type[ItemData]) -> str:
 
 
 def _form(metadata: ET.Element, form: Form) -> None:
-    definition = _add(
+    definition = add(
         metadata,
         "FormDef",
         OID=form.oid,
@@ -181,7 +216,7 @@ def _form(metadata: ET.Element, form: Form) -> None:
     )
     _words(definition, "Description", form.title)
     for number, table in enumerate(form.tables, 1):
-        _add(
+        add(
             definition,
             "ItemGroupRef",
             ItemGroupOID=group_oid(table),
@@ -191,7 +226,7 @@ def _form(metadata: ET.Element, form: Form) -> None:
 
 
 def _group(metadata: ET.Element, table: type[ItemData]) -> None:
-    definition = _add(
+    definition = add(
         metadata,
         "ItemGroupDef",
         OID=group_oid(table),
@@ -200,7 +235,7 @@ def _group(metadata: ET.Element, table: type[ItemData]) -> None:
     )
     _words(definition, "Description", table.title)
     for number, item in enumerate(all_items_of(table).values(), 1):
-        _add(
+        add(
             definition,
             "ItemRef",
             ItemOID=item.oid,
@@ -221,22 +256,22 @@ def _method(metadata: ET.Element, item: Item) -> None:
     assert isinstance(item.field, GeneratedField)
     sql, parameters = item.field.generated_sql(connection)
     formula = sql % tuple(map(connection.schema_editor().quote_value, parameters))
-    method = _add(metadata, "MethodDef", OID=_method_oid(item), Name=item.name, Type="Computation")
-    _add(_add(method, "Description"), "TranslatedText").text = formula
-    _add(method, "FormalExpression", Context="PostgreSQL").text = formula
+    method = add(metadata, "MethodDef", OID=_method_oid(item), Name=item.name, Type="Computation")
+    add(add(method, "Description"), "TranslatedText").text = formula
+    add(method, "FormalExpression", Context="PostgreSQL").text = formula
 
 
 def _item(metadata: ET.Element, item: Item, version_id: int) -> None:
     assert item.field is not None
-    definition = _add(metadata, "ItemDef", OID=item.oid, Name=item.name, **_type_of(item))
+    definition = add(metadata, "ItemDef", OID=item.oid, Name=item.name, **_type_of(item))
     _words(definition, "Question", item.field.verbose_name)
     for unit in item.units or ([item.unit] if item.unit else []):
-        _add(definition, "MeasurementUnitRef", MeasurementUnitOID=_unit_oid(unit))
+        add(definition, "MeasurementUnitRef", MeasurementUnitOID=unit_oid(unit))
     _range_checks(definition, item, version_id)
     if item.choices:
-        _add(definition, "CodeListRef", CodeListOID=_code_list_oid(item))
+        add(definition, "CodeListRef", CodeListOID=_code_list_oid(item))
     if item.sdtm:
-        _add(definition, "Alias", Context="SDTM", Name=item.sdtm)
+        add(definition, "Alias", Context="SDTM", Name=item.sdtm)
 
 
 def _type_of(item: Item) -> dict[str, str]:
@@ -260,10 +295,10 @@ def _range_checks(definition: ET.Element, item: Item, version_id: int) -> None:
     for comparator, bound in (("GE", usual.low), ("LE", usual.high)):
         if bound is None:
             continue
-        check = _add(definition, "RangeCheck", Comparator=comparator, SoftHard="Soft")
-        _add(check, "CheckValue").text = f"{bound.normalize():f}"
+        check = add(definition, "RangeCheck", Comparator=comparator, SoftHard="Soft")
+        add(check, "CheckValue").text = f"{bound.normalize():f}"
         if item.unit:
-            _add(check, "MeasurementUnitRef", MeasurementUnitOID=_unit_oid(item.unit))
+            add(check, "MeasurementUnitRef", MeasurementUnitOID=unit_oid(item.unit))
 
 
 def _code_list_oid(item: Item) -> str:
@@ -276,9 +311,9 @@ def _code_list(metadata: ET.Element, item: Item) -> None:
     assert item.field is not None
     kind = item.data_type if item.data_type in {"integer", "float"} else "text"
     name = in_both(item.field.verbose_name)["en"]
-    codes = _add(metadata, "CodeList", OID=_code_list_oid(item), Name=name, DataType=kind)
+    codes = add(metadata, "CodeList", OID=_code_list_oid(item), Name=name, DataType=kind)
     for code, words in item.choices:
-        _words(_add(codes, "CodeListItem", CodedValue=str(code)), "Decode", words)
+        _words(add(codes, "CodeListItem", CodedValue=str(code)), "Decode", words)
 
 
 class Odm(Endpoint):

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.functional import Promise
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, requires
 from trialsite.access.models import Site
+from trialsite.core.exceptions import DomainError
 from trialsite.exports import registry
+from trialsite.exports.models import Package
+from trialsite.exports.packages import request_package
 
 #: Where the API stands (trialsite.urls); its addresses have no names.
 API = "/api/v1/"
+#: How many packages the page tells of; the API tells of all.
+_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +49,18 @@ def datasets(request: StaffRequest) -> HttpResponse:
         "sites": Site.objects.filter(pk__in=user.access.sites(Capability.EXPORT)),
         "codebook": f"{API}metadata/codebook.csv",
         "odm": f"{API}metadata/odm/",
+        "packages": Package.objects.filter(requested_by=user)[:_SHOWN],
+        "packages_at": f"{API}packages/",
     }
     return render(request, "dashboard/datasets.html", context)
+
+
+@requires(Capability.EXPORT)
+@require_POST
+def package(request: StaffRequest) -> HttpResponse:
+    """Ask for an archive of everything; it is made in the background."""
+    try:
+        request_package(by=request.user)
+    except DomainError as error:
+        messages.error(request, str(error))
+    return redirect("dashboard:datasets")

@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +20,7 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.http import SITE_KEY
 from trialsite.access.models import Site, User
 from trialsite.core.clock import trial_now
+from trialsite.core.software import software_version
 from trialsite.dashboard.study import study
 from trialsite.notify.selectors import Bell, bell_of
 from trialsite.protocol import Protocol
@@ -224,10 +224,7 @@ class Shell:
 
     @property
     def version(self) -> str:
-        try:
-            return version("trialsite")
-        except PackageNotFoundError:
-            return "0.1.0"
+        return software_version()
 
     @cached_property
     def places(self) -> list[Link]:

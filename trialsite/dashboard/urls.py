@@ -35,6 +35,7 @@ urlpatterns = [
         name="revoke_confirmation",
     ),
     path("datasets/", datasets.datasets, name="datasets"),
+    path("datasets/package/", datasets.package, name="package"),
     path("choices/site/", choices.choose_site, name="site"),
     path("choices/theme/", choices.choose_theme, name="theme"),
     path("healthz/live", views.live, name="live"),

@@ -20,8 +20,9 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.http import Audience, Policy
 from trialsite.access.rest import Endpoint
 from trialsite.casebook.api import DETAIL, LIST
-from trialsite.crf.catalogue import CodeAnswer, TextAnswer, in_both, said_codes
-from trialsite.exports.registry import Column, Dataset, datasets
+from trialsite.crf.catalogue import CodeAnswer, TextAnswer
+from trialsite.exports.explaining import said_dataset
+from trialsite.exports.registry import Dataset, datasets
 from trialsite.exports.writing import Format, Written, write
 
 EXPORTS = Policy(Audience.STAFF, Capability.EXPORT)
@@ -40,25 +41,6 @@ class DatasetAnswer(serializers.Serializer[Any]):
     name = serializers.CharField()
     title = TextAnswer()
     columns = ColumnAnswer(many=True)
-
-
-def said_dataset(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "name": dataset.name,
-        "title": in_both(dataset.title),
-        "columns": [said_column(column) for column in dataset.columns],
-    }
-
-
-def said_column(column: Column) -> dict[str, Any]:
-    return {
-        "name": column.name,
-        "labels": in_both(column.label),
-        "type": column.kind,
-        "unit": column.unit,
-        "codes": list(said_codes(column.codes.items())),
-        "sdtm": column.sdtm,
-    }
 
 
 class Datasets(Endpoint):
@@ -97,6 +79,7 @@ class DatasetFile(Endpoint):
         responses={
             (200, "text/csv"): OpenApiTypes.STR,
             (200, "application/x-ndjson"): OpenApiTypes.STR,
+            (200, "application/json"): OpenApiTypes.OBJECT,
         },
     )
     def retrieve(self, request: Request, name: str) -> FileResponse:

@@ -23,6 +23,7 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.core.acts import note_act
 from trialsite.core.spreadsheets import TRIGGERS
+from trialsite.exports.explaining import explained
 from trialsite.exports.python_rows import Block, csv_lines, json_lines
 from trialsite.exports.registry import Column, Dataset, Kind
 
@@ -34,20 +35,31 @@ _TEXTS = frozenset({Kind.TEXT, Kind.PARTIAL_DATE, Kind.JSON})
 class Format(StrEnum):
     CSV = "csv"
     NDJSON = "ndjson"
+    #: One document that explains itself: the columns with labels, units and codes, then rows.
+    JSON = "json"
 
     @property
     def media_type(self) -> str:
-        return "text/csv; charset=utf-8" if self is Format.CSV else "application/x-ndjson"
+        return _MEDIA_TYPES[self]
 
 
+_MEDIA_TYPES = {
+    Format.CSV: "text/csv; charset=utf-8",
+    Format.NDJSON: "application/x-ndjson",
+    Format.JSON: "application/json",
+}
 #: JSON escapes control characters, so these two never occur in a row: it is copied as it is.
 _LINES = sql.SQL("FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02'")
-_COPY_OPTIONS = {Format.CSV: sql.SQL("FORMAT csv, HEADER true"), Format.NDJSON: _LINES}
+_COPY_OPTIONS = {
+    Format.CSV: sql.SQL("FORMAT csv, HEADER true"),
+    Format.NDJSON: _LINES,
+    Format.JSON: _LINES,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A whole dataset on disk, at its beginning."""
+    """A whole dataset in a file."""
 
     file: IO[bytes]
     sha256: str
@@ -60,12 +72,11 @@ def write(dataset: Dataset, *, by: User, as_: Format, bom: bool = False) -> Writ
     Raises NotPermittedError for who may not export; the rows are those of the sites where
     both exporting and seeing this dataset are delegated.
     """
-    by.require(Capability.EXPORT)
-    by.require(dataset.needs)
-    sites = by.access.sites(Capability.EXPORT) & by.access.sites(dataset.needs)
+    sites = sites_of(dataset, by)
     file = tempfile.TemporaryFile()  # noqa: SIM115  (the answer closes it)
     try:
-        written = _write(_blocks(dataset, sites, as_), as_, file, bom=bom)
+        written = copy_to(file, blocks_of(dataset, sites, as_, bom=bom))
+        file.seek(0)
     except BaseException:
         file.close()
         raise
@@ -82,8 +93,24 @@ def write(dataset: Dataset, *, by: User, as_: Format, bom: bool = False) -> Writ
     return written
 
 
-def _blocks(dataset: Dataset, sites: frozenset[int], as_: Format) -> Iterator[Block]:
+def sites_of(dataset: Dataset, by: User) -> frozenset[int]:
+    """The sites whose rows of a dataset the person may take away; NotPermittedError for none."""
+    by.require(Capability.EXPORT)
+    by.require(dataset.needs)
+    return by.access.sites(Capability.EXPORT) & by.access.sites(dataset.needs)
+
+
+def blocks_of(
+    dataset: Dataset, sites: frozenset[int], as_: Format, *, bom: bool = False
+) -> Iterator[Block]:
     """The file piece by piece, each piece with the number of rows it adds."""
+    if as_ is Format.JSON:
+        return explained(dataset, _rows_of(dataset, sites, as_))
+    mark = [(codecs.BOM_UTF8, 0)] if bom and as_ is Format.CSV else []
+    return chain(mark, _rows_of(dataset, sites, as_))
+
+
+def _rows_of(dataset: Dataset, sites: frozenset[int], as_: Format) -> Iterator[Block]:
     if dataset.rows is not None:
         lines = csv_lines if as_ is Format.CSV else json_lines
         yield from lines(dataset.columns, dataset.rows(sites))
@@ -102,14 +129,13 @@ def _copied(statement: sql.Composable, as_: Format) -> Iterator[Block]:
         yield b"", cursor.rowcount
 
 
-def _write(blocks: Iterable[Block], as_: Format, file: IO[bytes], *, bom: bool) -> Written:
+def copy_to(file: IO[bytes], blocks: Iterable[Block]) -> Written:
+    """Write the pieces to a file that stands open; what they add up to."""
     digest, rows = hashlib.sha256(), 0
-    mark = [(codecs.BOM_UTF8, 0)] if bom and as_ is Format.CSV else []
-    for block, added in chain(mark, blocks):
+    for block, added in blocks:
         digest.update(block)
         file.write(block)
         rows += added
-    file.seek(0)
     return Written(file, digest.hexdigest(), rows)
 
 
@@ -127,7 +153,7 @@ def query(dataset: Dataset, sites: Iterable[int], as_: Format) -> sql.Composable
         _of_sites(dataset, sites),
         sql.SQL(dataset.order),
     )
-    if as_ is Format.NDJSON:
+    if as_ is not Format.CSV:
         return sql.SQL("SELECT row_to_json(x) FROM ({}) x").format(select)
     return select
 
@@ -169,4 +195,4 @@ def _json_cell(column: Column) -> sql.Composable:
     return sql.SQL("{}::text").format(value) if exact else value
 
 
-_CELLS = {Format.CSV: _csv_cell, Format.NDJSON: _json_cell}
+_CELLS = {Format.CSV: _csv_cell, Format.NDJSON: _json_cell, Format.JSON: _json_cell}

@@ -36,6 +36,8 @@ PROTOCOL_FILE = env.str(
 )
 TRAINING_REQUIRED = env.bool("TRAINING_REQUIRED", True)
 ATTACHMENT_ROOT = Path(env.str("ATTACHMENT_ROOT", str(VAR_DIR / "attachments")))
+#: Packages of datasets lie here until their time is over (trialsite.exports.packages).
+EXPORT_ROOT = Path(env.str("EXPORT_ROOT", str(VAR_DIR / "exports")))
 ATTACHMENT_MAX_BYTES = env.int("ATTACHMENT_MAX_BYTES", 20 * 1024 * 1024)
 ATTACHMENT_QUOTA_BYTES = env.int("ATTACHMENT_QUOTA_BYTES", 2 * 1024**3)
 
@@ -335,6 +337,15 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "task": "trialsite.labs.tasks.take_imports",
         "schedule": 20,
         "options": {"expires": 15},
+    },
+    "packages": {
+        "task": "trialsite.exports.tasks.make_packages",
+        "schedule": 20,
+        "options": {"expires": 15, "queue": "exports"},
+    },
+    "old-packages": {
+        "task": "trialsite.exports.tasks.remove_old_packages",
+        "schedule": 24 * 3600,
     },
     "edit-checks": {"task": "trialsite.crf.tasks.judge_all_records", "schedule": 24 * 3600},
 }

@@ -1,0 +1,107 @@
+"""Packages: ask for one, see how it stands, take the file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import FileResponse
+from django.urls import URLPattern, path
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from trialsite.access.capabilities import Capability
+from trialsite.access.http import Audience, Policy
+from trialsite.access.rest import Endpoint
+from trialsite.exports.api import AnyAccept
+from trialsite.exports.models import Package, PackageState
+from trialsite.exports.packages import file_of, request_package
+
+EXPORTS = Policy(Audience.STAFF, Capability.EXPORT)
+
+
+class PackageFileAnswer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    rows = serializers.IntegerField()
+    bytes = serializers.IntegerField()
+    sha256 = serializers.CharField()
+
+
+class ManifestAnswer(serializers.Serializer[Any]):
+    synthetic = serializers.BooleanField()
+    software = serializers.CharField()
+    as_of = serializers.DateTimeField()
+    requested_by = serializers.CharField()
+    sites = serializers.ListField(child=serializers.CharField())
+    rules = serializers.ListField(child=serializers.CharField())
+    study = serializers.CharField()
+    protocol_version = serializers.CharField()
+    files = PackageFileAnswer(many=True)
+
+
+class PackageAnswer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    requested_at = serializers.DateTimeField()
+    state = serializers.ChoiceField(choices=PackageState.choices)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    sha256 = serializers.CharField()
+    size = serializers.IntegerField(allow_null=True)
+    error = serializers.CharField()
+    manifest = ManifestAnswer(allow_null=True)
+
+
+class NoBody(serializers.Serializer[Any]):
+    """Nothing needs to be said."""
+
+
+class Packages(Endpoint):
+    policy = {"GET": EXPORTS, "POST": EXPORTS}
+    serializer_class = PackageAnswer
+
+    def list(self, request: Request) -> Response:
+        """The packages you have asked for, the newest first."""
+        rows = Package.objects.filter(requested_by=self.request.user)
+        return self.page(rows, lambda each: PackageAnswer(each).data)
+
+    @extend_schema(request=NoBody, responses={202: PackageAnswer})
+    def create(self, request: Request) -> Response:
+        """Ask for one archive of every dataset you may export, all of one moment."""
+        self.body(NoBody)
+        made = request_package(by=self.request.user)
+        return Response(PackageAnswer(made).data, status=status.HTTP_202_ACCEPTED)
+
+
+class OnePackage(Endpoint):
+    policy = {"GET": EXPORTS}
+    serializer_class = PackageAnswer
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """How a package of yours stands, with its manifest once it is ready."""
+        mine = Package.objects.filter(requested_by=self.request.user)
+        return Response(PackageAnswer(self.found(mine, pk=pk)).data)
+
+
+class PackageFile(Endpoint):
+    policy = {"GET": EXPORTS}
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
+    def retrieve(self, request: Request, pk: str) -> FileResponse:
+        """The archive of a package of yours that is ready."""
+        package = self.found(Package.objects.filter(requested_by=self.request.user), pk=pk)
+        return FileResponse(
+            file_of(package).open("rb"),
+            as_attachment=True,
+            filename=f"trialsite-{package.finished_at:%Y%m%d-%H%M%S}.zip",
+            content_type="application/zip",
+            headers={"X-Content-SHA256": package.sha256},
+        )
+
+
+routes: list[URLPattern] = [
+    path("packages/", Packages.as_view({"get": "list", "post": "create"})),
+    path("packages/<uuid:pk>/", OnePackage.as_view({"get": "retrieve"})),
+    path("packages/<uuid:pk>/file/", PackageFile.as_view({"get": "retrieve"})),
+]
