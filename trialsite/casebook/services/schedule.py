@@ -184,7 +184,9 @@ def _next_visit(subject: Subject, event: StudyEventDef) -> Visit:
 
 
 def _window_of(event: StudyEventDef, on: dt.date, stands_for: Visit | None) -> object:
-    if event.days_allowed is None:
+    """What stands for a visit that is not required has no days to keep."""
+    spared = stands_for is not None and stands_for.status == VisitStatus.NOT_REQUIRED
+    if event.days_allowed is None or spared:
         return None
     allowed = dt.timedelta(days=event.days_allowed)
     ends = stands_for.window_ends if stands_for is not None else None
