@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
-from allauth.mfa.utils import decrypt
+from allauth.mfa.utils import decrypt, encrypt
+from django.contrib.auth.hashers import make_password
 from django.test import Client
 
 from screening.models import ScreeningEntry
@@ -188,21 +189,56 @@ class Cast:
     stranger: User
 
 
+#: Name in the cast -> role, site (0 ours, 1 the other, None study-wide), full name.
+_CAST: dict[str, tuple[Role, int | None, str]] = {
+    "nurse": (Role.RESEARCH_NURSE, 0, "Nora Nurse"),
+    "second_nurse": (Role.RESEARCH_NURSE, 0, "Nico Nurse"),
+    "investigator": (Role.PRINCIPAL_INVESTIGATOR, None, "Petra Principal"),
+    "sub_investigator": (Role.SUB_INVESTIGATOR, 0, ""),
+    "monitor": (Role.MONITOR, 0, "Moritz Monitor"),
+    "data_manager": (Role.DATA_MANAGER, None, "Dana Data"),
+    "auditor": (Role.AUDITOR, None, ""),
+    "administrator": (Role.STUDY_ADMINISTRATOR, None, "Ada Administrator"),
+    "stranger": (Role.RESEARCH_NURSE, 1, "Stella Stranger"),
+}
+
+
+@functools.cache
+def _password() -> str:
+    return make_password(PASSWORD)
+
+
+@given
 def make_cast() -> Cast:
-    site, other = make_site("001"), make_site("002")
-    return Cast(
-        site=site,
-        other_site=other,
-        nurse=make_user(Role.RESEARCH_NURSE, site, full_name="Nora Nurse"),
-        second_nurse=make_user(Role.RESEARCH_NURSE, site, full_name="Nico Nurse"),
-        investigator=make_user(Role.PRINCIPAL_INVESTIGATOR, full_name="Petra Principal"),
-        sub_investigator=make_user(Role.SUB_INVESTIGATOR, site),
-        monitor=make_user(Role.MONITOR, site, full_name="Moritz Monitor"),
-        data_manager=make_user(Role.DATA_MANAGER, full_name="Dana Data"),
-        auditor=make_user(Role.AUDITOR),
-        administrator=make_user(Role.STUDY_ADMINISTRATOR, full_name="Ada Administrator"),
-        stranger=make_user(Role.RESEARCH_NURSE, other, full_name="Stella Stranger"),
+    """As `make_user` makes each of them, in one statement for each table: every test has a cast."""
+    sites = (make_site("001"), make_site("002"))
+    numbered = [(next(_numbers), each) for each in _CAST.values()]
+    users = User.objects.bulk_create(
+        User(email=f"person{n}@example.org", full_name=name or f"Person {n}", password=_password())
+        for n, (_role, _site, name) in numbered
     )
+    Membership.objects.bulk_create(
+        Membership(
+            user=user,
+            site=None if site is None else sites[site],
+            role=role,
+            valid_from=dt.date(2026, 1, 1),
+        )
+        for user, (role, site, _name) in zip(users, _CAST.values(), strict=True)
+    )
+    Training.objects.bulk_create(
+        Training(user=user, topic="GCP", trained_on=dt.date(2026, 1, 1)) for user in users
+    )
+    Authenticator.objects.bulk_create(
+        Authenticator(
+            user=user,
+            type=Authenticator.Type.TOTP,
+            data={"secret": encrypt(generate_totp_secret())},
+        )
+        for user in users
+    )
+    people = dict(zip(_CAST, users, strict=True))
+    return Cast(site=sites[0], other_site=sites[1], **people)
 
 
 def as_person(user: User, **options: Any) -> Any:

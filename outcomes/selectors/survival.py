@@ -11,20 +11,30 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
+from django.db.models import Exists, OuterRef, Q
 
-from outcomes.models import UNANSWERED, AliveSource, ContactAttempt, SurvivalContact
+from outcomes.models import (
+    UNANSWERED,
+    AliveSource,
+    ContactAttempt,
+    Disposition,
+    EndReason,
+    Scope,
+    SurvivalContact,
+)
 from trialsite.access.models import User
 from trialsite.casebook.evidence import evidence
 from trialsite.casebook.models import (
     ConsentState,
     CrfRecord,
     LockState,
+    ScheduleClosing,
     Subject,
-    SubjectStatus,
     Visit,
     VisitStatus,
 )
 from trialsite.casebook.protocols import event_of, protocol_of, visit_name
+from trialsite.casebook.services.participation import TAKING_PART
 from trialsite.casebook.windows import STANDING
 from trialsite.core.partial_dates import PartialDate
 from trialsite.crf.models import stored
@@ -163,27 +173,45 @@ class Unknown:
 MOST = 100
 
 
+#: Closings that end survival contacts too, by the scope of what was withdrawn.
+_NOT_ASKED_AFTER = ScheduleClosing.objects.filter(
+    subject=OuterRef("subject"), revoked_at=None
+).exclude(kept__contains=[EventRole.SURVIVAL_CONTACT])
+
+#: Ends of the study that say where the participant is: with the lost, or with the dead.
+_SAID_TO_BE_GONE = stored(Disposition).filter(
+    subject=OuterRef("subject"),
+    record__voided_at=None,
+    scope=Scope.STUDY,
+    reason__in=[EndReason.LOST, EndReason.DEATH],
+)
+
+
 def unknown_survival(
     user: User, *, now: dt.datetime, sites: Collection[int] | None = None
 ) -> list[Unknown]:
     """Participants whose survival at a milestone that is past is proven by nothing.
 
-    A milestone is looked at once its visit was missed or its window has gone by; of each
-    subject the latest one counts. Who has died, or whose data are closed or withdrawn, is
-    not looked for. Three queries.
+    A milestone is looked at once its visit was missed or its window has gone by, also after
+    an early end that leaves survival; of each subject the latest one counts. Who has died or
+    is lost, does not want to be contacted, or whose data are closed or withdrawn, is not
+    looked for. Three queries.
     """
     visits = Visit.objects.visible_to(user).filter(
-        subject__status=SubjectStatus.ENROLLED,
+        subject__status__in=TAKING_PART,
         subject__lock_state=LockState.OPEN,
         subject__day_zero__isnull=False,
         target_on__isnull=False,
     )
     visits = visits if sites is None else visits.at(sites)
     visits = visits.exclude(subject__consent_state=ConsentState.WITHDRAWN)
-    missed = visits.filter(status=VisitStatus.MISSED)
-    past = visits.filter(status__in=STANDING, last_day__lt=now.date() + dt.timedelta(days=1))
+    visits = visits.exclude(Exists(_NOT_ASKED_AFTER)).exclude(Exists(_SAID_TO_BE_GONE))
+    past = Q(status__in=(*STANDING, VisitStatus.NOT_REQUIRED)) & Q(
+        last_day__lt=now.date() + dt.timedelta(days=1)
+    )
+    over = visits.filter(Q(status=VisitStatus.MISSED) | past)
     latest: dict[uuid.UUID, Visit] = {}
-    for visit in (missed | past).select_related("subject", "site").order_by("target_on"):
+    for visit in over.select_related("subject", "site").order_by("target_on"):
         if _is_due(visit, now.astimezone(ZoneInfo(visit.site.time_zone)).date()):
             latest[visit.subject_id] = visit
     seen = last_alive(list(latest))

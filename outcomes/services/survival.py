@@ -23,10 +23,11 @@ from trialsite.casebook.protocols import event_of
 from trialsite.casebook.services import open_record, take_back_visit
 from trialsite.core.clock import trial_today
 from trialsite.core.context import reason_given
+from trialsite.core.exceptions import DomainError
 from trialsite.crf.models import stored
 from trialsite.crf.violations import ImpossibleError
 from trialsite.protocol import EventRole
-from visits.services.visits import attend, plan_contact
+from visits.services.visits import attend, contact_problem, plan_contact
 
 #: How the casebook calls a visit that such a contact was.
 _MODES = {ContactWay.IN_PERSON: VisitMode.ON_SITE, ContactWay.HOME: VisitMode.HOME}
@@ -37,19 +38,22 @@ def start_contact(*, subject: Subject, by: User, stands_for: Visit | None = None
     """The record in which attempts are written down until the participant is found.
 
     For a milestone nobody was seen at it hangs on a planned survival contact, so that it
-    waits on Today. One that has found nobody yet is answered again, never a second one.
+    waits on Today. One that has found nobody yet is answered again, never a second one. Who
+    has withdrawn from contact is not asked after any more (decisions C5).
     """
     by.require(Capability.ENTER_DATA, site=subject.site_id)
     subject = Subject.objects.select_for_update(no_key=True).get(pk=subject.pk)
     found = _unfinished(subject, stands_for)
     if found is not None:
         return found
+    today = trial_today(subject.site.time_zone)
+    if problem := contact_problem(subject, today):
+        raise DomainError(problem)
     if stands_for is None:
         record = open_record(subject=subject, form_oid=FORM_OID, by=by)
     else:
         visit = plan_contact(subject=subject, stands_for=stands_for, by=by)
         record = _record_at(visit, by=by)
-    today = trial_today(subject.site.time_zone)
     texts = {"contact_on": today.isoformat(), "mode": ContactWay.TELEPHONE.value}
     propose_draft(record, texts, by=by)
     return record

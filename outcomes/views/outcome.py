@@ -24,7 +24,7 @@ from trialsite.casebook.models import CrfRecord, LockState, Subject, Visit
 from trialsite.casebook.protocols import visit_name
 from trialsite.core.exceptions import DomainError, NotPermittedError
 from trialsite.crf.registry import form
-from visits.services.visits import can_be_contacted_for
+from visits.services.visits import can_be_contacted_for, contact_problem
 
 
 def _subject(request: StaffRequest, pk: uuid.UUID) -> Subject:
@@ -47,6 +47,7 @@ def outcome(request: StaffRequest, subject_id: uuid.UUID) -> HttpResponse:
         "log": attempt_log(subject),
         "endings": [_ending(scope, seen) for scope in Scope],
         "waiting": _waiting(subject, seen),
+        "not_asked": contact_problem(subject, seen.today),
         "may_enter": may_enter and subject.lock_state == LockState.OPEN,
     }
     return render(request, "outcomes/outcome.html", context)

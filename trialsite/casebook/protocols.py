@@ -25,6 +25,14 @@ def _parsed(content: str) -> Protocol:
     return load_text(content)
 
 
+@lru_cache(maxsize=16)
+def _checked(
+    content: str, name: str, forms: frozenset[str] | None, items: frozenset[str] | None
+) -> Protocol:
+    """The protocol of a file's text, valid against these forms and items; a problem is not kept."""
+    return load_text(content, name=name, known_forms=forms, known_items=items)
+
+
 @lru_cache(maxsize=64)
 def protocol_of(version_id: int) -> Protocol:
     """The protocol data of a version; a version's content never changes."""
@@ -64,6 +72,10 @@ def _text_of(path: Path) -> str:
         raise
 
 
+def _frozen(names: Collection[str] | None) -> frozenset[str] | None:
+    return None if names is None else frozenset(names)
+
+
 @transaction.atomic
 def register_version(
     path: Path,
@@ -83,7 +95,7 @@ def register_version(
     if by is not None:
         by.require(Capability.CONFIGURE_STUDY)
     content = _text_of(path)
-    protocol = load_text(content, name=path.name, known_forms=known_forms, known_items=known_items)
+    protocol = _checked(content, path.name, _frozen(known_forms), _frozen(known_items))
     if seen_hash and seen_hash != protocol.content_hash:
         raise DomainError(_("The file has changed since you read it. Read it again, then load it."))
     version, made = ProtocolVersion.objects.get_or_create(

@@ -258,7 +258,7 @@ def _without_labs(visits: list[Visit]) -> set[uuid.UUID]:
 
     Nothing is read unless the protocol of a visit says so.
     """
-    asking = [visit for visit in visits if not _labs_go_on(visit)]
+    asking = [visit for visit in visits if not labs_go_on(visit.protocol_version_id)]
     if not asking:
         return set()
     rows = stored(Transplantation).filter(
@@ -275,8 +275,9 @@ def _without_labs(visits: list[Visit]) -> set[uuid.UUID]:
     }
 
 
-def _labs_go_on(visit: Visit) -> bool:
-    rule = protocol_of(visit.protocol_version_id).follow_up
+def labs_go_on(version_id: int) -> bool:
+    """Whether the protocol expects laboratory tests after a transplantation."""
+    rule = protocol_of(version_id).follow_up
     return rule is None or rule.labs_after_transplantation
 
 

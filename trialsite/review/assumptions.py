@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,7 +22,7 @@ from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, TransitionError
 from trialsite.protocol import Assumption, Protocol
 from trialsite.review.models import ConfirmedAssumption, Signature
-from trialsite.review.signatures import canonical, sign, stands
+from trialsite.review.signatures import SEALED, canonical, is_sealed, sign, sign_each, stands
 
 CONFIRMED, REVOKED = "assumption_confirmed", "assumption_revoked"
 
@@ -57,7 +58,6 @@ def confirm_assumptions(
     chosen = list(dict.fromkeys(paths))
     if not chosen:
         raise DomainError(_("Choose at least one value to confirm."))
-    made = []
     for path in chosen:
         assumption = open_now.get(path)
         if assumption is None:
@@ -68,44 +68,48 @@ def confirm_assumptions(
             raise TransitionError(
                 _("“%(path)s” has another value than the one you read.") % {"path": path}
             )
-        made.append(_confirm(version, assumption, by, proof))
-    return made
+    return _confirm(version, [open_now[path] for path in chosen], by, proof)
 
 
 def _confirm(
-    version: ProtocolVersion, assumption: Assumption, by: User, proof: SigningProof
-) -> ConfirmedAssumption:
-    # What was confirmed for another value, or under a voided signature, speaks for nothing
-    # any more: it makes room, under the new signature.
-    key = uuid.uuid4()
-    signature = sign(
+    version: ProtocolVersion, chosen: list[Assumption], by: User, proof: SigningProof
+) -> list[ConfirmedAssumption]:
+    keys = {uuid.uuid4(): each for each in chosen}
+    signatures = sign_each(
         kind=CONFIRMED,
-        target=key,
-        content=_content(version, assumption.path, assumption.value),
+        contents={key: _content(version, each.path, each.value) for key, each in keys.items()},
         meaning=CONFIRM_MEANING,
         by=by,
         proof=proof,
     )
+    _make_room(version, {each.path: signatures[key] for key, each in keys.items()}, by)
+    ConfirmedAssumption.objects.bulk_create(
+        ConfirmedAssumption(
+            pk=key,
+            version=version,
+            path=each.path,
+            value=each.value,
+            signature=signatures[key],
+            confirmed_by=by,
+            confirmed_at=TrialNow(),
+        )
+        for key, each in keys.items()
+    )
+    made = ConfirmedAssumption.objects.select_related("signature").in_bulk(list(keys))
+    return [made[key] for key in keys]
+
+
+def _make_room(version: ProtocolVersion, signatures: dict[str, Signature], by: User) -> None:
+    """Revoke, under the new signature, what was confirmed for another value or under a voided
+    signature: it speaks for nothing any more."""
     outdated = ConfirmedAssumption.objects.filter(
-        version=version, path=assumption.path, revoked_at=None
+        version=version, path__in=signatures, revoked_at=None
     )
-    outdated.update(
-        revoked_at=TrialNow(),
-        revoked_by=by,
-        revocation=signature,
-        revoke_reason=_("Confirmed anew."),
-    )
-    confirmed = ConfirmedAssumption.objects.create(
-        pk=key,
-        version=version,
-        path=assumption.path,
-        value=assumption.value,
-        signature=signature,
-        confirmed_by=by,
-        confirmed_at=TrialNow(),
-    )
-    confirmed.refresh_from_db()
-    return confirmed
+    for confirmation in outdated:
+        confirmation.revoked_at, confirmation.revoked_by = TrialNow(), by
+        confirmation.revocation = signatures[confirmation.path]
+        confirmation.revoke_reason = _("Confirmed anew.")
+        confirmation.save(update_fields=["revoked_at", "revoked_by", "revocation", "revoke_reason"])
 
 
 @transaction.atomic
@@ -137,13 +141,12 @@ def revoke_confirmation(
 
 
 def _content(version: ProtocolVersion, path: str, value: str) -> str:
+    return _content_under(version.version, version.content_hash, path, value)
+
+
+def _content_under(version: str, content_hash: str, path: str, value: str) -> str:
     return canonical(
-        {
-            "version": version.version,
-            "content_hash": version.content_hash,
-            "path": path,
-            "value": value,
-        }
+        {"version": version, "content_hash": content_hash, "path": path, "value": value}
     )
 
 
@@ -183,8 +186,27 @@ def confirmed_protocol(version_id: int) -> Protocol:
 
     What is confirmed is read anew each time (one query); only the composing is remembered.
     """
-    paths = frozenset(each.path for each in confirmations_of(version_id))
-    return _composed(version_id, paths)
+    return _composed(version_id, _confirmed_paths(version_id))
+
+
+def _confirmed_paths(version_id: int) -> frozenset[str]:
+    """The paths of the confirmations that hold, as `confirmations_of` without its rows: every
+    verdict asks for them."""
+    protocol = protocol_of(version_id)
+    signed = [f"signature__{name}" for name in SEALED]
+    rows = (
+        ConfirmedAssumption.objects.standing()
+        .filter(version_id=version_id, signature__kind=CONFIRMED, signature__target=F("pk"))
+        .values_list("path", "value", "version__version", "version__content_hash", *signed)
+    )
+    leaves = protocol.provenance.leaves
+    return frozenset(
+        path
+        for path, value, version, content_hash, *seal in rows.order_by()
+        if path in leaves
+        and leaves[path].value == value
+        and is_sealed(*seal, _content_under(version, content_hash, path, value))
+    )
 
 
 @lru_cache(maxsize=32)

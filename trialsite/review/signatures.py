@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from django.db import transaction
 from django.utils.functional import Promise
@@ -15,7 +16,7 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.models import Site, User
 from trialsite.access.signing import SigningProof, zone_of
 from trialsite.casebook.models import CrfRecord, RecordStatus
-from trialsite.core.acts import note_act
+from trialsite.core.acts import note_acts
 from trialsite.core.clock import TrialNow
 from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, TransitionError
@@ -45,29 +46,74 @@ def sign(
     must be held study-wide; so is every act of study configuration (decisions P1). Raises
     NotPermittedError without the right, or with another's or an old proof.
     """
+    made = sign_each(
+        kind=kind,
+        contents={target: content},
+        meaning=meaning,
+        by=by,
+        proof=proof,
+        record=record,
+        site=site,
+        sense=sense,
+        capability=capability,
+    )
+    return made[target]
+
+
+@transaction.atomic
+def sign_each(
+    *,
+    kind: str,
+    contents: Mapping[uuid.UUID, str],
+    meaning: str | Promise,
+    by: User,
+    proof: SigningProof,
+    record: CrfRecord | None = None,
+    site: Site | None = None,
+    sense: Sense = Sense.APPROVAL,
+    capability: Capability | None = None,
+) -> dict[uuid.UUID, Signature]:
+    """Sign several contents by one proof, a signature each: all or none (decisions P3).
+
+    `contents` by what is signed. As `sign` otherwise; the statements do not grow in number.
+    """
     proof.expect(by)
     place = record.site if record is not None else site
     _require(by, place, capability or _right_for(place))
-    signature = Signature.objects.create(
-        site=place,
-        subject_id=record.subject_id if record is not None else None,
-        record=record,
-        kind=kind,
-        target=target,
-        seal=_seal(kind, target, by.pk, sense, str(meaning), content),
-        sense=sense,
-        meaning=str(meaning),
-        signed_by=by,
-        printed_name=by.full_name,
-        role=", ".join(by.access.roles(place.pk if place else None)),
-        method=proof.method,
-        signed_at=TrialNow(),
-        trial_at=TrialNow(),
-        time_zone=zone_of(by, place),
+    shared: dict[str, Any] = {
+        "site": place,
+        "subject_id": record.subject_id if record is not None else None,
+        "record": record,
+        "kind": kind,
+        "sense": sense,
+        "meaning": str(meaning),
+        "signed_by": by,
+        "printed_name": by.full_name,
+        "role": ", ".join(by.access.roles(place.pk if place else None)),
+        "method": proof.method,
+        "signed_at": TrialNow(),
+        "trial_at": TrialNow(),
+        "time_zone": zone_of(by, place),
+    }
+    made = Signature.objects.bulk_create(
+        Signature(
+            target=target,
+            seal=_seal(kind, target, by.pk, sense, str(meaning), content),
+            **shared,
+        )
+        for target, content in contents.items()
     )
-    signature.refresh_from_db(fields=["signed_at", "trial_at"])
-    _note("signed", signature)
-    return signature
+    _read_times(made)
+    _note("signed", made)
+    return {each.target: each for each in made}
+
+
+def _read_times(made: list[Signature]) -> None:
+    """Take over the times that the database has set."""
+    rows = Signature.objects.filter(pk__in=[each.pk for each in made])
+    times = {pk: said for pk, *said in rows.values_list("pk", "signed_at", "trial_at")}
+    for each in made:
+        each.signed_at, each.trial_at = times[each.pk]
 
 
 def _right_for(place: Site | None) -> Capability:
@@ -87,33 +133,42 @@ def _seal(kind: str, target: uuid.UUID, signer: int, sense: str, meaning: str, c
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _note(act: str, signature: Signature) -> None:
-    note_act(
-        act,
-        site_id=signature.site_id,
-        subject_id=signature.subject_id,
-        record_id=signature.record_id,
-        details={
-            "signature": str(signature.pk),
-            "kind": signature.kind,
-            "target": str(signature.target),
-            "sense": str(signature.sense),
-        },
-    )
+def _note(act: str, signatures: Sequence[Signature]) -> None:
+    """Note an act upon signatures that stand at the same place."""
+    for first in signatures[:1]:
+        note_acts(
+            act,
+            [
+                {
+                    "signature": str(each.pk),
+                    "kind": each.kind,
+                    "target": str(each.target),
+                    "sense": str(each.sense),
+                }
+                for each in signatures
+            ],
+            site_id=first.site_id,
+            subject_id=first.subject_id,
+            record_id=first.record_id,
+        )
 
 
 def stands(signature: Signature, content: str) -> bool:
     """Whether the signature is unvoided and this content is the very one that was signed."""
     if signature.voided_at is not None:
         return False
-    return signature.seal == _seal(
-        signature.kind,
-        signature.target,
-        signature.signed_by_id,
-        signature.sense,
-        signature.meaning,
-        content,
-    )
+    return is_sealed(*(getattr(signature, name) for name in SEALED), content)
+
+
+#: What of a signature its seal is made of, and the seal itself, as `is_sealed` takes them.
+SEALED = ("seal", "kind", "target", "signed_by_id", "sense", "meaning")
+
+
+def is_sealed(
+    seal: str, kind: str, target: uuid.UUID, signer: int, sense: str, meaning: str, content: str
+) -> bool:
+    """Whether this content is the very one that was signed; of an unvoided signature's columns."""
+    return seal == _seal(kind, target, signer, sense, meaning, content)
 
 
 def canonical(content: object) -> str:
@@ -221,5 +276,5 @@ def void_signature(*, signature: Signature, reason: str, by: User) -> Signature:
         signature.void_reason = reason.strip()
         signature.save(update_fields=["voided_at", "voided_by", "void_reason"])
     signature.refresh_from_db()
-    _note("signature_voided", signature)
+    _note("signature_voided", [signature])
     return signature

@@ -11,13 +11,21 @@ from django.utils.translation import gettext_lazy
 from screening.selectors.consent import consent_fact
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
-from trialsite.casebook.models import CrfRecord, Subject, Visit, VisitMode, VisitStatus
+from trialsite.casebook.models import (
+    ClosingCause,
+    CrfRecord,
+    Subject,
+    Visit,
+    VisitMode,
+    VisitStatus,
+)
 from trialsite.casebook.moments import day_problem, death_problem
 from trialsite.casebook.protocols import event_of, visit_name
 from trialsite.casebook.services import (
     add_visit,
     attend_visit,
     cancel_visit,
+    closed_problem,
     miss_visit,
     open_record,
     open_visit,
@@ -47,6 +55,10 @@ MISSED = declare_kind(
 
 #: What people add from a subject's casebook; sessions come with their run sheet.
 ADDABLE = (EventRole.EXTRA, EventRole.SURVIVAL_CONTACT, EventRole.EARLY_TERMINATION)
+
+
+#: What takes visits away and may leave survival contacts.
+_SURVIVAL_LEFT = (ClosingCause.WITHDRAWAL, ClosingCause.EARLY_TERMINATION)
 
 
 class VisitError(DomainError):
@@ -184,7 +196,7 @@ def plan_contact(*, subject: Subject, stands_for: Visit, by: User) -> Visit:
         return found
     today = trial_today(subject.site.time_zone)
     problem = _contact_problem(subject, EventRole.SURVIVAL_CONTACT, stands_for, today)
-    VisitError.unless(stands_for=problem)
+    VisitError.unless(stands_for=contact_problem(subject, today) or problem)
     return add_visit(
         subject=subject, role=EventRole.SURVIVAL_CONTACT, on=today, by=by, stands_for=stands_for
     )
@@ -228,10 +240,30 @@ def seen_problem(subject: Subject, on: dt.date) -> str:
 
 
 def can_be_contacted_for(visit: Visit, today: dt.date) -> bool:
-    """Whether a contact may stand for this milestone: its time has come, nobody was seen."""
+    """Whether a contact may stand for this milestone: its time has come, nobody was seen.
+
+    Where an early end or a withdrawal has taken the visit away, survival is still asked for
+    as far as the scope goes (decisions C5): whether it does, `contact_problem` says.
+    """
+    if event_of(visit).role is not EventRole.FOLLOW_UP:
+        return False
+    if visit.status == VisitStatus.NOT_REQUIRED:
+        ends = visit.window_ends
+        past = ends is not None and ends[0] <= today
+        return past and visit.not_required_cause in _SURVIVAL_LEFT
     state = visit.state_on(today)
-    follow_up = event_of(visit).role is EventRole.FOLLOW_UP
-    return follow_up and state in (VisitStatus.DUE, VisitStatus.MISSED, VisitStatus.OPEN)
+    return state in (VisitStatus.DUE, VisitStatus.MISSED, VisitStatus.OPEN)
+
+
+def contact_problem(subject: Subject, today: dt.date) -> str:
+    """Why nobody may be asked any more whether the subject is alive: what was withdrawn
+    includes contact. Empty where they may; one query."""
+    return closed_problem(
+        subject,
+        EventRole.SURVIVAL_CONTACT,
+        today + dt.timedelta(days=1),
+        cause=ClosingCause.WITHDRAWAL,
+    )
 
 
 def _contact_problem(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trialsite.casebook.services.closings import (
     close_schedule,
+    closed_problem,
     record_death,
     reopen_schedule,
     revoke_death,
@@ -38,6 +39,7 @@ __all__ = [
     "attend_visit",
     "cancel_visit",
     "close_schedule",
+    "closed_problem",
     "expect_records",
     "give_subject_number",
     "lay_out_visits",

@@ -103,12 +103,21 @@ def mark_not_done(*, record: CrfRecord, reason: str, by: User) -> CrfRecord:
 
 def expect_records(*, visit: Visit, form_oids: Iterable[str]) -> None:
     """The empty records of the forms expected at a visit, so that what is missing counts."""
-    for form_oid in form_oids:
-        CrfRecord.objects.get_or_create(
+    expect_records_of([(visit, form_oids)])
+
+
+def expect_records_of(expected: Iterable[tuple[Visit, Iterable[str]]]) -> None:
+    """The same of several visits, in one statement; what is there already stays as it is."""
+    rows = [
+        CrfRecord(
             site_id=visit.site_id,
             subject_id=visit.subject_id,
             visit=visit,
             form_oid=form_oid,
             repeat_key=1,
-            defaults={"protocol_version_id": visit.protocol_version_id},
+            protocol_version_id=visit.protocol_version_id,
         )
+        for visit, form_oids in expected
+        for form_oid in dict.fromkeys(form_oids)
+    ]
+    CrfRecord.objects.bulk_create(rows, ignore_conflicts=True)

@@ -14,7 +14,7 @@ from trialsite.casebook.moments import death_problem
 from trialsite.casebook.protocols import event_of, protocol_of
 from trialsite.casebook.services.closings import close_schedule, closed_problem, settle
 from trialsite.casebook.services.holding import held, keep_visit
-from trialsite.casebook.services.records import expect_records
+from trialsite.casebook.services.records import expect_records, expect_records_of
 from trialsite.core.context import because, reason_given
 from trialsite.core.date_ranges import closed
 from trialsite.core.exceptions import DomainError, TransitionError
@@ -36,19 +36,22 @@ def lay_out_visits(*, subject: Subject, by: User) -> list[Visit]:
     by.require(Capability.ADD_SUBJECT, site=subject.site_id)
     schedule = protocol_of(subject.protocol_version_id).schedule
     existing = set(subject.visits.values_list("event_oid", flat=True))
-    visits = []
-    for event in schedule.events:
-        if event.target_day is None or event.oid in existing:
-            continue
-        visit = Visit.objects.create(
+    planned = [
+        event
+        for event in schedule.events
+        if event.target_day is not None and event.oid not in existing
+    ]
+    visits = Visit.objects.bulk_create(
+        Visit(
             site_id=subject.site_id,
             subject=subject,
             event_oid=event.oid,
             visit_number=event.visitnum_of(1),
             protocol_version_id=subject.protocol_version_id,
         )
-        expect_records(visit=visit, form_oids=event.forms)
-        visits.append(visit)
+        for event in planned
+    )
+    expect_records_of(zip(visits, (event.forms for event in planned), strict=True))
     return visits
 
 
@@ -181,7 +184,9 @@ def _next_visit(subject: Subject, event: StudyEventDef) -> Visit:
 
 
 def _window_of(event: StudyEventDef, on: dt.date, stands_for: Visit | None) -> object:
-    if event.days_allowed is None:
+    """What stands for a visit that is not required has no days to keep."""
+    spared = stands_for is not None and stands_for.status == VisitStatus.NOT_REQUIRED
+    if event.days_allowed is None or spared:
         return None
     allowed = dt.timedelta(days=event.days_allowed)
     ends = stands_for.window_ends if stands_for is not None else None
