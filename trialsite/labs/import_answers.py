@@ -41,6 +41,7 @@ class ImportLineAnswer(serializers.Serializer[Any]):
     analyte = serializers.CharField()
     text = serializers.CharField()
     unit = serializers.CharField()
+    specimen_ref = serializers.CharField(help_text="The specimen's identifier as printed")
     stands = serializers.CharField(help_text="What is in the casebook now")
     message = serializers.CharField()
     choice = serializers.CharField()

@@ -295,6 +295,7 @@ columns:
   unit: Unit
   # comparator: Sign
   # specimen: Specimen
+  # specimen_ref: Barcode    # the number of the tube, as the laboratory prints it
   # laboratory: Laboratory
   # sex: Sex                 # compared with the casebook, never stored
   # born: Born

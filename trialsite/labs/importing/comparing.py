@@ -76,6 +76,11 @@ class Item:
     units: tuple[str, ...] = ()
 
     @property
+    def ref(self) -> str:
+        """The specimen the file names."""
+        return self.line.drawn.specimen_ref
+
+    @property
     def comparable(self) -> tuple[object, ...]:
         """What must not have changed between looking and taking."""
         draw = self.draw and (
@@ -83,7 +88,7 @@ class Item:
             self.draw.collected.isoformat(),
             str(self.draw.panel_id or ""),
         )
-        said = (self.analyte, self.text, self.unit, self.stands, list(self.units))
+        said = (self.analyte, self.text, self.unit, self.stands, list(self.units), self.ref)
         return (self.line.key, self.outcome.value, draw, *said)
 
 
@@ -276,6 +281,8 @@ def against(item: Item, stands: LabResult | None, analyte: Analyte) -> Item:
         return replace(item, outcome=Outcome.NEW, stands="")
     said = f"{stands.text} {stands.unit}".strip() if stands.text else stands.get_missing_display()
     same = _same(item, stands, analyte)
+    if item.ref and item.ref != stands.specimen_ref:
+        same, said = False, f"{said} · {stands.specimen_ref or '–'}"
     return replace(item, outcome=Outcome.SAME if same else Outcome.CHANGED, stands=said)
 
 

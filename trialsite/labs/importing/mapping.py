@@ -31,6 +31,7 @@ class Columns:
     unit: str = ""
     comparator: str = ""
     specimen: str = ""
+    specimen_ref: str = ""
     laboratory: str = ""
     sex: str = ""
     born: str = ""

@@ -213,7 +213,9 @@ def entry_of(sheet: Sheet, laboratory: Laboratory, items: list[Item]) -> PanelEn
     for item in items:
         texts |= {item.analyte: item.text, f"{item.analyte}.unit": item.unit}
         texts[f"{item.analyte}.missing"] = ""
-        if item.outcome is Outcome.CHANGED:
+        texts[f"{item.analyte}.ref"] = item.ref or texts.get(f"{item.analyte}.ref", "")
+        stated = (base.get(item.analyte, ""), base.get(f"{item.analyte}.unit", ""))
+        if item.outcome is Outcome.CHANGED and stated != (item.text, item.unit):
             texts |= {f"{item.analyte}.confirm": "", f"{item.analyte}.sig": ""}
     protocol = protocol_of(sheet.record.protocol_version_id)
     return read_panel(protocol, texts, base=base)

@@ -63,6 +63,7 @@ def said_item(plan: Plan, item: Item) -> dict[str, Any]:
         "analyte": item.analyte,
         "text": item.text[:80],
         "unit": item.unit[:40],
+        "specimen_ref": item.ref,
         "stands": item.stands,
         "message": item.message,
         "choice": plan.choice(item),
@@ -103,7 +104,7 @@ def _draws(plan: Plan) -> Iterator[dict[str, Any]]:
 
 _COLUMNS = (
     *("line", "place", "outcome", "subject", "collected", "test", "analyte", "text", "unit"),
-    *("stands", "message", "choice"),
+    *("specimen_ref", "stands", "message", "choice"),
 )
 
 
