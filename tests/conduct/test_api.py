@@ -52,7 +52,7 @@ def test_a_rule_is_switched_on_and_a_review_recorded(cast, version, api):
     (said,) = [each for each in api("nurse").get("rules/").json()["rules"]
                if each["key"] == "sentinel"]  # fmt: skip
     assert said["standing"] == "active"
-    assert "1 enrolled before day 7" in said["says"]
+    assert "1 subject has no data of day 7 yet" in said["says"]
     review = {
         "gate": "cohort_review",
         "decision": "stop",

@@ -33,11 +33,11 @@ from trialsite.casebook.protocols import protocol_of, register_version
 from trialsite.conduct import order
 from trialsite.conduct.gates import GateFacts, gate_facts, gate_refusal
 from trialsite.conduct.models import Decision, GateReview, Hold, RuleActivation, RuleKind, Scope
+from trialsite.conduct.reviews import last_review
 from trialsite.conduct.rules import Standing, rules_of
 from trialsite.conduct.selectors import (
     active_holds,
     enrolment_refusals,
-    last_review,
     treatment_refusals,
 )
 from trialsite.conduct.services.committee import record_review
@@ -209,7 +209,7 @@ def gate(kind: GateKind, subjects: int, day: int) -> GateProposal:
     ],
 )
 def test_the_sentinel_lets_no_more_than_so_many_wait_at_a_time(subjects, enrolled, past, waits):
-    facts = GateFacts(enrolled=enrolled, past_day=past, with_data=0)
+    facts = GateFacts(enrolled=enrolled, cleared=past, with_data=0)
     sentinel = gate(GateKind.SENTINEL, subjects, 7)
     says = gate_refusal(sentinel, enrolled=enrolled, facts=facts, review=None)
     assert bool(says) == waits
@@ -232,7 +232,7 @@ def test_the_sentinel_lets_no_more_than_so_many_wait_at_a_time(subjects, enrolle
     ],
 )
 def test_the_cohort_gate_opens_by_a_review_that_continues(enrolled, decision, next_after, waits):
-    facts = GateFacts(enrolled=enrolled, past_day=0, with_data=3)
+    facts = GateFacts(enrolled=enrolled, with_data=3)
     review = decision and GateReview(
         decision=decision, next_after=next_after, meeting_on=dt.date(2026, 3, 1)
     )
@@ -261,16 +261,19 @@ def test_the_facts_count_every_site_and_show_none(cast, version):
         facts = gate_facts(proposal, protocol_of(version.pk))
         assert list(Subject.objects.values_list("site_id", flat=True)) == before
     assert set(before) == {cast.site.pk}
-    assert facts == GateFacts(enrolled=6, past_day=4, with_data=2)
+    assert facts == GateFacts(
+        enrolled=6, with_data=2, cleared=3, treated=3, exposed=2, reviewable=1
+    )
 
 
-@pytest.mark.parametrize(("days_ago", "past"), [(6, 0), (7, 1), (8, 1)])
-def test_a_gates_day_is_reached_on_the_sites_calendar(cast, version, days_ago, past):
+@pytest.mark.parametrize(("days_ago", "cleared"), [(6, 0), (7, 1), (8, 1)])
+def test_a_gates_day_is_reached_on_the_sites_calendar(cast, version, days_ago, cleared):
     today = given(trial_today)("Asia/Shanghai")
-    enrolled(cast, number="001-001", day_zero=today - dt.timedelta(days=days_ago))
+    subject = enrolled(cast, number="001-001", day_zero=today - dt.timedelta(days=days_ago))
+    make_visit(subject, "SE.D7", status="attended", attended_on=today)
     with as_person(cast.nurse):
         facts = gate_facts(gate(GateKind.SENTINEL, 1, 7), protocol_of(version.pk))
-    assert facts.past_day == past
+    assert facts.cleared == cleared
 
 
 def test_every_rule_is_shipped_off_and_says_nothing(cast, version):
@@ -408,7 +411,7 @@ ATTACKS = {
     "forgetting a rule": "DELETE FROM conduct_ruleactivation",
     "another decision": "UPDATE conduct_gatereview SET decision = 'continue'",
     "a narrower count": "CREATE OR REPLACE FUNCTION trialsite.study_facts(day integer, events "
-    "text[]) RETURNS integer[] LANGUAGE sql AS 'SELECT ARRAY[0,0,0]'",
+    "text[], released uuid[]) RETURNS integer[] LANGUAGE sql AS 'SELECT ARRAY[0,0,0,0,0,0]'",
 }
 
 
@@ -483,7 +486,7 @@ def test_the_page_shows_what_stands_and_what_is_not_active(cast, version, invest
     assert "a device alarm" in page
     assert "Not active" in page
     assert "not active; it would say:" in page
-    assert "1 enrolled before day 7" in page
+    assert "1 subject has no data of day 7 yet" in page
     nurse = text(sign_in(cast.nurse).get(PAGE))
     assert "a device alarm" in nurse
     assert "Place a hold" not in nurse

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from screening.models import ConsentDocument
 from screening.models.consent import Scope as Withdrawn
 from screening.models.forms.examination import Examination
 from screening.services.consent import ProcedureRefusedError
 from tests.factories import as_person, given, make_record, make_subject
 from tests.screening.consenting import assess, make_document, wall, withdraw
+from tests.signing import proof_of
 from tests.visits.products import load, received, released, released_long_ago
 from tests.visits.treating import (
     answered,
@@ -25,8 +27,8 @@ from tests.visits.treating import (
 )
 from trialsite.casebook.models import CrfRecord, SubjectStatus
 from trialsite.casebook.services import record_death
-from trialsite.conduct.models import Deviation, Scope
-from trialsite.conduct.services.holds import place_hold
+from trialsite.conduct.models import Deviation, RuleKind, Scope
+from trialsite.conduct.services.holds import place_hold, switch_rule
 from trialsite.core.exceptions import NotPermittedError, StaleError, TransitionError
 from trialsite.crf.services import ReasonRequiredError
 from trialsite.crf.violations import ImpossibleError
@@ -74,6 +76,32 @@ def test_a_hold_stops_the_start_and_says_why(cast, subject):
     hold(cast)
     (reason,) = reasons_of(cast, session)
     assert "Leak elsewhere" in reason
+
+
+def test_the_first_session_of_the_next_subject_asks_the_sentinel_gate(cast, subject):
+    """And no session after it: the gate speaks of whom the treatment has not reached."""
+    version = subject.protocol_version
+    with as_person(cast.investigator):
+        switch_rule(
+            version=version, kind=RuleKind.GATE, rule="sentinel", active=True,
+            reason="board of 3 May", by=cast.investigator, proof=proof_of(cast.investigator),
+        )  # fmt: skip
+    waiting = treatable(cast, given(ConsentDocument.objects.get)())
+    first, second = prepared(cast, subject), prepared(cast, waiting)
+    end(cast, start(cast, first, wall(subject.site, hours=-9)), wall(subject.site, hours=-3))
+    (reason,) = reasons_of(cast, second)
+    assert "1 subject has no data of day 7 yet" in reason
+    with as_person(cast.investigator):
+        line = readiness(fresh(waiting)).line("hold")
+        assert (line.verdict, line.said) == ("stop", reason)
+        assert readiness(fresh(subject)).line("hold").verdict == "ok"
+    with as_person(cast.investigator):
+        record_death(
+            subject=fresh(subject), died_on=wall(subject.site).date().isoformat(),
+            by=cast.investigator,
+        )  # fmt: skip
+    (reason,) = reasons_of(cast, second)
+    assert "only a signed review" in reason
 
 
 def test_a_hold_that_came_meanwhile_does_not_keep_a_session_from_ending(cast, subject):

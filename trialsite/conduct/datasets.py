@@ -157,6 +157,12 @@ def gate_reviews() -> Dataset:
                 kind=Kind.INTEGER,
             ),
             Column(name="NEXTON", sql="g.next_on", label=_("Next review on"), kind=Kind.DATE),
+            Column(
+                name="LETPASS",
+                sql="cardinality(g.covers)",
+                label=_("Subjects let pass"),
+                kind=Kind.INTEGER,
+            ),
             Column(name="SNAPSHOT", sql="g.snapshot_id", label=_("Safety snapshot"), kind=Kind.ID),
             Column(name="RECORDED", sql="g.recorded_at", label=_("Recorded"), kind=Kind.MOMENT),
             Column(name="SIGNATURE", sql="g.signature_id", label=_("Signature"), kind=Kind.ID),

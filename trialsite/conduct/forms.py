@@ -14,7 +14,8 @@ from trialsite.access.models import Site, User
 from trialsite.access.signing import SigningForm
 from trialsite.casebook.protocols import protocol_of
 from trialsite.conduct.models import Decision, Scope
-from trialsite.protocol.proposals import GateKind
+from trialsite.conduct.selectors import RuleLine
+from trialsite.protocol.proposals import GateKind, GateProposal
 
 WHOLE_STUDY = "*"
 
@@ -84,6 +85,12 @@ class ReviewForm(SigningForm):
         max_length=500,
         help_text=_("The minutes: name, number, where they are kept."),
     )
+    covers = forms.MultipleChoiceField(
+        label=_("Subjects whom this review lets pass"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Without the data of the day they never open the gate by themselves."),
+    )
     next_after = forms.IntegerField(
         label=_("Next review after subjects"),
         required=False,
@@ -93,6 +100,24 @@ class ReviewForm(SigningForm):
     )
     next_on = DateField(label=_("Next review on"), required=False)
     comment = forms.CharField(label=_("Comment"), max_length=1000, required=False, widget=_words())
+
+    def at_gate(self, line: RuleLine) -> None:
+        """What a review at this gate can say: whom it lets pass, or when the next is due."""
+        gate = line.rule.proposal
+        sentinel = isinstance(gate, GateProposal) and gate.kind is GateKind.SENTINEL
+        del self.fields["next_after" if sentinel else "covers"]
+        if not sentinel:
+            return
+        waiting = [each for each in line.subjects if each.state.reviewable]
+        if not waiting:
+            del self.fields["covers"]
+            return
+        field = self.fields["covers"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = [
+            (str(each.pk), f"{each.label} · {each.ended}" if each.ended else each.label)
+            for each in waiting
+        ]
 
 
 class StudyReviewForm(ReviewForm):
@@ -108,7 +133,8 @@ class StudyReviewForm(ReviewForm):
     )
 
     def offer(self, version_id: int) -> None:
-        """The gates of a version that wait for reviews."""
+        """The gates of a version that wait for reviews of a number of subjects."""
+        del self.fields["covers"]
         language = get_language() or "en"
         field = self.fields["gate"]
         assert isinstance(field, forms.ChoiceField)

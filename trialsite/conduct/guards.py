@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 from trialsite.access.models import Site
 from trialsite.casebook.guards import same_site
-from trialsite.casebook.models import Subject, Visit
+from trialsite.conduct.gate_sql import gate_states
 from trialsite.conduct.models import Hold, ProposedHold
 from trialsite.core.catalog import Function, Protection, Trigger
 from trialsite.core.guards import APP, protect
 
 HOLDS, PROPOSED = Hold._meta.db_table, ProposedHold._meta.db_table
-SUBJECTS, VISITS, SITES = (model._meta.db_table for model in (Subject, Visit, Site))
+SITES = Site._meta.db_table
 
 #: A proposal stays what it is about, and is decided once.
 GUARD_PROPOSED_HOLD = Function(
@@ -58,16 +58,15 @@ END
 """,
 )
 
-#: Three counts over all sites, and nothing else of another site (decisions D6): subjects
-#: enrolled; of these, those past a study day (or dead, or out of the study); and those with
-#: data of that day (dead, or seen at one of the named visits).
+#: Counts over all sites, and nothing else of another site (decisions D6), in the order of
+#: `trialsite.conduct.gates.GateFacts`; each subject is judged by `gate_sql`.
 #:
 #: Row-level security binds the owner too, so the function widens the sites for its one
 #: query and puts the caller's back. Should the query fail, the settings return with the
 #: transaction or savepoint that it takes down: nobody ever goes on with the wider ones.
 STUDY_FACTS = Function(
     "study_facts",
-    arguments="day integer, events text[]",
+    arguments="day integer, events text[], released uuid[]",
     returns="integer[]",
     definer=True,
     execute=(APP,),
@@ -78,18 +77,17 @@ DECLARE
 BEGIN
   PERFORM set_config('trialsite.sites',
     coalesce((SELECT array_agg(t.id)::text FROM public.{SITES} t), '{{}}'), true);
+  WITH states AS ({gate_states("study_facts.day", "study_facts.events", "study_facts.released")})
   SELECT ARRAY[
       count(*),
-      count(*) FILTER (WHERE s.status <> 'enrolled' OR s.died_on <> ''
-        OR s.day_zero + study_facts.day
-           <= (trialsite.now() AT TIME ZONE t.time_zone)::date),
-      count(*) FILTER (WHERE s.status = 'died' OR s.died_on <> '' OR EXISTS (
-        SELECT 1 FROM public.{VISITS} v WHERE v.subject_id = s.id AND v.status = 'attended'
-          AND v.event_oid = ANY (study_facts.events)))
+      count(*) FILTER (WHERE g.with_data),
+      count(*) FILTER (WHERE g.cleared),
+      count(*) FILTER (WHERE g.treated),
+      count(*) FILTER (WHERE g.treated AND NOT g.cleared),
+      count(*) FILTER (WHERE g.reviewable)
     ]::integer[]
     INTO found
-    FROM public.{SUBJECTS} s JOIN public.{SITES} t ON t.id = s.site_id
-    WHERE s.number IS NOT NULL AND s.status IN ('enrolled', 'completed', 'withdrawn', 'died');
+    FROM states g;
   PERFORM set_config('trialsite.sites', callers, true);
   RETURN found;
 END

@@ -100,6 +100,10 @@ class ReviewAnswer(serializers.Serializer[Any]):
     with_data = serializers.IntegerField()
     next_after = serializers.IntegerField(allow_null=True)
     next_on = serializers.DateField(allow_null=True)
+    covers = serializers.ListField(
+        child=serializers.UUIDField(),
+        help_text="The subjects let pass; empty unless you see every site",
+    )
     snapshot = serializers.UUIDField(allow_null=True, help_text="The data cut that was reviewed")
     signature = SignatureAnswer()
 
@@ -116,6 +120,13 @@ class NewReview(SigningBody):
         min_value=1, max_value=10_000, required=False, default=None, allow_null=True
     )
     next_on = serializers.DateField(required=False, default=None, allow_null=True)
+    covers = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        default=list,
+        max_length=1000,
+        help_text="At a sentinel gate: subjects without data of the day who are let pass",
+    )
     snapshot = serializers.UUIDField(required=False, default=None, allow_null=True)
 
 
@@ -162,6 +173,7 @@ def said_review(review: GateReview, *, whole: bool = True) -> dict[str, Any]:
         "id": review.pk,
         **{name: getattr(review, name) for name in fields},
         "comment": review.comment if whole else "",
+        "covers": review.covers if whole else [],
         "snapshot": review.snapshot_id if whole else None,
         "signature": said_signature(review.signature),
     }

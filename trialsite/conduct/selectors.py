@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from dataclasses import KW_ONLY, dataclass, field
-from typing import cast
-from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
-from trialsite.casebook.models import Subject, SubjectStatus, Visit, VisitStatus
+from trialsite.casebook.models import Subject, SubjectStatus
 from trialsite.casebook.protocols import protocol_of
-from trialsite.conduct.gates import GateFacts, events_from, gate_facts, gate_refusal
+from trialsite.conduct.gates import (
+    GateFacts,
+    SubjectState,
+    gate_facts,
+    gate_refusal,
+    subject_states,
+    treatment_refusal,
+)
 from trialsite.conduct.models import (
     GateReview,
     Hold,
@@ -25,13 +31,11 @@ from trialsite.conduct.models import (
     Scope,
 )
 from trialsite.conduct.order import decide_under_holds
+from trialsite.conduct.reviews import released_by, standing_reviews
 from trialsite.conduct.rules import Rule, Standing, proposals_of, rules_of
-from trialsite.conduct.services.committee import content_of_review
 from trialsite.conduct.watching import Watched, watched
-from trialsite.core.clock import trial_now
 from trialsite.protocol import Protocol
 from trialsite.protocol.proposals import GateProposal
-from trialsite.review.signatures import stands
 
 
 def active_holds(site_id: int, what: Scope) -> QuerySet[Hold]:
@@ -52,18 +56,31 @@ def enrolment_refusals(*, site_id: int, version_id: int, enrolled_before: int) -
     decide_under_holds()
     protocol = protocol_of(version_id)
     holds = [_said(hold) for hold in active_holds(site_id, Scope.ENROLMENT)]
-    gates = [
-        _gate_says(rule, protocol, enrolled_before)
-        for rule in rules_of(protocol)
-        if rule.kind is RuleKind.GATE and rule.standing is not Standing.OFF
-    ]
+    gates = [_gate_says(rule, protocol, enrolled_before) for rule in _gates_on(protocol)]
     return [*holds, *filter(None, gates)]
 
 
-def treatment_refusals(*, site_id: int) -> list[str]:
-    """Why no treatment may begin at a site now; empty where it may."""
+def treatment_refusals(*, site_id: int, first_under: int | None = None) -> list[str]:
+    """Why no treatment may begin at a site now; empty where it may.
+
+    `first_under` is the protocol version of a subject who has not been treated yet: the
+    gates speak of the next subject, and of nobody whom the treatment has reached (C7).
+    """
     decide_under_holds()
-    return [_said(hold) for hold in active_holds(site_id, Scope.TREATMENT)]
+    holds = [_said(hold) for hold in active_holds(site_id, Scope.TREATMENT)]
+    if first_under is None:
+        return holds
+    protocol = protocol_of(first_under)
+    gates = [_gate_says(rule, protocol, None) for rule in _gates_on(protocol)]
+    return [*holds, *filter(None, gates)]
+
+
+def _gates_on(protocol: Protocol) -> list[Rule]:
+    return [
+        rule
+        for rule in rules_of(protocol)
+        if rule.kind is RuleKind.GATE and rule.standing is not Standing.OFF
+    ]
 
 
 def _said(hold: Hold) -> str:
@@ -75,28 +92,24 @@ def _said(hold: Hold) -> str:
     return text % {"what": hold.get_scope_display(), "reason": hold.reason}
 
 
-def _gate_says(rule: Rule, protocol: Protocol, enrolled: int) -> str:
-    """An amendment that alters a gate closes it until the gate is signed anew: a safety rule
+def _gate_says(rule: Rule, protocol: Protocol, enrolled: int | None) -> str:
+    """What a gate says to an enrolment after so many, or to a first treatment (None).
+
+    An amendment that alters a gate closes it until the gate is signed anew: a safety rule
     never falls away by itself."""
     if rule.standing is Standing.CHANGED:
         return _(
             "%(gate)s: the protocol has other parameters than those that were signed. The "
             "principal investigator switches the rule on or off anew."
         ) % {"gate": rule.name}
-    assert isinstance(rule.proposal, GateProposal)
-    facts = gate_facts(rule.proposal, protocol)
-    return gate_refusal(rule.proposal, enrolled=enrolled, facts=facts, review=last_review(rule.key))
-
-
-def last_review(gate: str) -> GateReview | None:
-    """The review in force at a gate: the last one whose signature stands."""
-    reviews = GateReview.objects.filter(gate=gate).select_related(
-        "signature", "recorded_by", "snapshot"
-    )
-    for review in reviews.order_by("-number"):
-        if stands(review.signature, content_of_review(review)):
-            return review
-    return None
+    gate = rule.proposal
+    assert isinstance(gate, GateProposal)
+    reviews = standing_reviews(gate.key)
+    facts = gate_facts(gate, protocol, released_by(reviews))
+    review = next(iter(reviews), None)
+    if enrolled is None:
+        return treatment_refusal(gate, facts=facts, review=review)
+    return gate_refusal(gate, enrolled=enrolled, facts=facts, review=review)
 
 
 def rule_names(version_id: int) -> dict[str, str]:
@@ -110,12 +123,12 @@ def rule_names(version_id: int) -> dict[str, str]:
 class GateSubject:
     """One enrolled subject before a gate: where it stands, and whether its data are there."""
 
+    pk: uuid.UUID
     label: str
     site: str
     day_zero: dt.date | None
-    #: Past the gate's day, dead, or out of the study; and why, where it is not the day.
-    past_day: bool
-    with_data: bool
+    state: SubjectState
+    #: How the subject left the study or died, where it did.
     ended: str
 
 
@@ -171,7 +184,7 @@ def rule_lines(version_id: int, *, viewer: User | None = None) -> list[RuleLine]
     whole = viewer is not None and sees_every_site(viewer)
     waiting = _waiting() if whole else {}
     enrolled = _enrolled() if whole and protocol.proposals.gates else []
-    seen = _Seen(enrolled, waiting, trial_now(), whole=whole)
+    seen = _Seen(enrolled, waiting, whole=whole)
     return [_line(rule, protocol, seen) for rule in rules_of(protocol)]
 
 
@@ -181,7 +194,6 @@ class _Seen:
 
     enrolled: list[Subject]
     waiting: dict[str, int]
-    now: dt.datetime
     _: KW_ONLY
     whole: bool
 
@@ -194,7 +206,7 @@ def _waiting() -> dict[str, int]:
 
 
 def _enrolled() -> list[Subject]:
-    """Every enrolled subject with the visits it was seen at; two queries."""
+    """Every enrolled subject, whatever became of it."""
     rows = Subject.objects.filter(
         number__isnull=False,
         status__in=[
@@ -204,38 +216,36 @@ def _enrolled() -> list[Subject]:
             SubjectStatus.DIED,
         ],
     )
-    attended = Visit.objects.filter(status=VisitStatus.ATTENDED)
-    seen = Prefetch("visits", queryset=attended, to_attr="attended")
-    return list(rows.select_related("site").prefetch_related(seen).order_by("number"))
+    return list(rows.select_related("site").order_by("number"))
 
 
 def _line(rule: Rule, protocol: Protocol, seen: _Seen) -> RuleLine:
     if not isinstance(rule.proposal, GateProposal):
         inputs = watched(rule.proposal) if seen.whole else None
         return RuleLine(rule=rule, watched=inputs, waiting=seen.waiting.get(rule.key, 0))
-    facts, review = gate_facts(rule.proposal, protocol), last_review(rule.key)
-    says = gate_refusal(rule.proposal, enrolled=facts.enrolled, facts=facts, review=review)
-    later = set(events_from(rule.proposal, protocol))
-    subjects = [_before_gate(each, rule.proposal, later, seen.now) for each in seen.enrolled]
+    gate, reviews = rule.proposal, standing_reviews(rule.key)
+    released = released_by(reviews)
+    facts, review = gate_facts(gate, protocol, released), next(iter(reviews), None)
+    says = gate_refusal(gate, enrolled=facts.enrolled, facts=facts, review=review)
+    states = subject_states(gate, protocol, released) if seen.enrolled else {}
+    subjects = [_before_gate(each, states[each.pk]) for each in seen.enrolled]
     return RuleLine(rule=rule, facts=facts, review=review, says=says, subjects=subjects)
 
 
-def _before_gate(
-    subject: Subject, gate: GateProposal, later: set[str], now: dt.datetime
-) -> GateSubject:
-    """A subject by the same rules as `study_facts` counts it."""
-    died = subject.status == SubjectStatus.DIED or bool(subject.died_on)
+def _before_gate(subject: Subject, state: SubjectState) -> GateSubject:
     out = subject.status != SubjectStatus.ENROLLED or bool(subject.died_on)
-    today = now.astimezone(ZoneInfo(subject.site.time_zone)).date()
-    reached = (
-        subject.day_zero is not None and subject.day_zero + dt.timedelta(days=gate.day) <= today
-    )
-    attended = cast("list[Visit]", subject.attended)  # type: ignore[attr-defined]
     return GateSubject(
+        pk=subject.pk,
         label=subject.label,
         site=subject.site.code,
         day_zero=subject.day_zero,
-        past_day=out or reached,
-        with_data=died or any(visit.event_oid in later for visit in attended),
-        ended=str(subject.get_status_display()) if out else "",
+        state=state,
+        ended=_ended(subject) if out else "",
     )
+
+
+def _ended(subject: Subject) -> str:
+    """Dead is said of whoever is, whatever the status says by then."""
+    if subject.died_on:
+        return _("Died on %(date)s") % {"date": subject.died_on}
+    return str(subject.get_status_display())

@@ -42,7 +42,7 @@ TITLES: dict[str, Promise] = {
     "enrolment": gettext_lazy("Enrolment"),
     "consent": gettext_lazy("Consent"),
     "capacity": gettext_lazy("Capacity to consent"),
-    "hold": gettext_lazy("Holds"),
+    "hold": gettext_lazy("Holds and gates"),
     "running": gettext_lazy("Other sessions"),
     "encephalopathy": gettext_lazy("Hepatic encephalopathy"),
     "labs": gettext_lazy("Laboratory"),
@@ -118,6 +118,11 @@ class _Look:
     def standing(self) -> Standing:
         return standing_of(self.subject, now=self.now)
 
+    @cached_property
+    def treated(self) -> int:
+        """How many sessions of the subject have been started."""
+        return TreatmentSession.objects.started().filter(subject=self.subject).count()
+
     @property
     def zone(self) -> str:
         return self.subject.site.time_zone
@@ -177,7 +182,8 @@ class _Look:
 
     def hold(self) -> Line:
         href = reverse("conduct:holds")
-        if reasons := treatment_refusals(site_id=self.subject.site_id):
+        first = None if self.treated else self.subject.protocol_version_id
+        if reasons := treatment_refusals(site_id=self.subject.site_id, first_under=first):
             return Line(key="hold", verdict="stop", said=" ".join(reasons), href=href)
         return Line(key="hold", verdict="ok", said=_("No hold stands."), href=href)
 
@@ -257,8 +263,7 @@ class _Look:
             said += " " + _("The protocol plans %(least)s hours at least.") % {
                 "least": f"{plan.gap_hours.normalize():f}"
             }
-        held = TreatmentSession.objects.started().filter(subject=self.subject).count()
-        full = plan is not None and held >= plan.sessions_at_most
+        full = plan is not None and self.treated >= plan.sessions_at_most
         if full and plan is not None:
             said += " " + _("The protocol plans %(most)d sessions at most.") % {
                 "most": plan.sessions_at_most

@@ -23,6 +23,7 @@ from screening.services.consent import (
 )
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
+from trialsite.conduct.order import decide_under_holds
 from trialsite.conduct.services.deviations import end_deviation_cause, propose_deviation
 from trialsite.core.clock import trial_now
 from trialsite.core.exceptions import TransitionError
@@ -135,6 +136,9 @@ def _begin(
         raise ImpossibleError({"started_at": [_("Say when the circuit started.")]})
     expect_possible(session, {each.name: getattr(times, each.name) for each in fields(times)})
     expect_team(session, team, on=times.started_at.date())
+    # Two first treatments at one gate, and a hold that is being placed, come one after the
+    # other; the rules that count sessions are judged under the same lock (`outcomes`).
+    decide_under_holds(changing=True)
     reasons = _refusals(session, times)
     if reasons and not _is_late(session, times.started_at, late_reason):
         raise SessionRefusedError(reasons, _noting(session))

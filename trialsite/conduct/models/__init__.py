@@ -8,6 +8,7 @@ from trialsite.conduct.models.deviations import (
     Origin,
 )
 from trialsite.conduct.models.holds import (
+    OPENING,
     Decision,
     GateReview,
     Hold,
@@ -19,6 +20,7 @@ from trialsite.conduct.models.proposed import ProposalStatus, ProposedHold
 from trialsite.conduct.models.snapshots import SafetySnapshot
 
 __all__ = [
+    "OPENING",
     "Category",
     "Decision",
     "Deviation",

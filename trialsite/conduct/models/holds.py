@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext, pgettext_lazy
@@ -155,6 +156,10 @@ class Decision(models.TextChoices):
     STOP = "stop", _("Stop")
 
 
+#: Decisions of a review after which the study goes on.
+OPENING = frozenset({Decision.CONTINUE, Decision.MODIFY})
+
+
 class GateReviewQuerySet(models.QuerySet["GateReview"]):
     def visible_to(self, user: User) -> GateReviewQuerySet:
         """Decisions at gates bind every site; a review of the study as a whole is only for
@@ -171,8 +176,9 @@ class GateReview(models.Model):
     """One safety review: who met when, what was decided, in which document; signed.
 
     The last review of a gate is in force. `next_after` names the number of enrolled
-    subjects after which the gate closes again. A review of the study as a whole has no gate:
-    it opens and closes none, and names the snapshot it looked at.
+    subjects after which the gate closes again; `covers` the sentinels who died or left before
+    their data were there. A review of the study as a whole has no gate: it opens and closes
+    none, and names the snapshot it looked at.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -188,6 +194,8 @@ class GateReview(models.Model):
     with_data = models.PositiveIntegerField(_("With data"))
     next_after = models.PositiveIntegerField(_("Next review after subjects"), null=True, blank=True)
     next_on = models.DateField(_("Next review on"), null=True, blank=True)
+    #: Treated subjects without the data of a sentinel gate's day whom this review lets pass.
+    covers = ArrayField(models.UUIDField(), default=list, blank=True, verbose_name=_("Lets pass"))
     #: The data cut that was reviewed.
     snapshot = models.ForeignKey(
         "SafetySnapshot", models.PROTECT, null=True, blank=True, related_name="reviews"
@@ -208,9 +216,13 @@ class GateReview(models.Model):
                 name="gate_review_names_its_document",
             ),
             models.CheckConstraint(
-                condition=~Q(gate="") | Q(snapshot__isnull=False, next_after=None),
+                condition=~Q(gate="") | Q(snapshot__isnull=False, next_after=None, covers=[]),
                 name="gate_review_of_the_study_has_a_snapshot",
                 violation_error_message=_("A review of the whole study names its snapshot."),
+            ),
+            models.CheckConstraint(
+                condition=Q(covers=[]) | Q(decision__in=sorted(OPENING)),
+                name="gate_review_lets_pass_by_going_on",
             ),
             models.CheckConstraint(
                 condition=Q(next_on=None) | Q(next_on__gte=models.F("meeting_on")),

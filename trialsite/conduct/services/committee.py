@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Collection
 
 from django.db import transaction
 from django.utils.functional import Promise
@@ -15,13 +16,20 @@ from trialsite.access.models import User
 from trialsite.access.signing import SigningProof
 from trialsite.casebook.models import ProtocolVersion
 from trialsite.casebook.protocols import protocol_of
-from trialsite.conduct.gates import OPENING, GateFacts, gate_facts, review_due_at, study_facts
-from trialsite.conduct.models import Decision, GateReview, SafetySnapshot
+from trialsite.conduct.gates import (
+    GateFacts,
+    gate_facts,
+    review_due_at,
+    study_facts,
+    subject_states,
+)
+from trialsite.conduct.models import OPENING, Decision, GateReview, SafetySnapshot
 from trialsite.conduct.order import decide_under_holds
+from trialsite.conduct.reviews import content_of_review, last_review, released_by, standing_reviews
 from trialsite.core.clock import TrialNow, trial_now
 from trialsite.core.exceptions import DomainError, TransitionError
 from trialsite.protocol.proposals import GateKind, GateProposal
-from trialsite.review.signatures import canonical, sign
+from trialsite.review.signatures import sign
 
 REVIEWED = "gate_reviewed"
 
@@ -43,12 +51,14 @@ def record_review(
     comment: str = "",
     next_after: int | None = None,
     next_on: dt.date | None = None,
+    covers: Collection[uuid.UUID] = (),
     snapshot: SafetySnapshot | None = None,
 ) -> GateReview:
     """Record what a safety review decided at a gate, by signature.
 
-    A review that lets the study go on needs the data it reviews: as many subjects with data
-    of the gate's day as the gate asks for. Pausing and stopping need nothing. Without a gate
+    A review that lets the study go on needs what it reviews: as many subjects with data of
+    the gate's day as the gate asks for; at a sentinel gate the subjects it lets pass, who died
+    or left without those data (`covers`). Pausing and stopping need nothing. Without a gate
     it is a review of the study as a whole, of a snapshot: it neither opens nor closes a gate
     and holds nothing; whoever may hold places the hold that was decided.
     """
@@ -56,9 +66,9 @@ def record_review(
     decide_under_holds(changing=True)
     before = GateReview.objects.filter(gate=gate).order_by("-number").first()
     _expect_dated(document, meeting_on, next_on)
-    facts = _facts(version, gate, decision, before, snapshot)
-    if next_after is not None and (not gate or next_after <= facts.enrolled):
-        raise DomainError(_("The next review must come after the next subject."))
+    found = _reviewed_gate(version, gate) if gate else None
+    facts = _facts(version, found, decision, covers) if found else _facts_of_study(snapshot, covers)
+    _expect_next(found, next_after, facts)
     review = GateReview(
         pk=uuid.uuid4(),
         gate=gate,
@@ -72,6 +82,7 @@ def record_review(
         with_data=facts.with_data,
         next_after=next_after,
         next_on=next_on,
+        covers=sorted(set(covers)),
         snapshot=snapshot,
         recorded_by=by,
         recorded_at=TrialNow(),
@@ -89,43 +100,69 @@ def record_review(
     return review
 
 
-def content_of_review(review: GateReview) -> str:
-    """What is signed with a review; of the snapshot also what it holds."""
-    names = ("gate", "number", "decision", "meeting_on", "document", "comment", "enrolled")
-    more = ("with_data", "next_after", "next_on", "version_id", "snapshot_id")
-    frozen = review.snapshot.sha256 if review.snapshot is not None else ""
-    return canonical(
-        {name: getattr(review, name) for name in (*names, *more)} | {"snapshot_sha256": frozen}
-    )
+def _facts_of_study(snapshot: SafetySnapshot | None, covers: Collection[uuid.UUID]) -> GateFacts:
+    if snapshot is None:
+        raise DomainError(_("A review of the whole study names its snapshot."))
+    if covers:
+        raise DomainError(_("Only a review at a gate lets subjects pass."))
+    return study_facts()
 
 
 def _facts(
     version: ProtocolVersion,
-    gate: str,
+    gate: GateProposal,
     decision: Decision,
-    before: GateReview | None,
-    snapshot: SafetySnapshot | None,
+    covers: Collection[uuid.UUID],
 ) -> GateFacts:
     """The study at this moment, after whatever the gate demands of the review."""
-    if not gate:
-        if snapshot is None:
-            raise DomainError(_("A review of the whole study names its snapshot."))
-        return study_facts()
-    found = _reviewed_gate(version, gate)
-    facts = gate_facts(found, protocol_of(version.pk))
-    due_at = review_due_at(found, before)
+    protocol, reviews = protocol_of(version.pk), standing_reviews(gate.key)
+    released = released_by(reviews)
+    facts = gate_facts(gate, protocol, released)
+    if gate.kind is GateKind.SENTINEL:
+        states = subject_states(gate, protocol, released)
+        may = {key for key, state in states.items() if state.reviewable}
+        _expect_covers(decision, set(covers), may, last_review(gate.key))
+        return facts
+    if covers:
+        raise DomainError(_("This gate looks at no subject by itself."))
+    due_at = review_due_at(gate, next(iter(reviews), None))
     if decision in OPENING and facts.with_data < due_at:
         raise DomainError(
             _("%(found)d of %(needed)d subjects have data of day %(day)d. Before that a review "
               "can pause or stop the study, not let it go on.")
-            % {"found": facts.with_data, "needed": due_at, "day": found.day}
+            % {"found": facts.with_data, "needed": due_at, "day": gate.day}
         )  # fmt: skip
     return facts
 
 
+def _expect_covers(
+    decision: Decision, covers: set[uuid.UUID], may: set[uuid.UUID], last: GateReview | None
+) -> None:
+    """Whom a review at a sentinel gate lets pass: those who need it, and by going on only."""
+    if covers and decision not in OPENING:
+        raise DomainError(_("A review that pauses or stops lets nobody pass."))
+    if not covers <= may:
+        raise DomainError(
+            _("One of these subjects has not come to the day yet, or needs no review any more. "
+              "Open this page again.")
+        )  # fmt: skip
+    resumes = last is not None and last.decision not in OPENING
+    if decision in OPENING and not covers and not resumes:
+        raise DomainError(_("Choose the subjects whom this review lets pass."))
+
+
+def _expect_next(gate: GateProposal | None, next_after: int | None, facts: GateFacts) -> None:
+    if next_after is None:
+        return
+    if gate is not None and gate.kind is GateKind.SENTINEL:
+        raise DomainError(_("This gate asks of every subject anew: it has no number to wait for."))
+    if gate is None or next_after <= facts.enrolled:
+        raise DomainError(_("The next review must come after the next subject."))
+
+
 def _reviewed_gate(version: ProtocolVersion, key: str) -> GateProposal:
     for gate in protocol_of(version.pk).proposals.gates:
-        if gate.key == key and gate.kind is GateKind.COHORT_REVIEW:
+        if gate.key == key:
             return gate
     raise TransitionError(_("This version of the protocol proposes no such review."))
 

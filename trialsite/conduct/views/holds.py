@@ -279,6 +279,7 @@ def review(request: StaffRequest, key: str) -> HttpResponse:
     line, version = _line_or_404(RuleKind.GATE, key, request.user)
     assert line.facts is not None
     form = ReviewForm(typed(request), request=request)
+    form.at_gate(line)
 
     def act() -> None:
         said = form.cleaned_data
@@ -289,8 +290,9 @@ def review(request: StaffRequest, key: str) -> HttpResponse:
             meeting_on=said["meeting_on"],
             document=said["document"],
             comment=said["comment"],
-            next_after=said["next_after"],
+            next_after=said.get("next_after"),
             next_on=said["next_on"],
+            covers=[uuid.UUID(each) for each in said.get("covers", ())],
             by=request.user,
             proof=form.proof,
         )
@@ -307,5 +309,6 @@ def review(request: StaffRequest, key: str) -> HttpResponse:
             (_("Enrolled"), str(line.facts.enrolled)),
             (_("With data"), str(line.facts.with_data)),
             (_("Protocol version"), version.version),
+            (_("What it says"), line.says or _("Open.")),
         ],
     )
