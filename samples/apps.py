@@ -7,7 +7,18 @@ class SamplesConfig(AppConfig):
     name = "samples"
 
     def ready(self) -> None:
-        from samples import datasets, guards, kinds, models, slots  # noqa: F401
+        from samples import (  # noqa: F401
+            datasets,
+            destruction_guards,
+            guards,
+            kinds,
+            models,
+            notices,
+            slots,
+        )
+        from samples.services.withdrawals import follow_withdrawal
+        from screening.following import after_withdrawals
         from trialsite.casebook.evidence import register_evidence
 
         register_evidence(models.Specimen, "collected_at")
+        after_withdrawals(follow_withdrawal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from samples.models.custody import CustodyEvent, LabelPrint, NotCollected, WhyNot
+from samples.models.destruction import Destruction, DestructionLine, Outcome
 from samples.models.shipments import Shipment, ShipmentState
 from samples.models.specimens import Aliquot, DrawSite, Specimen, UrineMethod
 from samples.models.states import (
@@ -29,10 +30,13 @@ __all__ = [
     "BoxMove",
     "CustodyEvent",
     "CustodyKind",
+    "Destruction",
+    "DestructionLine",
     "DrawSite",
     "Freezer",
     "LabelPrint",
     "NotCollected",
+    "Outcome",
     "Rack",
     "Shipment",
     "ShipmentState",

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from django.db import DatabaseError, models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from samples.destruction_guards import NOT_ACCOUNTED, WITHDRAWN
 from samples.guards import NO_POSITION, NO_SUCH_STEP, OUT_OF_ORDER, VOIDED
 from trialsite.crf.violations import ImpossibleError, refusal_of, said_by
 
@@ -16,6 +17,8 @@ _STATES = {
     OUT_OF_ORDER: ("happened_at", _("Something that comes before it is dated later.")),
     NO_POSITION: ("position", _("There is no such position, or the box is closed.")),
     VOIDED: ("", _("This specimen has been voided.")),
+    WITHDRAWN: ("", _("The consent for samples is withdrawn: this sample is to be destroyed.")),
+    NOT_ACCOUNTED: ("", _("Not every sample is destroyed or explained yet.")),
 }
 _UNIQUE = {
     "position_holds_one": ("position", _("This position is taken.")),
@@ -35,6 +38,7 @@ _FIELDS = {
     "aliquot_volume_not_negative": "amount",
     "custody_says_why": "reason",
     "custody_amount_is_something": "amount",
+    "custody_destroyed_is_witnessed": "witness",
     "freezer_is_cold": "celsius",
     "rack_holds_boxes": "places",
     "box_has_positions": "rows",
