@@ -26,11 +26,13 @@ from samples.forms import (
 )
 from samples.models import Aliquot, CustodyEvent, CustodyKind, Specimen
 from samples.selectors.codes import find
+from samples.selectors.people import witnesses_at
 from samples.services.aliquots import (
     analyse_aliquot,
     end_aliquot,
     find_aliquot,
     thaw_aliquot,
+    use_up_aliquot,
 )
 from samples.services.specimens import (
     aliquot_specimen,
@@ -39,6 +41,7 @@ from samples.services.specimens import (
     correct_time,
     describe_specimen,
     end_specimen,
+    find_specimen,
     receive_specimen,
     void_specimen,
 )
@@ -46,9 +49,7 @@ from samples.views.acting import GET_AND_POST, act_page, typed
 from trialsite.access.capabilities import Capability
 from trialsite.access.forms import ReasonForm
 from trialsite.access.http import StaffRequest, requires
-from trialsite.access.models import User
 from trialsite.casebook.protocols import visit_name
-from visits.selectors.products import staff_at
 
 Sample = Specimen | Aliquot
 
@@ -102,14 +103,14 @@ def _offered(found: Sample) -> list[tuple[str, str]]:
         "received": ("spin", "aliquot", "describe", "end", "void"),
         "processed": ("aliquot", "describe", "end", "void"),
         "aliquoted": ("describe", "void"),
-        "lost": ("describe",),
+        "lost": ("found", "end", "describe"),
     }
     parts: dict[str, tuple[str, ...]] = {
-        "made": ("end",),
+        "made": ("analyse", "used", "end"),
         "stored": ("thaw", "end"),
         "held": ("thaw", "end"),
-        "away": ("analyse", "thaw", "end"),
-        "thawed": ("analyse", "end"),
+        "away": ("analyse", "used", "thaw", "end"),
+        "thawed": ("analyse", "used", "end"),
         "lost": ("found", "end"),
     }
     if isinstance(found, Specimen):
@@ -131,6 +132,7 @@ _WORDS: dict[str, Callable[[], str]] = {
     "void": lambda: _("Void the specimen"),
     "thaw": lambda: _("Thaw"),
     "analyse": lambda: _("Analysed"),
+    "used": lambda: _("Used up"),
     "found": lambda: _("Found again"),
 }
 
@@ -206,23 +208,20 @@ def _describe(request: StaffRequest, it: Any) -> Prepared:
     )
 
 
-def _people(request: StaffRequest, it: Sample) -> list[User]:
-    return [each for each in staff_at([it.site]) if each.pk != request.user.pk]
-
-
 def _end_specimen(request: StaffRequest, it: Any) -> Prepared:
-    form = EndForm(typed(request), people=_people(request, it))
+    form = EndForm(typed(request), people=witnesses_at(it.site, beside=request.user))
     return form, lambda: end_specimen(
         specimen=it,
         kind=CustodyKind(form.cleaned_data["kind"]),
         reason=form.cleaned_data["reason"],
         by=request.user,
         at=form.moment,
+        witness=form.second,
     )
 
 
 def _end_aliquot(request: StaffRequest, it: Any) -> Prepared:
-    form = EndForm(typed(request), people=_people(request, it))
+    form = EndForm(typed(request), people=witnesses_at(it.site, beside=request.user))
     return form, lambda: end_aliquot(
         aliquot=it,
         kind=CustodyKind(form.cleaned_data["kind"]),
@@ -243,8 +242,9 @@ def _void(request: StaffRequest, it: Any) -> Prepared:
 def _timed(service: Callable[..., object]) -> Callable[[StaffRequest, Any], Prepared]:
     def prepared(request: StaffRequest, it: Any) -> Prepared:
         form = ReasonAndTimeForm(typed(request))
+        named = "aliquot" if isinstance(it, Aliquot) else "specimen"
         return form, lambda: service(
-            aliquot=it, reason=form.cleaned_data["reason"], by=request.user, at=form.moment
+            **{named: it}, reason=form.cleaned_data["reason"], by=request.user, at=form.moment
         )
 
     return prepared
@@ -268,12 +268,14 @@ _SPECIMEN_ACTS: dict[str, Callable[[StaffRequest, Any], Prepared]] = {
     "aliquot": _aliquot,
     "describe": _describe,
     "end": _end_specimen,
+    "found": _timed(find_specimen),
     "void": _void,
 }
 _ALIQUOT_ACTS: dict[str, Callable[[StaffRequest, Any], Prepared]] = {
     "thaw": _timed(thaw_aliquot),
     "found": _timed(find_aliquot),
     "analyse": _analyse,
+    "used": _timed(use_up_aliquot),
     "end": _end_aliquot,
 }
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from samples.forms import NotCollectedForm, PrepareForm
 from samples.models import NotCollected
+from samples.selectors.destruction import open_destructions
 from samples.selectors.plan import KindOfVisit, missing_samples, samples_of_visit
 from samples.selectors.waiting import to_freeze
 from samples.services.expectations import state_not_collected, take_back_statement
@@ -41,6 +42,7 @@ def overview(request: StaffRequest) -> HttpResponse:
     sites = request.user.access.sites(Capability.VIEW_CASEBOOK)
     context = {
         "freezing": to_freeze(request.user, now=trial_now()),
+        "destroying": open_destructions(request.user),
         "missing": missing_samples(sites),
         "may_handle": request.user.can(Capability.HANDLE_SAMPLES),
     }
