@@ -7,7 +7,14 @@ class SamplesConfig(AppConfig):
     name = "samples"
 
     def ready(self) -> None:
-        from samples import datasets, guards, kinds, models, slots  # noqa: F401
+        from samples import (  # noqa: F401
+            datasets,
+            guards,
+            kinds,
+            models,
+            shipment_guards,
+            slots,
+        )
         from trialsite.casebook.evidence import register_evidence
 
         register_evidence(models.Specimen, "collected_at")

@@ -200,7 +200,7 @@ BEGIN
   UPDATE public.{ALIQUOTS} x SET state = following,
       box_id = CASE following WHEN 'stored' THEN coalesce(NEW.box_id, x.box_id) END,
       "position" = CASE following WHEN 'stored' THEN coalesce(NEW."position", x."position") END,
-      shipment_id = CASE WHEN following IN ('packed', 'shipped')
+      shipment_id = CASE WHEN following IN ('packed', 'shipped', 'away', 'thawed')
                          THEN coalesce(NEW.shipment_id, x.shipment_id) END,
       thaws = x.thaws + CASE NEW.kind WHEN 'thawed' THEN 1 ELSE 0 END,
       volume = x.volume - CASE NEW.kind WHEN 'analysed' THEN coalesce(NEW.amount, 0) ELSE 0 END,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from samples.models.custody import CustodyEvent, LabelPrint, NotCollected, WhyNot
-from samples.models.shipments import Shipment, ShipmentState
+from samples.models.shipment_lines import Condition, LineState, ShipmentLine
+from samples.models.shipments import Cooling, ExportPermission, Shipment, ShipmentState
 from samples.models.specimens import Aliquot, DrawSite, Specimen, UrineMethod
 from samples.models.states import (
     ALIQUOT_STEPS,
@@ -27,14 +28,19 @@ __all__ = [
     "AliquotState",
     "Box",
     "BoxMove",
+    "Condition",
+    "Cooling",
     "CustodyEvent",
     "CustodyKind",
     "DrawSite",
+    "ExportPermission",
     "Freezer",
     "LabelPrint",
+    "LineState",
     "NotCollected",
     "Rack",
     "Shipment",
+    "ShipmentLine",
     "ShipmentState",
     "Specimen",
     "SpecimenState",

@@ -108,6 +108,7 @@ def _offered(found: Sample) -> list[tuple[str, str]]:
         "made": ("end",),
         "stored": ("thaw", "end"),
         "held": ("thaw", "end"),
+        "away": ("analyse", "thaw", "end"),
         "thawed": ("analyse", "end"),
         "lost": ("found", "end"),
     }
