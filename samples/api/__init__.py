@@ -6,6 +6,7 @@ from samples.api.aliquots import aliquot_routes
 from samples.api.custody import custody_routes
 from samples.api.labels import label_routes
 from samples.api.scanning import scan_routes
+from samples.api.shipments import shipment_routes
 from samples.api.specimens import specimen_routes
 from samples.api.storage import storage_routes
 from samples.api.visits import visit_routes
@@ -17,5 +18,6 @@ routes: list[URLPattern] = [
     *label_routes,
     *storage_routes,
     *custody_routes,
+    *shipment_routes,
     *visit_routes,
 ]

@@ -38,8 +38,10 @@ from tests.samples.bench import (
     collected,
     labelled,
     sampled,
+    stored,
     technician_at,
 )
+from tests.samples.shipping import drafted, packed, permitted
 from tests.screening.consenting import assess, make_document, withdraw
 from tests.screening.consenting import sign as sign_consent
 from tests.screening.deciding import confirm_all, decide, make_candidate
@@ -254,6 +256,12 @@ def statement_of(cast):
         return state_not_collected(visit=visit, kind="URINE", reason="refused", by=cast.nurse)
 
 
+def line_of(cast):
+    by, visit = technician_at(cast.site), sampled(cast)
+    aliquot = stored(visit, by, box_at(cast.site, by))
+    return packed(drafted(cast.site, by), by, aliquot)[0]
+
+
 def box_of(cast):
     return box_at(cast.site, technician_at(cast.site))
 
@@ -284,6 +292,9 @@ MADE = {
     "aliquot": lambda cast, _record: aliquoted(sampled(cast), cast.nurse)[0].pk,
     "custody": lambda cast, _record: custody_of(cast).pk,
     "statement": lambda cast, _record: statement_of(cast).pk,
+    "shipment": lambda cast, _record: drafted(cast.site, technician_at(cast.site)).pk,
+    "line": lambda cast, _record: line_of(cast).pk,
+    "permission": lambda cast, _record: permitted(cast).pk,
     "freezer": lambda cast, _record: box_of(cast).rack.freezer_id,
     "box": lambda cast, _record: box_of(cast).pk,
 }

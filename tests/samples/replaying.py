@@ -44,7 +44,7 @@ class Told:
         if self.state != "stored":
             self.place = (None, None)
         self.shipment = event.shipment_id or self.shipment
-        if self.state not in {"packed", "shipped"}:
+        if self.state not in {"packed", "shipped", "away", "thawed"}:
             self.shipment = None
         if event.kind == "stored" and self.frozen is None:
             self.frozen = event
