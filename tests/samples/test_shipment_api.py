@@ -65,7 +65,9 @@ def test_what_nobody_permitted_does_not_leave_the_country(cast, tara, aliquots):
     assert tara.post(f"{path}permission/", named).status_code == 428
     said(tara, f"{path}permission/", named, version=parcel["version"])
     investigator = ApiClient(cast.investigator)
-X    said(investigator, f"export-permissions/{permission.pk}/revoke/", {"reason": "withdrawn"})
+    revoke = f"export-permissions/{permission.pk}/revoke/"
+    assert tara.post(revoke, {"reason": "x"}).status_code == 403
+    said(investigator, revoke, {"reason": "withdrawn"})
     refused = tara.post(f"{path}pack/", {"code": aliquots[0].code})
     assert refused.json()["errors"]["code"][0].startswith("Export not permitted")
     assert states(*aliquots) == ["stored"] * 3
