@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -108,3 +108,26 @@ def fitted(cells: tuple[str, ...], width: int) -> tuple[str, ...] | None:
     if len(cells) > width:
         cells = cells[:width] if not any(cells[width:]) else ()
     return cells if len(cells) == width else None
+
+
+def places_of(table: Table, headers: Sequence[str]) -> dict[str, int]:
+    """Header of a mapping -> its column; each must be there, and once."""
+    keys = [name_key(header) for header in table.headers]
+    places: dict[str, int] = {}
+    absent = []
+    for header in headers:
+        count = keys.count(name_key(header))
+        if count > 1:
+            message = _("The column “%(name)s” stands twice in the header.") % {"name": header}
+            raise UnreadableFileError(message, line=table.header_line)
+        if not count:
+            absent.append(header)
+        else:
+            places[header] = keys.index(name_key(header))
+    if absent:
+        message = _("The file has no column %(names)s. It has: %(found)s.") % {
+            "names": ", ".join(f"“{name}”" for name in absent),
+            "found": ", ".join(table.headers)[:300],
+        }
+        raise UnreadableFileError(message, line=table.header_line)
+    return places

@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 
 from trialsite.exports.reading.layout import UnreadableCellError, read_moment, with_point
-from trialsite.exports.reading.problems import UnreadableFileError
-from trialsite.exports.reading.tables import Row, Table, fitted, name_key
+from trialsite.exports.reading.tables import Row, Table, fitted, name_key, places_of
 from trialsite.labs.codes import Specimen
 from trialsite.labs.entry import MOST_REF
 from trialsite.labs.importing.mapping import LabMapping
@@ -62,7 +61,7 @@ class LineReader:
         self._zone = ZoneInfo(zone)
         self._file_zone = ZoneInfo(mapping.zone) if mapping.zone else None
         self._laboratories = {name_key(each) for each in (*laboratories, *mapping.laboratories)}
-        self._places = _columns(table, mapping)
+        self._places = places_of(table, mapping.headers)
         self._missing = {name_key(each) for each in mapping.layout.missing}
         self._codes = {
             name: {name_key(code.text): code.means for code in getattr(mapping, name)}
@@ -209,29 +208,6 @@ class LineReader:
             problem=problem,
             message=message,
         )
-
-
-def _columns(table: Table, mapping: LabMapping) -> dict[str, int]:
-    """Header of the mapping -> its column; each must be there, and once."""
-    keys = [name_key(header) for header in table.headers]
-    places: dict[str, int] = {}
-    absent = []
-    for header in mapping.headers:
-        count = keys.count(name_key(header))
-        if count > 1:
-            message = _("The column “%(name)s” stands twice in the header.") % {"name": header}
-            raise UnreadableFileError(message, line=table.header_line)
-        if not count:
-            absent.append(header)
-        else:
-            places[header] = keys.index(name_key(header))
-    if absent:
-        message = _("The file has no column %(names)s. It has: %(found)s.") % {
-            "names": ", ".join(f"“{name}”" for name in absent),
-            "found": ", ".join(table.headers)[:300],
-        }
-        raise UnreadableFileError(message, line=table.header_line)
-    return places
 
 
 def _refused(drawn: Drawn, problem: Outcome, message: str) -> Drawn:
