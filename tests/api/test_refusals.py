@@ -10,6 +10,9 @@ from decimal import Decimal
 
 import pytest
 
+from outcomes.models import UnreportedDeath
+from outcomes.services.deputies import name_deputy
+from outcomes.services.sae_reconciliation import reconcile_cases
 from outcomes.services.survival import start_contact
 from screening.models.consent import Scope as ConsentScope
 from screening.services.identity import ask_for_identity, keep_identity
@@ -28,7 +31,7 @@ from tests.factories import (
 )
 from tests.labs.conftest import make_laboratory
 from tests.labs.importing import HEAD, LONG, rows
-from tests.outcomes.conftest import complicated, save_event, treated
+from tests.outcomes.conftest import complicated, save_death, save_event, treated
 from tests.outcomes.sae.conftest import first_word, sent, signed
 from tests.outcomes.test_of_reading_or_result import read, resulted
 from tests.screening.consenting import assess, make_document, withdraw
@@ -45,7 +48,7 @@ from trialsite.conduct.services.deviations import DeviationFacts, report_deviati
 from trialsite.conduct.services.holds import place_hold
 from trialsite.conduct.services.proposals import propose_hold
 from trialsite.conduct.services.snapshots import take_snapshot
-from trialsite.core.clock import trial_now
+from trialsite.core.clock import trial_now, trial_today
 from trialsite.core.partial_dates import PartialDate
 from trialsite.crf.api import slug_of
 from trialsite.crf.entry import read_texts
@@ -233,6 +236,35 @@ def receipt_of(cast, record):
     return sent(report, "sponsor", now, cast.nurse)
 
 
+def unreported_death_of(cast, record):
+    save_death(record.subject, cast.nurse, died_on="2026-03-01")
+    with as_person(cast.nurse):
+        return UnreportedDeath.objects.get(subject=record.subject).pk
+
+
+def deputy_at(cast, record):
+    by = cast.sub_investigator
+    with as_person(by):
+        today = trial_today(record.site.time_zone)
+        return name_deputy(
+            site=record.site, person=by, deputy=cast.nurse, first_day=today, last_day=today, by=by
+        ).pk
+
+
+def reconciled(cast, record):
+    """A comparison of the study with a line of site 001."""
+    first_word(record.subject, cast.nurse)
+    officer = make_user(Role.SAFETY_OFFICER)
+    with as_person(officer):
+        return reconcile_cases(text="subject,term\n001-9,Fall\n", source="DB", by=officer)
+
+
+def reconciled_line(cast, record):
+    run = reconciled(cast, record)
+    with as_person(make_user(Role.SAFETY_OFFICER)):
+        return run.lines.exclude(site=None).first().pk
+
+
 #: What one argument needs, made of a record of site 001.
 MADE = {
     "query": query_on,
@@ -255,6 +287,10 @@ MADE = {
     "case": lambda cast, record: case_of(cast, record).pk,
     "report": lambda cast, record: safety_report_of(cast, record).pk,
     "receipt": lambda cast, record: receipt_of(cast, record).pk,
+    "death": unreported_death_of,
+    "deputy": deputy_at,
+    "reconciliation": lambda cast, record: reconciled(cast, record).pk,
+    "line": reconciled_line,
 }
 
 

@@ -11,9 +11,10 @@ from django.conf import settings
 from django.utils.encoding import force_str
 from django.utils.translation import override
 
-from outcomes.models import Suspected
+from outcomes.models import Suspected, UnreportedDeath
 from outcomes.services.sae_entry import FirstWord, report_event
 from tests.factories import Cast, as_person, make_protocol, make_subject, make_visit
+from tests.outcomes.conftest import save_death
 from tests.screening.consenting import consented, make_document
 from tests.visits.ledger import Course
 from tests.visits.products import released
@@ -68,6 +69,14 @@ def _serious_event(cast: Cast) -> uuid.UUID:
         return report_event(subject=subject, word=word, by=cast.nurse).pk
 
 
+def _death(cast: Cast) -> uuid.UUID:
+    make_protocol(cast.site)
+    subject = make_subject(cast.site, status="enrolled")
+    save_death(subject, cast.nurse, died_on="2026-03-01")
+    with as_person(cast.nurse):
+        return UnreportedDeath.objects.get(subject=subject).pk
+
+
 def _stopped_lot(cast: Cast) -> uuid.UUID:
     lot = released(cast)
     with as_person(cast.investigator):
@@ -77,6 +86,7 @@ def _stopped_lot(cast: Cast) -> uuid.UUID:
 
 #: The keys of kinds whose text follows from them: rule, reader, version of the dates, day.
 KEYS = {
+    "sae-death": "sae-death:{}:h12:0",
     "sae-report": "sae-report:{}:h12:1:0",
     "visit": "visit:{}:target_day:1:0:2026-03-06",
     "session-check": "session-check:{}:session_adverse_events:1:0:2026-03-04",
@@ -89,6 +99,7 @@ THINGS: dict[str, Callable[[Cast], uuid.UUID]] = {
     "integrity-failure": _proposal,
     "product-alert": _stopped_lot,
     "reconsent": _reconsent,
+    "sae-death": _death,
     "sae-report": _serious_event,
     "session-check": _session,
     "visit": _visit,
