@@ -10,6 +10,7 @@ class OutcomesConfig(AppConfig):
         from outcomes import (  # noqa: F401
             alerts,
             change_datasets,
+            death_notices,
             endpoint_datasets,
             event_datasets,
             event_slots,

@@ -12,13 +12,16 @@ from outcomes.models import (
     SaeReconciliationLine,
     SaeReport,
     SaeReportPdf,
+    UnreportedDeath,
 )
 from trialsite.casebook.guards import same_site
-from trialsite.core.catalog import Function, Protection, Trigger
+from trialsite.core.catalog import Check, Function, Protection, Trigger
 from trialsite.core.guards import protect
+from trialsite.review.models import Signature
 
 ORIGINS = AdverseEventOrigin._meta.db_table
-CASES, DEADLINES, REPORTS, PAPERS, RECEIPTS, RECONCILED = (
+SIGNATURES = Signature._meta.db_table
+CASES, DEADLINES, REPORTS, PAPERS, RECEIPTS, RECONCILED, DEATHS = (
     model._meta.db_table
     for model in (
         SaeCase,
@@ -27,6 +30,7 @@ CASES, DEADLINES, REPORTS, PAPERS, RECEIPTS, RECONCILED = (
         SaeReportPdf,
         SaeReceipt,
         SaeReconciliationLine,
+        UnreportedDeath,
     )
 )
 
@@ -88,6 +92,57 @@ END
 """,
 )
 
+#: A report carries the signature that was made under this very report: of its kind and
+#: record, by its signer, and not voided. It is signed once, and changes in nothing else.
+GUARD_REPORT = Function(
+    "guard_sae_report",
+    returns="trigger",
+    execute=(),
+    source=f"""
+DECLARE
+  signing text[] := ARRAY['signature_id', 'signed_at', 'signed_by_id', 'site_id'];
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    IF (to_jsonb(NEW) - signing) IS DISTINCT FROM (to_jsonb(OLD) - signing)
+       OR (OLD.signature_id IS NOT NULL AND (to_jsonb(NEW) - 'site_id') IS DISTINCT FROM
+           (to_jsonb(OLD) - 'site_id')) THEN
+      RAISE EXCEPTION 'a report is signed once, never changed' USING ERRCODE = 'TS003';
+    END IF;
+    IF NEW.signature_id IS NOT DISTINCT FROM OLD.signature_id THEN
+      RETURN NEW;
+    END IF;
+  END IF;
+  IF NEW.signature_id IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM public.{SIGNATURES} g
+    WHERE g.id = NEW.signature_id AND g.kind = 'sae_report' AND g.target = NEW.id
+      AND g.record_id = NEW.record_id AND g.signed_by_id = NEW.signed_by_id
+      AND g.voided_at IS NULL) THEN
+    RAISE EXCEPTION 'this is not the signature of this report' USING ERRCODE = 'TS003';
+  END IF;
+  RETURN NEW;
+END
+""",
+)
+
+#: When a death was known is a fact; that nothing is owed of it is said once.
+GUARD_DEATH = Function(
+    "guard_unreported_death",
+    returns="trigger",
+    execute=(),
+    source="""
+DECLARE
+  free text[] := ARRAY['settled_at', 'settled_by_id', 'settled_reason', 'site_id'];
+BEGIN
+  IF (to_jsonb(NEW) - free) IS DISTINCT FROM (to_jsonb(OLD) - free)
+     OR (OLD.settled_at IS NOT NULL AND (to_jsonb(NEW) - 'site_id') IS DISTINCT FROM
+         (to_jsonb(OLD) - 'site_id')) THEN
+    RAISE EXCEPTION 'when a death was known stays' USING ERRCODE = 'TS003';
+  END IF;
+  RETURN NEW;
+END
+""",
+)
+
 #: A case stays with its event, and what a comparison found stays what it was.
 GUARD_CASE = Function(
     "guard_sae_case",
@@ -128,8 +183,22 @@ def outcomes() -> Iterable[Protection]:
     yield GUARD_DEADLINE
     yield GUARD_RECEIPT
     yield GUARD_RECONCILED
-    for table in (CASES, DEADLINES, REPORTS, PAPERS, RECEIPTS):
+    yield GUARD_REPORT
+    yield GUARD_DEATH
+    for table in (CASES, DEADLINES, REPORTS, PAPERS, RECEIPTS, DEATHS):
         yield same_site(table, record=True)
+    yield Check(
+        RECEIPTS,
+        f"{RECEIPTS}_of_its_case",
+        f"FOREIGN KEY (case_id, report_id) REFERENCES public.{REPORTS} (case_id, id) "
+        "DEFERRABLE INITIALLY IMMEDIATE",
+    )
+    yield Trigger(
+        REPORTS, "guard_sae_report", "BEFORE INSERT OR UPDATE", "trialsite.guard_sae_report"
+    )
+    yield Trigger(
+        DEATHS, "guard_unreported_death", "BEFORE UPDATE", "trialsite.guard_unreported_death"
+    )
     yield same_site(RECONCILED)
     yield Trigger(CASES, "guard_sae_case", "BEFORE UPDATE", "trialsite.guard_sae_case")
     yield Trigger(DEADLINES, "guard_sae_deadline", "BEFORE UPDATE", "trialsite.guard_sae_deadline")

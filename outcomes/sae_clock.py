@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from outcomes.models import CAUSES, CRITERIA, RELATED, AdverseEvent, Expectedness, Grade, Outcome
-from outcomes.models.sae import Expedited, SaeCase, SaeDeadline, Suspected, To
+from outcomes.models.sae import Expedited, SaeCase, SaeDeadline, Standing, Suspected, To
 from outcomes.models.sae_reports import SaeReceipt, SaeReport
 from trialsite.protocol.reporting import Awareness, Reportable, ReportingRule, SafetyReporting
 
@@ -19,11 +19,19 @@ _SUSPECTED = (Suspected.CELLS, Suspected.CIRCUIT, Suspected.ANTICOAGULANT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """When a clock began, and from which report on it is answered."""
+
+    since: dt.datetime
+    answers_from: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Derived:
     """One deadline as the rules give it now."""
 
     rule: ReportingRule
-    since: dt.datetime
+    begun: Begun
     due_at: dt.datetime
 
 
@@ -70,20 +78,27 @@ def expedited_of(event: AdverseEvent) -> Expedited | None:
     return Expedited.UADE if device else Expedited.SUSAR
 
 
+def standing_of(event: AdverseEvent) -> Standing:
+    """What the site holds the event for."""
+    if not event.stands:
+        return Standing.VOIDED
+    if not event.is_sae:
+        return Standing.NOT_SERIOUS
+    return Standing.GRAVE if is_grave(event) else Standing.SERIOUS
+
+
 def deadlines_of(
     plan: SafetyReporting | None,
-    event: AdverseEvent,
-    case: SaeCase,
     *,
-    since: Callable[[ReportingRule], dt.datetime | None],
+    begun: Callable[[ReportingRule], Begun | None],
     zone: ZoneInfo,
 ) -> dict[str, Derived]:
     """Every deadline that the protocol gives for this event now, by its rule."""
     found = {}
     for rule in plan.rules if plan else ():
-        if _speaks_of(rule, event, case) and (began := since(rule)) is not None:
-            due = rule.due(began, zone)
-            found[rule.key] = Derived(rule=rule, since=began, due_at=due)
+        if (began := begun(rule)) is not None:
+            due = rule.due(began.since, zone)
+            found[rule.key] = Derived(rule=rule, begun=began, due_at=due)
     return found
 
 
@@ -97,61 +112,146 @@ def says(report: SaeReport, rule: ReportingRule) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The clocks of one case: what was known since when, and which report answers it."""
+    """The clocks of one case: what was known since when, and who was told what."""
 
     case: SaeCase
     event: AdverseEvent
+    #: All of them; one whose signature was voided keeps its number and tells nothing.
     reports: list[SaeReport]
     receipts: list[SaeReceipt]
     standing: dict[str, SaeDeadline]
     now: dt.datetime
 
-    def since(self, rule: ReportingRule) -> dt.datetime | None:
-        """The moment a rule's clock begins. What became graver after it was reported is
-        asked for anew, from the moment it is known."""
+    def begun(self, rule: ReportingRule) -> Begun | None:
+        """When a rule's clock began, or None where it does not run.
+
+        What is taken back goes on as it stood until the safety officer agrees; after that
+        only those who were sent a report are still owed one.
+        """
         row = self.standing.get(rule.key)
-        if rule.counted_from is Awareness.INVESTIGATOR:
-            return self._of_site(row)
-        received = [each for each in self.receipts if _told(each) is not None]
-        if not received:
+        sent = self._sent(rule.recipient.value)
+        taken_back = self.case.is_taken_back
+        if taken_back and not sent and self.case.agreed_at is not None:
             return None
-        numbers = {each.pk for each in self.reports if says(each, rule)}
-        told = [_told(each) for each in received if each.report_id in numbers]
-        return min((at for at in told if at), default=row.since if row else self.now)
+        if not (taken_back and row is not None) and not _speaks_of(rule, self.event, self.case):
+            return None
+        if rule.counted_from is Awareness.INVESTIGATOR:
+            return self._of_site(row, sent)
+        return self._of_sponsor(rule, row, sent)
 
-    def _of_site(self, row: SaeDeadline | None) -> dt.datetime:
-        if not self.reports or not is_grave(self.event):
-            return self.case.aware_at
-        if row is not None and row.since > self.reports[0].signed_at:
-            return row.since
-        known = self.reports[-1].content["facts"]["grave"]
-        return self.case.aware_at if known else self.now
+    def _of_site(self, row: SaeDeadline | None, sent: list[SaeReport]) -> Begun:
+        """From the site's awareness; for news, from when they were known."""
+        first = Begun(since=self.case.aware_at, answers_from=0)
+        if not sent:
+            return first
+        answered = row is not None and bool(answering(row, (each.number for each in sent)))
+        if self._is_news_to(sent):
+            since = self.case.standing_since
+            if row is not None and row.answers_from and not answered:
+                since = min(since, row.since)
+            telling = (each.number for each in self._valid if not self._is_news_to([each]))
+            return Begun(
+                since=since,
+                answers_from=min((n for n in telling if n > sent[-1].number), default=self._next),
+            )
+        # Told meanwhile: the clock of the news stays as it was kept.
+        return _kept(row) if row is not None and row.answers_from and answered else first
+
+    def _of_sponsor(
+        self, rule: ReportingRule, row: SaeDeadline | None, sent: list[SaeReport]
+    ) -> Begun | None:
+        """From when the sponsor knew; news to the recipient, from when the sponsor knew those."""
+        told = self._sponsor_told()
+        if not told:
+            return None
+        if self.case.is_taken_back:
+            return self._of_taking_back(rule, row, sent, told)
+        known = [each for each in told if says(each[1], rule)]
+        if sent and _retracted(sent[-1]):
+            known = [each for each in known if each[1].number > sent[-1].number]
+        if known:
+            at, report = min(known, key=lambda each: (each[0], each[1].number))
+            return Begun(since=at, answers_from=report.number)
+        # The sponsor knows the event, and not yet what makes this clock run.
+        if row is not None:
+            return _as_told(row, told)
+        return Begun(since=self.now, answers_from=self._next)
+
+    def _of_taking_back(
+        self,
+        rule: ReportingRule,
+        row: SaeDeadline | None,
+        sent: list[SaeReport],
+        told: list[tuple[dt.datetime, SaeReport]],
+    ) -> Begun | None:
+        """A deadline that stands stays; once it is met, the recipient is told of the rest."""
+        if row is None:
+            at, report = min(told, key=lambda each: (each[0], each[1].number))
+            return Begun(since=at, answers_from=report.number)
+        met = bool(answering(row, (each.number for each in sent)))
+        telling = [each for each in told if not self._is_news_to([each[1]])]
+        if not met or rule.follow_up or not telling or not self._is_news_to(sent):
+            return _as_told(row, told)
+        at, report = min(telling, key=lambda each: (each[0], each[1].number))
+        return Begun(since=at, answers_from=report.number)
+
+    @property
+    def _valid(self) -> list[SaeReport]:
+        return [
+            each
+            for each in self.reports
+            if each.signature is None or each.signature.voided_at is None
+        ]
+
+    @property
+    def _next(self) -> int:
+        return len(self.reports)
+
+    def _sent(self, recipient: str) -> list[SaeReport]:
+        """The reports that this recipient was sent, by their numbers."""
+        keys = {each.report_id for each in self.receipts if each.recipient == recipient}
+        return [each for each in self.reports if each.pk in keys]
+
+    def _sponsor_told(self) -> list[tuple[dt.datetime, SaeReport]]:
+        reports = {each.pk: each for each in self.reports}
+        return [
+            (_told(each), reports[each.report_id])
+            for each in self.receipts
+            if each.recipient == To.SPONSOR
+        ]
+
+    def _is_news_to(self, sent: list[SaeReport]) -> bool:
+        """Whether the last they were sent says less than what the event is held for now."""
+        facts = sent[-1].content["facts"]
+        if _retracted(sent[-1]) != (self.case.standing if self.case.is_taken_back else ""):
+            return True
+        return not self.case.is_taken_back and is_grave(self.event) and not facts["grave"]
 
 
-def _told(receipt: SaeReceipt) -> dt.datetime | None:
-    """When the sponsor knew by this sending."""
-    return receipt.received_at if receipt.recipient == To.SPONSOR else None
+def _retracted(report: SaeReport) -> str:
+    return str(report.content["facts"]["taken_back"])
 
 
-def meets(
-    deadline: SaeDeadline, reports: Iterable[SaeReport], receipts: Iterable[SaeReceipt]
-) -> Callable[[int], bool]:
-    """Which report numbers answer a deadline: those signed since its cause was known, and
-    the one by which the sponsor knew it; further information is a later report than the first
-    that the recipient was sent."""
-    receipts = list(receipts)
-    told = {each.report_id for each in receipts if _told(each) == deadline.since}
-    least = min(
-        (each.number for each in reports if each.pk in told or each.signed_at >= deadline.since),
-        default=None,
-    )
-    if least is None:
-        return lambda _: False
-    if not deadline.follow_up:
-        return lambda number: number >= least
-    to = [each.report.number for each in receipts if each.recipient == deadline.recipient]
-    first = min((number for number in to if number >= least), default=None)
-    return lambda number: first is not None and number > first
+def _kept(row: SaeDeadline) -> Begun:
+    return Begun(since=row.since, answers_from=row.answers_from)
+
+
+def _as_told(row: SaeDeadline, told: list[tuple[dt.datetime, SaeReport]]) -> Begun:
+    """The sponsor's clock as it stands, from when they knew of the report it began with."""
+    known = (at for at, report in told if report.number == row.answers_from)
+    return Begun(since=min(known, default=row.since), answers_from=row.answers_from)
+
+
+def _told(receipt: SaeReceipt) -> dt.datetime:
+    """When the sponsor knew by this sending: as it was sent, until its receipt says when."""
+    return receipt.received_at or receipt.submitted_at
+
+
+def answering(deadline: SaeDeadline, sent: Iterable[int]) -> list[int]:
+    """Those of the report numbers a recipient was sent that meet a deadline: from the one on
+    that says what it is about; further information is a later one than the first of them."""
+    numbers = sorted(number for number in sent if number >= deadline.answers_from)
+    return numbers[1:] if deadline.follow_up else numbers
 
 
 def _speaks_of(rule: ReportingRule, event: AdverseEvent, case: SaeCase) -> bool:

@@ -115,7 +115,18 @@ class FirstWordForm(forms.Form):
         )
 
 
-class DescribeForm(forms.Form):
+class VersionedForm(forms.Form):
+    """What is changed of a case in the version that was read."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def move_on(self, version: int) -> None:
+        """Refused, for somebody else was first: the next attempt knows what stands now."""
+        self.data = self.data.copy()
+        self.data[self.add_prefix("version")] = str(version)
+
+
+class DescribeForm(VersionedForm):
     """What the next report says beside the event's form."""
 
     reporter = forms.CharField(label=_("Reporter"), max_length=200, required=False)
@@ -129,7 +140,7 @@ class DescribeForm(forms.Form):
     )
 
 
-class AwarenessForm(forms.Form):
+class AwarenessForm(VersionedForm):
     aware_at = WallField(label=_("The site first knew of it"))
     reason = forms.CharField(label=_("Reason for the correction"), max_length=500)
 
@@ -146,6 +157,26 @@ class SubmissionForm(forms.Form):
         ]
 
 
+class PaperForm(forms.Form):
+    """That a report left on paper, by fax or mail before it was signed here."""
+
+    recipients = forms.MultipleChoiceField(
+        label=_("Sent to"), widget=forms.CheckboxSelectMultiple, choices=[]
+    )
+    submitted_at = WallField(label=_("Sent at"))
+    way = forms.ChoiceField(label=_("Sent by"), choices=Way.choices, initial=Way.FAX)
+    file = forms.FileField(
+        label=_("The paper that was sent (PDF or picture)"),
+        widget=forms.ClearableFileInput(attrs={"accept": ".pdf,.png,.jpg,.jpeg,.webp"}),
+    )
+
+    def __init__(self, *args: Any, recipients: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["recipients"].choices = [  # type: ignore[attr-defined]
+            (code, To(code).label) for code in recipients
+        ]
+
+
 class ReceivedForm(forms.Form):
     received_at = WallField(label=_("Received at"))
     receipt_number = forms.CharField(label=_("Receipt no."), max_length=100, required=False)
@@ -156,9 +187,17 @@ class ReceivedForm(forms.Form):
     )
 
 
-class ExpeditedForm(forms.Form):
+class ExpeditedForm(VersionedForm):
     expedited = forms.ChoiceField(label=_("Held for"), choices=Expedited.choices)
     reason = forms.CharField(label=_("Reason"), max_length=500)
+
+
+class DecisionForm(VersionedForm):
+    """A decision of the safety officer, with its reason."""
+
+    reason = forms.CharField(
+        label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 2})
+    )
 
 
 class BoardForm(forms.Form):

@@ -1,5 +1,8 @@
 """Reminders of the reports of serious adverse events that are still owed.
 
+So is the signature under what was sent on paper, and the safety officer's word on what the
+site has taken back.
+
 Urgent: they wait for no quiet hours, stand in no digest, cannot be switched off, and know
 nothing of a death (decisions C13, C17). Whoever owes a report is reminded at the hours the
 protocol names, the deputies with them; from the hour of escalation on the study's principal
@@ -16,24 +19,20 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from outcomes.models import Deputy, SaeCase, SaeDeadline, SaeReceipt
-from outcomes.services.sae_cases import REMINDER, is_met
-from trialsite.access.capabilities import Role
-from trialsite.access.models import Membership, User
+from outcomes.models import SaeCase, SaeDeadline, SaeReceipt, SaeReport
+from outcomes.selectors.sae_people import People, as_rows
+from outcomes.services.sae_cases import REMINDER
+from outcomes.services.sae_deadlines import is_met
+from trialsite.access.models import User
 from trialsite.casebook.protocols import protocol_of
 from trialsite.core.clock import trial_now
 from trialsite.notify.models import Notice
 from trialsite.notify.planning import Mail, Planner, Rows, register_planner
 from trialsite.protocol.reporting import Awareness, SafetyReporting
-
-_CAST = "(%s::uuid, %s::bigint, %s::bigint, %s::timestamptz, %s::text)"
-_NOTHING = "SELECT NULL::uuid, NULL::bigint, NULL::bigint, now(), '' WHERE false"
-_INVESTIGATORS = (Role.PRINCIPAL_INVESTIGATOR, Role.SUB_INVESTIGATOR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +52,15 @@ class Owing:
 
     case: SaeCase
     owed: tuple[SaeDeadline, ...]
+    #: When the report that was sent on paper was frozen, while nobody has signed it.
+    unsigned_since: dt.datetime | None = None
 
     def of(self, counted_from: Awareness) -> tuple[SaeDeadline, ...]:
         return tuple(each for each in self.owed if each.counted_from == counted_from)
 
 
 def owing_cases(ids: set[uuid.UUID] | None = None) -> list[Owing]:
-    """The open cases that still owe a report, three queries however many they are."""
+    """The open cases for which something is owed, four queries however many they are."""
     cases = SaeCase.objects.running().select_related("site", "subject", "record")
     if ids is not None:
         cases = cases.filter(pk__in=ids)
@@ -72,7 +73,14 @@ def owing_cases(ids: set[uuid.UUID] | None = None) -> list[Owing]:
     for deadline in SaeDeadline.objects.standing().filter(case__in=found).order_by("due_at"):
         if not is_met(deadline, sent.get(deadline.case_id, [])):
             owed.setdefault(deadline.case_id, []).append(deadline)
-    return [Owing(case=found[key], owed=tuple(rows)) for key, rows in owed.items()]
+    unsigned = dict(
+        SaeReport.objects.filter(case__in=found, signature=None).values_list("case", "made_at")
+    )
+    return [
+        Owing(case=case, owed=tuple(owed.get(key, ())), unsigned_since=unsigned.get(key))
+        for key, case in found.items()
+        if key in owed or key in unsigned or case.awaits_agreement
+    ]
 
 
 def steps_of(owing: Owing) -> list[Step]:
@@ -80,7 +88,7 @@ def steps_of(owing: Owing) -> list[Step]:
     plan = protocol_of(owing.case.record.protocol_version_id).safety_reporting
     if plan is None:
         return []
-    steps = list(_of_site(plan, owing)) + list(_of_sponsor(plan, owing))
+    steps = [*_of_site(plan, owing), *_of_sponsor(plan, owing), *_of_others(plan, owing)]
     return sorted(steps, key=lambda step: step.at)
 
 
@@ -108,82 +116,45 @@ def _of_sponsor(plan: SafetyReporting, owing: Owing) -> Iterator[Step]:
             )
 
 
+def _of_others(plan: SafetyReporting, owing: Owing) -> Iterator[Step]:
+    """A signature is reminded of at the site's hours; what is taken back, at once."""
+    if owing.unsigned_since is not None:
+        for hours in plan.remind_after:
+            yield Step(
+                at=owing.unsigned_since + dt.timedelta(hours=hours),
+                name=f"signature-{hours}",
+                site_owes=True,
+                escalated=hours >= plan.escalate_after,
+            )
+    if owing.case.awaits_agreement:
+        yield Step(
+            at=owing.case.standing_since, name="agreement-0", site_owes=False, escalated=True
+        )
+
+
 def last_due(owing: Owing, now: dt.datetime) -> list[Step]:
     """What is to be said now: of the site's hours the last that has come, of each deadline of
     the sponsor the last. What was missed is not said on top of it."""
     said: dict[str, Step] = {}
     for step in steps_of(owing):
         if step.at <= now:
-            said["site" if step.site_owes else step.name.rpartition("-")[0]] = step
+            said[step.name.rpartition("-")[0]] = step
     return list(said.values())
 
 
 def plan(now: dt.datetime) -> Rows:
     """A notice for each case, step and person; nobody to tell is a notice too."""
     cases = owing_cases()
-    people = _People(cases, now) if cases else None
+    people = People((each.case.site for each in cases), now)
     rows: list[Any] = []
     for owing in cases:
         for step in last_due(owing, now):
-            assert people is not None
-            told = people.of(owing.case, step)
+            told = people.of(owing.case.site_id, site=step.site_owes, study=step.escalated)
             readers: list[int | None] = [*sorted(told)] or [None]
             for person in readers:
                 key = f"{owing.case.pk}:{step.name}:{owing.case.clock_version}:{person or 'nobody'}"
                 rows.append((owing.case.pk, owing.case.site_id, person, step.at, key))
-    if not rows:
-        return _NOTHING, ()
-    values = ", ".join([_CAST] * len(rows))
-    return f"SELECT * FROM (VALUES {values}) AS due", [each for row in rows for each in row]
-
-
-class _People:
-    """Who is responsible where today: investigators with their deputies, and the study's."""
-
-    def __init__(self, cases: list[Owing], now: dt.datetime) -> None:
-        sites = {each.case.site_id: each.case.site for each in cases}
-        self._site: dict[int, set[int]] = {key: set() for key in sites}
-        self._study: dict[int, set[int]] = {key: set() for key in sites}
-        for key, site in sites.items():
-            today = now.astimezone(ZoneInfo(site.time_zone)).date()
-            self._read(key, today)
-
-    def _read(self, site: int, today: dt.date) -> None:
-        lines = Membership.objects.on(today).filter(
-            Q(site=site) | Q(site=None), user__is_active=True
-        )
-        for user, at, role in lines.values_list("user", "site", "role"):
-            if role in _INVESTIGATORS and at is not None:
-                self._site[site].add(user)
-            if role == Role.SAFETY_OFFICER:
-                self._study[site].add(user)
-        heads = lines.filter(site=None, role=Role.PRINCIPAL_INVESTIGATOR)
-        self._study[site] |= set(heads.values_list("user", flat=True))
-        if not self._site[site]:
-            # A study run by one investigator for all sites: they are responsible here too.
-            wide = lines.filter(site=None, role__in=_INVESTIGATORS)
-            self._site[site] |= set(wide.values_list("user", flat=True))
-        deputies = Deputy.objects.filter(
-            site=site,
-            person__in=self._site[site] | self._study[site],
-            first_day__lte=today,
-            last_day__gte=today,
-            ended_at=None,
-            deputy__is_active=True,
-        )
-        holding = set(lines.values_list("user", flat=True))
-        for person, deputy in deputies.values_list("person", "deputy"):
-            for told in (self._site[site], self._study[site]):
-                if person in told and deputy in holding:
-                    told.add(deputy)
-
-    def of(self, case: SaeCase, step: Step) -> set[int]:
-        told: set[int] = set()
-        if step.site_owes:
-            told |= self._site[case.site_id]
-        if step.escalated:
-            told |= self._study[case.site_id]
-        return told
+    return as_rows(rows)
 
 
 def still_due(notices: list[Notice]) -> set[uuid.UUID]:
@@ -191,12 +162,13 @@ def still_due(notices: list[Notice]) -> set[uuid.UUID]:
     is still owed, for somebody who is still responsible; a death ends none."""
     now = trial_now()
     cases = owing_cases({notice.object_id for notice in notices if notice.object_id})
-    people = _People(cases, now) if cases else None
+    people = People((each.case.site for each in cases), now)
     due = {
-        (each.case.pk, step.name, each.case.clock_version): people.of(each.case, step)
+        (each.case.pk, step.name, each.case.clock_version): people.of(
+            each.case.site_id, site=step.site_owes, study=step.escalated
+        )
         for each in cases
         for step in last_due(each, now)
-        if people is not None
     }
     found = set()
     for notice in notices:
@@ -231,11 +203,15 @@ def render(notice: Notice, user: User) -> Mail:
         }
         for each in owing.owed
     ]
+    if owing.unsigned_since is not None:
+        lines.append(_("A report that was sent on paper waits for its signature."))
+    if case.awaits_agreement:
+        lines.append(_("A change of the case waits for the safety officer’s word."))
     number = case.subject.label
     return Mail(
         subject=_("Report of a serious adverse event owed: %(number)s") % {"number": number},
-        body=_("%(person)s,\n\nof a serious adverse event of subject %(number)s a report has not "
-               "been sent yet.\n\n%(owed)s")
+        body=_("%(person)s,\n\nof a serious adverse event of subject %(number)s this is still "
+               "owed:\n\n%(owed)s")
         % {
             "person": user.full_name,
             "number": number,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -23,12 +25,6 @@ LACKING: dict[str, Promise] = {
     "reporter": gettext_lazy("Reporter"),
 }
 
-#: Why a case has closed by itself.
-_CLOSED: dict[str, Promise] = {
-    "event not serious": gettext_lazy("The event was found not to be serious."),
-    "event voided": gettext_lazy("The event was voided."),
-}
-
 
 def lacking_word(code: str) -> str:
     return str(LACKING.get(code, code))
@@ -39,5 +35,12 @@ def expedited_word(code: str | None) -> str:
     return str(Expedited(code).label) if code else _("Not yet judged")
 
 
-def closing_word(reason: str) -> str:
-    return str(_CLOSED.get(reason, reason))
+def said_span(span: dt.timedelta) -> str:
+    """A span as hours and minutes, from two days on as days and hours."""
+    minutes = int(span.total_seconds() // 60)
+    if minutes >= 2 * 24 * 60:
+        return _("%(days)d d %(hours)d h") % {
+            "days": minutes // (24 * 60),
+            "hours": minutes // 60 % 24,
+        }
+    return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}

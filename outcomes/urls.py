@@ -12,6 +12,7 @@ from outcomes.views import (
     outcome,
     reconciliation,
     sae_acts,
+    sae_signing,
     safety,
 )
 from outcomes.views.sae_entry import new_case
@@ -59,7 +60,11 @@ urlpatterns: list[URLPattern] = [
     path("safety/cases/<uuid:pk>/draft-<slug:language>.pdf", safety.preview, name="sae_preview"),
     path("safety/cases/<uuid:pk>/describe/", sae_acts.describe, name="describe_sae"),
     path("safety/cases/<uuid:pk>/awareness/", sae_acts.awareness, name="sae_awareness"),
-    path("safety/cases/<uuid:pk>/sign/<slug:kind>/", sae_acts.sign, name="sign_sae"),
+    path("safety/cases/<uuid:pk>/sign/<slug:kind>/", sae_signing.sign, name="sign_sae"),
+    path("safety/cases/<uuid:pk>/paper/", sae_acts.paper, name="paper_sae"),
+    path("safety/cases/<uuid:pk>/agree/", sae_acts.agree, name="agree_sae"),
+    path("safety/reports/<uuid:pk>/sign/", sae_signing.sign_sent, name="sign_sent_sae"),
+    path("safety/deaths/<uuid:pk>/settle/", sae_acts.settle, name="settle_death"),
     path("safety/cases/<uuid:pk>/confirm/", sae_acts.confirm, name="confirm_sae"),
     path("safety/cases/<uuid:pk>/close/", sae_acts.close, name="close_sae"),
     path("safety/reports/<uuid:pk>/<slug:language>.pdf", safety.report_pdf, name="sae_report_pdf"),

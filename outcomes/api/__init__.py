@@ -10,5 +10,16 @@ from outcomes.api.endpoints import routes as endpoints
 from outcomes.api.events import routes as events
 from outcomes.api.outcome import routes as outcome
 from outcomes.api.safety import routes as safety
+from outcomes.api.safety_reports import routes as safety_reports
+from outcomes.api.safety_study import routes as safety_study
 
-routes: list[URLPattern] = [*beginnings, *changes, *endpoints, *events, *outcome, *safety]
+routes: list[URLPattern] = [
+    *beginnings,
+    *changes,
+    *endpoints,
+    *events,
+    *outcome,
+    *safety,
+    *safety_reports,
+    *safety_study,
+]

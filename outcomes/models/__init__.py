@@ -39,7 +39,17 @@ from outcomes.models.follow_up_codes import (
 )
 from outcomes.models.grades import AdverseEventGrade
 from outcomes.models.origins import AdverseEventOrigin
-from outcomes.models.sae import Deputy, Expedited, SaeCase, SaeDeadline, Suspected, To
+from outcomes.models.sae import (
+    TAKEN_BACK,
+    Deputy,
+    Expedited,
+    SaeCase,
+    SaeDeadline,
+    Standing,
+    Suspected,
+    To,
+)
+from outcomes.models.sae_deaths import UnreportedDeath
 from outcomes.models.sae_reconciliation import Found, SaeReconciliation, SaeReconciliationLine
 from outcomes.models.sae_reports import (
     ReportKind,
@@ -56,6 +66,7 @@ __all__ = [
     "CRITERIA",
     "CTCAE_VERSION",
     "RELATED",
+    "TAKEN_BACK",
     "UNANSWERED",
     "Action",
     "AdverseEvent",
@@ -97,11 +108,13 @@ __all__ = [
     "SaeReportPdf",
     "Scope",
     "SpecialInterest",
+    "Standing",
     "Suitability",
     "SurvivalContact",
     "SurvivalStatus",
     "Suspected",
     "To",
     "Transplantation",
+    "UnreportedDeath",
     "Way",
 ]

@@ -44,6 +44,19 @@ class Expedited(models.TextChoices):
     NONE = "none", _("Neither SUSAR nor UADE")
 
 
+class Standing(models.TextChoices):
+    """What the site holds an event for, which every recipient of a report has to know."""
+
+    SERIOUS = "serious", _("Serious")
+    GRAVE = "grave", _("Fatal or life-threatening")
+    NOT_SERIOUS = "not_serious", _("Found not to be serious")
+    VOIDED = "voided", _("Entered by mistake, voided")
+
+
+#: The reporting is taken back: recipients are told, and the safety officer has to agree.
+TAKEN_BACK = (Standing.NOT_SERIOUS, Standing.VOIDED)
+
+
 class SaeCaseQuerySet(SiteScopedQuerySet["SaeCase"]):
     def running(self) -> SaeCaseQuerySet:
         """Cases that nobody has closed."""
@@ -54,8 +67,9 @@ class SaeCaseQuerySet(SiteScopedQuerySet["SaeCase"]):
 class SaeCase(models.Model):
     """The reporting of one serious adverse event, from the first knowledge to the end.
 
-    It hangs on the event's record and is never removed: an event that turns out not to be
-    serious, or that is voided, closes it with the reason (ICH E2A, E6(R3) 2.7.2).
+    It hangs on the event's record and is never removed. An event that turns out not to be
+    serious, or that is voided, does not end it: whoever was sent a report is told, and what
+    is not sent yet stays due until the safety officer agrees (ICH E2A, E6(R3) 2.7.2).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -79,6 +93,18 @@ class SaeCase(models.Model):
     expedited_reason = models.CharField(_("Reason"), max_length=500, blank=True)
     #: The computed word that was confirmed or overruled; another one asks again.
     expedited_of = models.CharField(max_length=10, choices=Expedited, blank=True)
+    #: What the event is held for, since when that is known, and why it became that.
+    standing = models.CharField(
+        _("Held by the site for"), max_length=12, choices=Standing, default=Standing.SERIOUS
+    )
+    standing_since = models.DateTimeField(_("Known since"))
+    standing_reason = models.CharField(_("Reason"), max_length=500, blank=True)
+    #: The safety officer's agreement that nothing more is to be reported of what is taken back.
+    agreed_at = models.DateTimeField(_("Agreed"), null=True, blank=True)
+    agreed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    agreed_reason = models.CharField(_("Reason for agreeing"), max_length=500, blank=True)
+    #: Counts what people change here; who writes names the version they have read.
+    version = models.PositiveIntegerField(default=1)
     closed_at = models.DateTimeField(_("Closed"), null=True, blank=True)
     close_reason = models.CharField(_("Reason for closing"), max_length=500, blank=True)
 
@@ -114,12 +140,31 @@ class SaeCase(models.Model):
                 violation_error_message=_("Confirming needs a reason."),
             ),
             models.CheckConstraint(
-                condition=Q(suspected__in=Suspected.values), name="sae_case_suspected_known"
+                condition=Q(suspected__in=Suspected.values, standing__in=Standing.values),
+                name="sae_case_codes_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(agreed_at=None, agreed_by=None, agreed_reason="")
+                | (
+                    Q(agreed_at__isnull=False, agreed_by__isnull=False, standing__in=TAKEN_BACK)
+                    & ~Q(agreed_reason="")
+                ),
+                name="sae_case_agreed_with_reason",
+                violation_error_message=_("Agreeing needs a reason."),
             ),
         ]
 
     def __str__(self) -> str:
         return str(self.record)
+
+    @property
+    def is_taken_back(self) -> bool:
+        return self.standing in TAKEN_BACK
+
+    @property
+    def awaits_agreement(self) -> bool:
+        """Taken back by the site, and the safety officer has not agreed yet."""
+        return self.is_taken_back and self.agreed_at is None and self.closed_at is None
 
 
 class OfCase(models.Model):
@@ -156,6 +201,8 @@ class SaeDeadline(OfCase):
     since = models.DateTimeField(_("Counted from"))
     due_at = models.DateTimeField(_("Due"))
     follow_up = models.BooleanField(_("For further information"), default=False)
+    #: The first report, by its number, that says what this deadline is about.
+    answers_from = models.PositiveSmallIntegerField(default=0)
     derived_at = models.DateTimeField(_("Derived"))
     reason = models.CharField(_("Why it was derived"), max_length=500)
     replaced_at = models.DateTimeField(_("Replaced"), null=True, blank=True)

@@ -31,12 +31,14 @@ class Way(models.TextChoices):
     PAPER = "paper", _("On paper")
 
 
-@guarded(site="site_id", subject="subject_id", record="record_id", changeable=False)
+@guarded(site="site_id", subject="subject_id", record="record_id")
 class SaeReport(OfCase):
-    """One signed report: frozen as it was read, with its hash; never changed.
+    """One report: frozen as it was read, with its hash; never changed but that it is signed.
 
     `content` holds the report in both languages as people read it, and beside it the codes
-    and versions it was made of. What comes later is a further report (ICH E2B, E6(R3)).
+    and versions it was made of. What comes later is a further report (ICH E2B, E6(R3)). Sent
+    on paper before anybody could sign here, it is frozen when that is entered, and its
+    signature is owed.
     """
 
     case = models.ForeignKey(SaeCase, models.PROTECT, related_name="reports")
@@ -48,9 +50,12 @@ class SaeReport(OfCase):
     lacking = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     #: The version of the event's record that was reported.
     record_version = models.PositiveIntegerField()
-    signature = models.OneToOneField(Signature, models.PROTECT, related_name="+")
-    signed_at = models.DateTimeField(_("Signed"))
-    signed_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    made_at = models.DateTimeField(_("Frozen"))
+    signature = models.OneToOneField(
+        Signature, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    signed_at = models.DateTimeField(_("Signed"), null=True, blank=True)
+    signed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
 
     objects = SiteScopedQuerySet["SaeReport"].as_manager()
 
@@ -59,6 +64,13 @@ class SaeReport(OfCase):
         ordering: ClassVar[list[str]] = ["case", "number"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["case", "number"], name="sae_report_number_once"),
+            # What the composite key of the receipts refers to.
+            models.UniqueConstraint(fields=["case", "id"], name="sae_report_of_its_case"),
+            models.CheckConstraint(
+                condition=Q(signature=None, signed_at=None, signed_by=None)
+                | Q(signature__isnull=False, signed_at__isnull=False, signed_by__isnull=False),
+                name="sae_report_signed_whole",
+            ),
             models.CheckConstraint(
                 condition=Q(number=0, kind=ReportKind.INITIAL)
                 | (Q(number__gt=0) & Q(kind__in=[ReportKind.FOLLOW_UP, ReportKind.FINAL])),
@@ -125,6 +137,10 @@ class SaeReceipt(OfCase):
     way = models.CharField(_("Sent by"), max_length=10, choices=Way)
     submitted_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     entered_at = models.DateTimeField(_("Entered"))
+    #: The paper that was sent, where nobody had signed here yet.
+    evidence = models.ForeignKey(
+        Attachment, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     received_at = models.DateTimeField(_("Received"), null=True, blank=True)
     receipt_number = models.CharField(_("Receipt no."), max_length=100, blank=True)
     acknowledged_by = models.ForeignKey(

@@ -23,12 +23,14 @@ from outcomes.models import (
     SaeDeadline,
     SaeReceipt,
     SaeReport,
+    To,
 )
-from outcomes.sae_clock import expedited_of, is_grave, is_suspected, lacking_of, meets
-from outcomes.sae_words import closing_word, lacking_word
+from outcomes.sae_clock import answering, expedited_of, is_grave, is_suspected, lacking_of
+from outcomes.sae_words import lacking_word, said_span
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.crf.models import stored
+from trialsite.protocol.reporting import Awareness
 
 #: From so many hours before the end on a running clock is pressing.
 _PRESSING = dt.timedelta(hours=12)
@@ -45,6 +47,7 @@ class CaseState(models.TextChoices):
     """Where the reporting of a case stands, told from its reports and receipts."""
 
     DRAFT = "draft", gettext_lazy("Draft")
+    UNSIGNED = "unsigned", gettext_lazy("Sent on paper, signature owed")
     SUBMITTED = "submitted", gettext_lazy("Submitted")
     ACKNOWLEDGED = "acknowledged", gettext_lazy("Acknowledged")
     FOLLOWED_UP = "followed_up", gettext_lazy("Followed up")
@@ -55,6 +58,7 @@ class Look(models.TextChoices):
     """How the board can be narrowed."""
 
     OPEN = "open", gettext_lazy("Open cases")
+    DECIDE = "decide", gettext_lazy("To be agreed")
     OVERDUE = "overdue", gettext_lazy("Report overdue")
     RUNNING = "running", gettext_lazy("Clock running")
     LATE = "late", gettext_lazy("Reported late")
@@ -70,6 +74,8 @@ class Clock:
     deadline: SaeDeadline
     receipt: SaeReceipt | None
     now: dt.datetime
+    #: Counted from the sending to the sponsor, whose receipt is not entered yet.
+    provisional: bool = False
 
     @property
     def state(self) -> ClockState:
@@ -111,17 +117,6 @@ class Clock:
         return _("%(span)s left") % {"span": span}
 
 
-def said_span(span: dt.timedelta) -> str:
-    """A span as hours and minutes, from two days on as days and hours."""
-    minutes = int(span.total_seconds() // 60)
-    if minutes >= 2 * 24 * 60:
-        return _("%(days)d d %(hours)d h") % {
-            "days": minutes // (24 * 60),
-            "hours": minutes // 60 % 24,
-        }
-    return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseLine:
     """One case as the board and its page read it."""
@@ -145,6 +140,8 @@ class CaseLine:
     def state(self) -> CaseState:
         if self.case.closed_at is not None:
             return CaseState.CLOSED
+        if self.unsigned is not None:
+            return CaseState.UNSIGNED
         if any(report.kind != ReportKind.INITIAL for report in self.reports):
             return CaseState.FOLLOWED_UP
         site = [clock for clock in self.clocks if clock.deadline.counted_from == "investigator"]
@@ -195,8 +192,14 @@ class CaseLine:
         return [lacking_word(code) for code in lacking_of(self.event, self.case)]
 
     @property
-    def close_word(self) -> str:
-        return closing_word(self.case.close_reason)
+    def unsigned(self) -> SaeReport | None:
+        """The report that was sent on paper and nobody has signed yet."""
+        return next((each for each in self.reports if each.signature_id is None), None)
+
+    @property
+    def owed_to(self) -> set[str]:
+        """The recipients of the clocks that nothing has met."""
+        return {clock.deadline.recipient for clock in self.running}
 
     @property
     def held_for(self) -> Expedited | None:
@@ -213,7 +216,7 @@ def cases_seen(user: User, sites: Iterable[int] | None = None) -> Any:
     rows = SaeCase.objects.visible_to(user, Capability.VIEW_SAFETY)
     if sites is not None:
         rows = rows.at(sites)
-    return rows.select_related("site", "subject", "record", "expedited_by").order_by(
+    return rows.select_related("site", "subject", "record", "expedited_by", "agreed_by").order_by(
         "-aware_at", "pk"
     )
 
@@ -235,7 +238,7 @@ def case_lines(cases: Iterable[SaeCase], now: dt.datetime) -> list[CaseLine]:
     for receipt in (
         SaeReceipt.objects.standing()
         .filter(case__in=keys)
-        .select_related("report", "submitted_by", "acknowledged_by", "attachment")
+        .select_related("report", "submitted_by", "acknowledged_by", "attachment", "evidence")
         .defer("report__content")
         .order_by("submitted_at")
     ):
@@ -244,8 +247,15 @@ def case_lines(cases: Iterable[SaeCase], now: dt.datetime) -> list[CaseLine]:
     for deadline in (
         SaeDeadline.objects.standing().filter(case__in=keys).order_by("due_at", "recipient")
     ):
-        met = _met_by(deadline, reports[deadline.case_id], receipts[deadline.case_id])
-        clocks[deadline.case_id].append(Clock(deadline=deadline, receipt=met, now=now))
+        of_case = receipts[deadline.case_id]
+        clocks[deadline.case_id].append(
+            Clock(
+                deadline=deadline,
+                receipt=_met_by(deadline, of_case),
+                now=now,
+                provisional=_is_provisional(deadline, of_case),
+            )
+        )
     return [
         CaseLine(
             case=case,
@@ -258,13 +268,20 @@ def case_lines(cases: Iterable[SaeCase], now: dt.datetime) -> list[CaseLine]:
     ]
 
 
-def _met_by(
-    deadline: SaeDeadline, reports: list[SaeReport], receipts: list[SaeReceipt]
-) -> SaeReceipt | None:
+def _met_by(deadline: SaeDeadline, receipts: list[SaeReceipt]) -> SaeReceipt | None:
     """The first sending to the recipient of a report that answers the deadline."""
-    met = meets(deadline, reports, receipts)
     to = [each for each in receipts if each.recipient == deadline.recipient]
-    return next((each for each in to if met(each.report.number)), None)
+    met = answering(deadline, (each.report.number for each in to))
+    return next((each for each in to if each.report.number in met), None)
+
+
+def _is_provisional(deadline: SaeDeadline, receipts: list[SaeReceipt]) -> bool:
+    return deadline.counted_from == Awareness.SPONSOR and any(
+        each.recipient == To.SPONSOR
+        and each.received_at is None
+        and each.submitted_at == deadline.since
+        for each in receipts
+    )
 
 
 def narrowed(lines: list[CaseLine], look: str) -> list[CaseLine]:
@@ -284,6 +301,8 @@ def _looked_for(line: CaseLine, look: str) -> bool:
             return True
         case Look.CLOSED:
             return closed
+        case Look.DECIDE:
+            return line.case.awaits_agreement
         case Look.OVERDUE:
             return not closed and ClockState.OVERDUE in states
         case Look.RUNNING:

@@ -23,6 +23,7 @@ from outcomes.models import (
     AdverseEventOrigin,
     ReportKind,
     SaeCase,
+    Standing,
     Suspected,
 )
 from outcomes.sae_clock import expedited_of, is_grave, is_suspected, lacking_of
@@ -50,9 +51,12 @@ Section = dict[str, Any]
 
 
 def content_of_report(
-    case: SaeCase, event: AdverseEvent, *, kind: str, number: int, at: dt.datetime
+    case: SaeCase, event: AdverseEvent, *, kind: str, number: int, at: dt.datetime | None
 ) -> dict[str, Any]:
-    """The report as plain data: each language's sections, and the codes they were made of."""
+    """The report as plain data: each language's sections, and the codes they were made of.
+
+    Without a moment it is the same for as long as nothing that it says has changed.
+    """
     gathered = _Gathered(case, event, kind=kind, number=number, at=at)
     content: dict[str, Any] = {"facts": gathered.facts()}
     for language in LANGUAGES:
@@ -65,7 +69,13 @@ class _Gathered:
     """Everything a report rests on, read once for both languages."""
 
     def __init__(
-        self, case: SaeCase, event: AdverseEvent, *, kind: str, number: int, at: dt.datetime
+        self,
+        case: SaeCase,
+        event: AdverseEvent,
+        *,
+        kind: str,
+        number: int,
+        at: dt.datetime | None,
     ) -> None:
         self.case, self.event = case, event
         self.kind, self.number, self.at = ReportKind(kind), number, at
@@ -131,12 +141,13 @@ class _Gathered:
             "site": self.record.site.code,
             "kind": self.kind.value,
             "number": self.number,
-            "made_at": self.at.isoformat(),
+            "made_at": self.at.isoformat() if self.at else None,
             "aware_at": self.case.aware_at.isoformat(),
             "aware_said": self.case.aware_said,
             "term": event.term,
             "criteria": [name for name in CRITERIA if getattr(event, name)],
             "grave": is_grave(event),
+            "taken_back": self.case.standing if self.case.is_taken_back else "",
             "suspected": is_suspected(event, self.case),
             "expedited": str(expedited_of(event) or ""),
             "expedited_confirmed": self.case.expedited,
@@ -158,6 +169,7 @@ class _Gathered:
 
     def _sections(self) -> Iterable[Section]:
         yield self._identity()
+        yield self._taken_back()
         yield self._of_event()
         yield self._judged()
         yield _table(
@@ -203,6 +215,18 @@ class _Gathered:
         return (
             moment if self.case.aware_said else _("%(moment)s (when entered)") % {"moment": moment}
         )
+
+    def _taken_back(self) -> Section:
+        """That the event is no longer held for serious, which is itself reported."""
+        case = self.case
+        if not case.is_taken_back:
+            return {}
+        rows = [
+            [_("This case is taken back"), str(Standing(case.standing).label)],
+            [_("Since"), self._moment(case.standing_since)],
+            [_("Reason"), case.standing_reason or "–"],
+        ]
+        return _pairs(_("Taken back"), rows)
 
     def _of_event(self) -> Section:
         event = self.event
@@ -296,7 +320,7 @@ class _Gathered:
                 [_("Protocol"), self.protocol.version],
                 [_("Version of the event’s form"), str(self.record.version)],
                 [_("Grading"), f"CTCAE {CTCAE_VERSION}"],
-                [_("As of"), self._moment(self.at)],
+                *([[_("As of"), self._moment(self.at)]] if self.at else []),
                 [_("Not yet known"), "; ".join(lacking) or _("Nothing is missing")],
             ],
         )

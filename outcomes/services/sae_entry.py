@@ -17,6 +17,7 @@ from outcomes.models import (
     Suspected,
 )
 from outcomes.services.adverse_events import record_from_complication
+from outcomes.services.sae_deadlines import keep
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, Subject
@@ -125,7 +126,7 @@ def _say(record: CrfRecord, word: FirstWord, *, by: User, known: bool = False) -
     case = SaeCase.objects.select_for_update(no_key=True).get(record=record)
     if not known or not case.reporter:
         case.reporter, case.suspected = word.reporter.strip()[:200], word.suspected
-        case.save(update_fields=["reporter", "suspected"])
+        keep(case, "reporter", "suspected")
     return case
 
 

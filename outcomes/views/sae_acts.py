@@ -1,4 +1,4 @@
-"""What is done about a case: describe, correct, sign, send, receive, confirm, close."""
+"""What is done about a case: describe, correct, send, receive, confirm, agree, close."""
 
 from __future__ import annotations
 
@@ -12,37 +12,45 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from outcomes.models import ReportKind, SaeReceipt, SaeReport
+from outcomes.models import SaeReceipt, SaeReport, UnreportedDeath
 from outcomes.sae_forms import (
     AwarenessForm,
+    DecisionForm,
     DescribeForm,
     ExpeditedForm,
+    PaperForm,
     ReceivedForm,
     SubmissionForm,
+    VersionedForm,
     moment,
 )
 from outcomes.selectors.sae_board import CaseLine
-from outcomes.services.sae_cases import (
+from outcomes.services.sae_cases import correct_awareness, describe_case
+from outcomes.services.sae_deaths import settle_death
+from outcomes.services.sae_decisions import (
+    agree_taken_back,
     close_case,
     confirm_expedited,
-    correct_awareness,
-    describe_case,
     reopen_case,
 )
-from outcomes.services.sae_reports import (
-    MEANING,
+from outcomes.services.sae_sending import (
     Sending,
+    record_paper_report,
     record_receipt,
     record_submission,
-    sign_report,
     void_receipt,
 )
-from outcomes.views.safety import case_page, found_line, recipients_for
+from outcomes.views.safety import (
+    board_page,
+    case_page,
+    found_line,
+    paper_recipients,
+    recipients_for,
+)
 from trialsite.access.capabilities import Capability
 from trialsite.access.forms import ReasonForm
 from trialsite.access.http import StaffRequest, requires
-from trialsite.access.signing import SigningForm, statement
-from trialsite.core.exceptions import DomainError, NotPermittedError
+from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
 
 
 def _act(
@@ -59,12 +67,22 @@ def _act(
             act()
         except NotPermittedError:
             raise
+        except StaleError as stale:
+            form.add_error(None, str(stale))
+            if isinstance(form, VersionedForm):
+                form.move_on(stale.version)
         except DomainError as refused:
             form.add_error(None, str(refused))
         else:
             messages.success(request, done)
             return redirect("outcomes:sae_case", line.case.pk)
     return case_page(request, found_line(request, line.case.pk), refused=(name, form))
+
+
+def _said(form: forms.Form) -> dict[str, object]:
+    """What the form says, as the services name it."""
+    said = dict(form.cleaned_data)
+    return {"seen_version": said.pop("version"), **said}
 
 
 @requires(Capability.REPORT_SAE)
@@ -77,7 +95,7 @@ def describe(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
         line,
         form,
         "describe",
-        lambda: describe_case(case=line.case, by=request.user, **form.cleaned_data),
+        lambda: describe_case(case=line.case, by=request.user, **_said(form)),  # type: ignore[arg-type]
         _("Kept for the next report."),
     )
 
@@ -92,54 +110,9 @@ def awareness(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
         line,
         form,
         "awareness",
-        lambda: correct_awareness(case=line.case, by=request.user, **form.cleaned_data),
+        lambda: correct_awareness(case=line.case, by=request.user, **_said(form)),  # type: ignore[arg-type]
         _("The moment is corrected. The deadlines that stood are kept below."),
     )
-
-
-@requires(Capability.SIGN_FORM)
-@require_http_methods(["GET", "HEAD", "POST"])
-def sign(request: StaffRequest, pk: uuid.UUID, kind: str) -> HttpResponse:
-    """Read the report and sign it, with both factors."""
-    line = found_line(request, pk)
-    request.user.require(Capability.SIGN_FORM, site=line.case.site_id)
-    form = SignReportForm(
-        request.POST if request.method == "POST" else None,
-        request=request,
-        initial={"version": line.event.record.version},
-    )
-    if request.method == "POST" and form.is_valid():
-        try:
-            sign_report(
-                case=line.case,
-                kind=kind,
-                by=request.user,
-                proof=form.proof,
-                seen_version=form.cleaned_data["version"],
-            )
-        except NotPermittedError:
-            raise
-        except DomainError as refused:
-            form.add_error(None, str(refused))
-        else:
-            messages.success(request, _("The report is signed. Now send it to each recipient."))
-            return redirect("outcomes:sae_case", pk)
-    context = {
-        "form": form,
-        "line": line,
-        "case": line.case,
-        "event": line.event,
-        "zone": line.case.site.time_zone,
-        "kind": ReportKind(kind) if kind in ReportKind.values else ReportKind.INITIAL,
-        "statement": statement(by=request.user, meaning=MEANING, site=line.case.site),
-    }
-    return render(request, "outcomes/sae_sign.html", context, status=422 if form.errors else 200)
-
-
-class SignReportForm(SigningForm):
-    """The signature under a report, of the version that was read."""
-
-    version = forms.IntegerField(widget=forms.HiddenInput)
 
 
 def _report(request: StaffRequest, pk: uuid.UUID) -> SaeReport:
@@ -230,7 +203,7 @@ def confirm(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
         line,
         form,
         "expedited",
-        lambda: confirm_expedited(case=line.case, by=request.user, **form.cleaned_data),
+        lambda: confirm_expedited(case=line.case, by=request.user, **_said(form)),  # type: ignore[arg-type]
         _("The sponsor’s word is kept."),
     )
 
@@ -239,7 +212,7 @@ def confirm(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def close(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """Close a case, or take a closed one up again."""
-    line, form = found_line(request, pk), ReasonForm(request.POST, prefix="close")
+    line, form = found_line(request, pk), DecisionForm(request.POST, prefix="close")
     closed = line.case.closed_at is not None
     service = reopen_case if closed else close_case
     return _act(
@@ -247,6 +220,66 @@ def close(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
         line,
         form,
         "close",
-        lambda: service(case=line.case, reason=form.cleaned_data["reason"], by=request.user),
+        lambda: service(case=line.case, by=request.user, **_said(form)),  # type: ignore[arg-type]
         _("The case is open again.") if closed else _("The case is closed."),
     )
+
+
+@requires(Capability.MANAGE_SAFETY)
+@require_POST
+def agree(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Agree that what the site has taken back is no longer reported."""
+    line, form = found_line(request, pk), DecisionForm(request.POST, prefix="agree")
+    return _act(
+        request,
+        line,
+        form,
+        "agree",
+        lambda: agree_taken_back(case=line.case, by=request.user, **_said(form)),  # type: ignore[arg-type]
+        _("Agreed. What nobody was told of is no longer due."),
+    )
+
+
+@requires(Capability.REPORT_SAE)
+@require_POST
+def paper(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Keep that a report left on paper before it was signed here."""
+    line = found_line(request, pk)
+    form = PaperForm(
+        request.POST, request.FILES, recipients=paper_recipients(request, line), prefix="paper"
+    )
+
+    def act() -> None:
+        data = form.cleaned_data
+        at = moment(data["submitted_at"], line.case.site.time_zone)
+        record_paper_report(
+            case=line.case,
+            sendings=[
+                Sending(recipient=to, submitted_at=at, way=data["way"]) for to in data["recipients"]
+            ],
+            evidence=data["file"],
+            by=request.user,
+        )
+
+    done = _("Kept as sent on paper. Its signature is still owed.")
+    return _act(request, line, form, "paper", act, done)
+
+
+@requires(Capability.MANAGE_SAFETY)
+@require_POST
+def settle(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Say that of a recorded death no serious adverse event is to be reported."""
+    seen = UnreportedDeath.objects.visible_to(request.user, Capability.MANAGE_SAFETY)
+    death = get_object_or_404(seen, pk=pk)
+    form = ReasonForm(request.POST, prefix=f"death-{pk}")
+    if form.is_valid():
+        try:
+            settle_death(death=death, reason=form.cleaned_data["reason"], by=request.user)
+        except NotPermittedError:
+            raise
+        except DomainError as refused:
+            form.add_error(None, str(refused))
+        else:
+            messages.success(request, _("Kept: of this death no report is owed."))
+            return redirect("outcomes:safety")
+    return board_page(request, refused=(pk, form))

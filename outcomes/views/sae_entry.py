@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from outcomes.models import AdverseEvent, SaeCase
+from outcomes.models import AdverseEvent, SaeCase, UnreportedDeath
 from outcomes.sae_forms import FirstWordForm
 from outcomes.services.sae_entry import SameEventError, report_event, report_known
 from trialsite.access.capabilities import Capability
@@ -37,7 +37,8 @@ def new_case(request: StaffRequest) -> HttpResponse:
         form = FirstWordForm(request.POST, subjects=choices)
     else:
         form = FirstWordForm(
-            subjects=choices, initial=_preset(request, list(subjects), complication)
+            subjects=choices,
+            initial=_preset(request, list(subjects), complication, _death(request)),
         )
     same: list[AdverseEvent] = []
     if request.method == "POST" and form.is_valid():
@@ -102,10 +103,15 @@ def _complication(request: StaffRequest) -> Complication | None:
 
 
 def _preset(
-    request: StaffRequest, subjects: list[Subject], complication: Complication | None
+    request: StaffRequest,
+    subjects: list[Subject],
+    complication: Complication | None,
+    death: UnreportedDeath | None,
 ) -> dict[str, Any]:
-    """What is known already: now, oneself, the participant, and what the complication says."""
-    wanted = str(complication.subject_id) if complication else request.GET.get("subject", "")
+    """What is known already: now, oneself, the participant, and what the complication or the
+    recorded death says."""
+    source = complication or death
+    wanted = str(source.subject_id) if source else request.GET.get("subject", "")
     subject = next((each for each in subjects if str(each.pk) == wanted), None)
     site = subject.site if subject else subjects[0].site if subjects else None
     preset: dict[str, Any] = {"reporter": request.user.full_name}
@@ -115,7 +121,20 @@ def _preset(
         preset["subject"] = str(subject.pk)
     if complication is not None:
         preset |= _of_complication(complication)
+    if death is not None and site is not None:
+        known = death.known_at.astimezone(ZoneInfo(site.time_zone))
+        preset |= {"criterion": "results_in_death", "aware_at": known.replace(tzinfo=None)}
     return preset
+
+
+def _death(request: StaffRequest) -> UnreportedDeath | None:
+    """The recorded death from which the person comes; another site's is none."""
+    text = request.GET.get("death", "")
+    if not text:
+        return None
+    rows = UnreportedDeath.objects.visible_to(request.user, Capability.REPORT_SAE)
+    found: UnreportedDeath = get_object_or_404(rows, pk=_key(text))
+    return found
 
 
 def _of_complication(complication: Complication) -> dict[str, Any]:

@@ -16,13 +16,16 @@ from outcomes.models import ReportKind, SaeDeadline, SaeReceipt, SaeReport, SaeR
 from outcomes.sae_forms import (
     AwarenessForm,
     BoardForm,
+    DecisionForm,
     DescribeForm,
     ExpeditedForm,
+    PaperForm,
     ReceivedForm,
     SubmissionForm,
 )
 from outcomes.selectors.sae_board import CaseLine, Look, case_lines, cases_seen, narrowed
 from outcomes.selectors.sae_content import LANGUAGES, content_of_report
+from outcomes.selectors.sae_deaths import DeathLine, death_lines
 from outcomes.selectors.sae_paper import paper
 from trialsite.access.capabilities import Capability
 from trialsite.access.forms import ReasonForm
@@ -38,6 +41,13 @@ SITE_RECIPIENTS = (To.SPONSOR, To.INSTITUTION, To.ETHICS)
 @require_safe
 def board(request: StaffRequest) -> HttpResponse:
     """The cases with their clocks; what presses most stands first."""
+    return board_page(request)
+
+
+def board_page(
+    request: StaffRequest, *, refused: tuple[uuid.UUID, forms.Form] | None = None
+) -> HttpResponse:
+    """The board, with a refused form as it was typed."""
     sites = list(
         Site.objects.filter(pk__in=request.user.access.sites(Capability.VIEW_SAFETY)).order_by(
             "code"
@@ -52,18 +62,47 @@ def board(request: StaffRequest) -> HttpResponse:
     page = Paginator(narrowed(lines, look), PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
+        "deaths": [
+            _death(request, line, refused) for line in death_lines(request.user, now, of_sites)
+        ],
         "filter": form,
         "look": look,
         "narrowed": look != Look.OPEN or bool(of_sites),
         "counts": [
             (each, len(narrowed(lines, each)))
-            for each in (Look.OPEN, Look.OVERDUE, Look.RUNNING, Look.LATE, Look.SUSPECTED)
+            for each in (
+                Look.OPEN,
+                Look.DECIDE,
+                Look.OVERDUE,
+                Look.RUNNING,
+                Look.LATE,
+                Look.SUSPECTED,
+            )
         ],
         "may_report": request.user.can(Capability.REPORT_SAE),
         "may_reconcile": request.user.access.study_wide(Capability.MANAGE_SAFETY),
         "several_sites": len(sites) > 1,
     }
-    return render(request, "outcomes/safety_board.html", context)
+    status = 422 if refused else 200
+    return render(request, "outcomes/safety_board.html", context, status=status)
+
+
+def _death(
+    request: StaffRequest, line: DeathLine, refused: tuple[uuid.UUID, forms.Form] | None
+) -> dict[str, Any]:
+    """One death of the board, and what this person may do about it."""
+    death = line.death
+    form: forms.Form | None = None
+    if refused is not None and refused[0] == death.pk:
+        form = refused[1]
+    elif request.user.can(Capability.MANAGE_SAFETY, site=death.site_id):
+        form = ReasonForm(prefix=f"death-{death.pk}")
+    return {
+        "line": line,
+        "form": form,
+        "refused": refused is not None and refused[0] == death.pk,
+        "may_report": request.user.can(Capability.REPORT_SAE, site=death.site_id),
+    }
 
 
 def found_line(request: StaffRequest, pk: uuid.UUID) -> CaseLine:
@@ -110,7 +149,7 @@ def case_page(
         "received_form": offered.get("received") or _received(request, line),
         "languages": LANGUAGES,
         "may_sign": _may(request, line, Capability.SIGN_FORM) and line.case.closed_at is None,
-        "next_kinds": _next_kinds(line),
+        "next_kinds": _next_kinds(line) if line.unsigned is None else [],
         "may_close": _may(request, line, Capability.MANAGE_SAFETY),
         "may_attach": _may(request, line, Capability.ENTER_DATA),
     }
@@ -138,21 +177,45 @@ def _offered(request: StaffRequest, line: CaseLine) -> dict[str, forms.Form]:
     if case.closed_at is None and _may(request, line, Capability.REPORT_SAE):
         offered["describe"] = DescribeForm(
             initial={
+                "version": case.version,
                 "reporter": case.reporter,
                 "suspected": case.suspected,
                 "narrative": case.narrative,
             }
         )
         offered["awareness"] = AwarenessForm(
-            initial={"aware_at": line.aware_local.replace(tzinfo=None)}, prefix="awareness"
+            initial={
+                "aware_at": line.aware_local.replace(tzinfo=None),
+                "version": case.version,
+            },
+            prefix="awareness",
         )
+        if line.unsigned is None and _may(request, line, Capability.ENTER_DATA):
+            wall = trial_now().astimezone(line.zone).replace(tzinfo=None)
+            offered["paper"] = PaperForm(
+                recipients=paper_recipients(request, line),
+                initial={"submitted_at": wall, "recipients": sorted(line.owed_to)},
+                prefix="paper",
+            )
     if _may(request, line, Capability.MANAGE_SAFETY):
         if case.closed_at is None and line.expedited is not None:
             offered["expedited"] = ExpeditedForm(
-                initial={"expedited": case.expedited or line.expedited}, prefix="expedited"
+                initial={
+                    "expedited": case.expedited or line.expedited,
+                    "version": case.version,
+                },
+                prefix="expedited",
             )
-        offered["close"] = ReasonForm(prefix="close")
+        if case.awaits_agreement:
+            offered["agree"] = DecisionForm(initial={"version": case.version}, prefix="agree")
+        offered["close"] = DecisionForm(initial={"version": case.version}, prefix="close")
     return offered
+
+
+def paper_recipients(request: StaffRequest, line: CaseLine) -> list[str]:
+    """To whom this person may say that a report left on paper."""
+    manages = _may(request, line, Capability.MANAGE_SAFETY)
+    return [*SITE_RECIPIENTS, *([To.AUTHORITY] if manages else [])]
 
 
 def recipients_for(request: StaffRequest, line: CaseLine, report: SaeReport) -> list[str]:
@@ -217,14 +280,19 @@ def preview(request: StaffRequest, pk: uuid.UUID, language: str) -> HttpResponse
 @require_safe
 def report_pdf(request: StaffRequest, pk: uuid.UUID, language: str) -> HttpResponse:
     """A signed report as the paper that was kept when it was signed."""
-    seen = SaeReportPdf.objects.visible_to(request.user, Capability.VIEW_SAFETY)
-    found: Any = get_object_or_404(
-        seen.select_related("report__case__subject", "report__record"),
-        report=pk,
-        language=language,
-    )
-    report = found.report
+    if language not in LANGUAGES:
+        raise Http404
+    seen = SaeReport.objects.visible_to(request.user, Capability.VIEW_SAFETY)
+    report = get_object_or_404(seen.select_related("case__subject", "record"), pk=pk)
     name = f"{report.case.subject.label}-SAE-{report.record.repeat_key}-{report.number}-{language}"
+    if report.signature_id is None:
+        # It left on paper: what was frozen then, and that nobody has signed it here.
+        made = paper(
+            report.content, language=language, at=report.made_at, digest=report.content_hash
+        )
+        return _as_file(made, f"{name}-draft.pdf")
+    papers = SaeReportPdf.objects.visible_to(request.user, Capability.VIEW_SAFETY)
+    found = get_object_or_404(papers, report=report, language=language)
     return _as_file(bytes(found.content), f"{name}.pdf")
 
 

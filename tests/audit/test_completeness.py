@@ -35,7 +35,12 @@ UNAUDITED = {
     "sessions.Session",
 }
 #: Tables with a site whose rows are visible beyond it.
-UNSCOPED = {"access.ApiToken", "access.Membership", "casebook.SiteProtocolApproval", "notify.Notice"}
+UNSCOPED = {
+    "access.ApiToken",
+    "access.Membership",
+    "casebook.SiteProtocolApproval",
+    "notify.Notice",
+}
 #: Tables from which the application may remove rows; none holds the trial's data.
 DELETABLE = {
     "account.EmailAddress",

@@ -11,11 +11,12 @@ from django.conf import settings
 from django.utils.encoding import force_str
 from django.utils.translation import override
 
-from outcomes.models import Suspected
+from outcomes.models import Suspected, UnreportedDeath
 from outcomes.services.sae_entry import FirstWord, report_event
 from samples.models import Destruction
 from screening.models.consent import Scope
 from tests.factories import Cast, as_person, make_protocol, make_subject, make_visit
+from tests.outcomes.conftest import save_death
 from tests.samples.bench import collected, sampled, technician_at
 from tests.screening.consenting import consented, make_document, withdraw
 from tests.visits.ledger import Course
@@ -71,6 +72,14 @@ def _serious_event(cast: Cast) -> uuid.UUID:
         return report_event(subject=subject, word=word, by=cast.nurse).pk
 
 
+def _death(cast: Cast) -> uuid.UUID:
+    make_protocol(cast.site)
+    subject = make_subject(cast.site, status="enrolled")
+    save_death(subject, cast.nurse, died_on="2026-03-01")
+    with as_person(cast.nurse):
+        return UnreportedDeath.objects.get(subject=subject).pk
+
+
 def _stopped_lot(cast: Cast) -> uuid.UUID:
     lot = released(cast)
     with as_person(cast.investigator):
@@ -88,6 +97,7 @@ def _samples_withdrawn(cast: Cast) -> uuid.UUID:
 
 #: The keys of kinds whose text follows from them: rule, reader, version of the dates, day.
 KEYS = {
+    "sae-death": "sae-death:{}:h12:0",
     "sae-report": "sae-report:{}:h12:1:0",
     "visit": "visit:{}:target_day:1:0:2026-03-06",
     "session-check": "session-check:{}:session_adverse_events:1:0:2026-03-04",
@@ -100,6 +110,7 @@ THINGS: dict[str, Callable[[Cast], uuid.UUID]] = {
     "integrity-failure": _proposal,
     "product-alert": _stopped_lot,
     "reconsent": _reconsent,
+    "sae-death": _death,
     "sae-report": _serious_event,
     "sample-destruction": _samples_withdrawn,
     "session-check": _session,

@@ -7,13 +7,10 @@ from zoneinfo import ZoneInfo
 
 from outcomes.models import AdverseEvent, SaeCase, SaeReport, Suspected, To, Way
 from outcomes.services.sae_cases import describe_case
+from outcomes.services.sae_deadlines import event_of_case
 from outcomes.services.sae_entry import FirstWord, report_event
-from outcomes.services.sae_reports import (
-    Sending,
-    record_receipt,
-    record_submission,
-    sign_report,
-)
+from outcomes.services.sae_reports import reading_of, sign_report
+from outcomes.services.sae_sending import Sending, record_receipt, record_submission
 from trialsite.access.context import context_of
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, Subject, SubjectStatus
@@ -115,8 +112,9 @@ def _reported_in_time(nurse: User, investigator: User) -> None:
 
 
 def _signed(case: SaeCase, by: User) -> SaeReport:
-    version = CrfRecord.objects.get(pk=case.record_id).version
-    return sign_report(case=case, kind="initial", by=by, proof=proof_of(by), seen_version=version)
+    case = SaeCase.objects.get(pk=case.pk)
+    _read, seen = reading_of(case, event_of_case(case), "initial")
+    return sign_report(case=case, kind="initial", by=by, proof=proof_of(by), seen=seen)
 
 
 def _judged(case: SaeCase, by: User) -> None:

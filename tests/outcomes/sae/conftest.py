@@ -9,13 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from outcomes.models import AdverseEvent, SaeCase, SaeReceipt, SaeReport, Suspected, Way
+from outcomes.services.sae_deadlines import event_of_case
 from outcomes.services.sae_entry import FirstWord, report_event
-from outcomes.services.sae_reports import (
-    Sending,
-    record_receipt,
-    record_submission,
-    sign_report,
-)
+from outcomes.services.sae_reports import reading_of, sign_report
+from outcomes.services.sae_sending import Sending, record_receipt, record_submission
 from tests.api.conftest import api
 from tests.factories import as_person, make_user
 from tests.notify.conftest import clock, run, sink
@@ -23,7 +20,7 @@ from tests.outcomes.conftest import complication, session, subject
 from tests.signing import proof_of
 from trialsite.access.capabilities import Role
 from trialsite.access.models import User
-from trialsite.casebook.models import CrfRecord, Subject
+from trialsite.casebook.models import Subject
 from trialsite.core.partial_dates import PartialDate
 from trialsite.crf.models import stored
 
@@ -64,8 +61,9 @@ def first_word(subject: Subject, by: User, **said: Any) -> SaeCase:
 
 def signed(case: SaeCase, by: User, kind: str = "initial") -> SaeReport:
     with as_person(by):
-        version = CrfRecord.objects.get(pk=case.record_id).version
-        return sign_report(case=case, kind=kind, by=by, proof=proof_of(by), seen_version=version)
+        case = SaeCase.objects.get(pk=case.pk)
+        _read, seen = reading_of(case, event_of_case(case), kind)
+        return sign_report(case=case, kind=kind, by=by, proof=proof_of(by), seen=seen)
 
 
 def sent(report: SaeReport, to: str, at: dt.datetime, by: User) -> SaeReceipt:

@@ -6,16 +6,13 @@ import datetime as dt
 
 import pytest
 
-from outcomes.models import SaeCase, SaeDeadline
+from outcomes.models import SaeCase, SaeDeadline, SaeReceipt
 from outcomes.sae_clock import is_suspected
-from outcomes.services.sae_cases import (
-    close_case,
-    confirm_expedited,
-    correct_awareness,
-    owed_of,
-    reopen_case,
-)
+from outcomes.services.sae_cases import correct_awareness
+from outcomes.services.sae_deadlines import owed_of
+from outcomes.services.sae_decisions import close_case, confirm_expedited, reopen_case
 from outcomes.services.sae_entry import SameEventError
+from outcomes.services.sae_sending import void_receipt
 from tests.factories import as_person, given, make_record
 from tests.outcomes.conftest import save_event
 from tests.outcomes.sae.conftest import (
@@ -28,9 +25,9 @@ from tests.outcomes.sae.conftest import (
     signed,
 )
 from trialsite.casebook.models import CrfRecord
-from trialsite.casebook.services import void_record
 from trialsite.core.exceptions import DomainError, NotPermittedError, TransitionError
 
+HOUR = dt.timedelta(hours=1)
 BEFORE = FRIDAY - dt.timedelta(hours=4)
 SITE_CLOCK = {"sponsor", "institution", "ethics"}
 
@@ -82,24 +79,6 @@ def test_the_sites_reports_are_due_24_hours_after_awareness_across_midnight_and_
     assert {local(each.due_at) for each in found.values()} == {"Sat 2026-03-07 23:50"}
 
 
-def test_an_event_found_not_serious_closes_the_case_and_serious_again_reopens_it(cast, case):
-    record = event_of(case, cast.nurse).record
-    save_event(record, cast.nurse, record.version, serious="false", reason="Not serious")
-    closed = fresh(case)
-    assert closed.closed_at is not None
-    assert closed.close_reason == "event not serious"
-    save_event(record, cast.nurse, record.version + 1, serious="true", life_threatening="true",
-               reason="It is")  # fmt: skip
-    assert fresh(case).closed_at is None
-
-
-def test_a_voided_event_closes_its_case_and_nothing_is_deleted(cast, case):
-    with as_person(cast.nurse):
-        void_record(record=event_of(case, cast.nurse).record, reason="Wrong subject", by=cast.nurse)
-    assert fresh(case).close_reason == "event voided"
-    assert set(deadlines(case)) == SITE_CLOCK
-
-
 def test_a_corrected_awareness_keeps_the_deadlines_that_stood_with_the_reason(cast, case):
     earlier = FRIDAY - dt.timedelta(hours=3)
     with as_person(cast.nurse):
@@ -136,15 +115,31 @@ def test_an_awareness_emptied_in_the_form_stops_no_clock(cast, case):
     assert fresh(case).aware_said
 
 
-def test_the_sponsors_clock_begins_with_the_sponsors_receipt_and_counts_calendar_days(
+def test_the_sponsors_clock_begins_with_the_sending_until_the_receipt_says_when(
     cast, case, officer, clock
 ):
     saturday = FRIDAY + dt.timedelta(hours=10)
     clock(saturday)
     report = signed(case, cast.sub_investigator)
+    clock(saturday + dt.timedelta(days=2))
+    receipt = sent(report, "sponsor", saturday + dt.timedelta(minutes=20), cast.nurse)
+    found = deadlines(case)
+    assert local(found["authority_grave"].since) == "Sat 2026-03-07 10:10"
+    assert local(found["authority_grave"].due_at) == "Sat 2026-03-14 23:59"
+    received(receipt, saturday + dt.timedelta(days=1), officer)
+    found = deadlines(case)
+    assert local(found["authority_grave"].since) == "Sun 2026-03-08 09:50"
+    assert local(found["authority_grave"].due_at) == "Sun 2026-03-15 23:59"
+    before = deadlines(case, standing=False)["authority_grave"]
+    assert before.replace_reason == "The sponsor received the report"
+
+
+def test_the_sponsors_days_are_calendar_days_across_the_weekend(cast, case, officer, clock):
+    saturday = FRIDAY + dt.timedelta(hours=10)
+    clock(saturday)
+    report = signed(case, cast.sub_investigator)
     clock(saturday + dt.timedelta(minutes=30))
     receipt = sent(report, "sponsor", saturday + dt.timedelta(minutes=20), cast.nurse)
-    assert set(deadlines(case)) == SITE_CLOCK
     received(receipt, saturday + dt.timedelta(minutes=25), officer)
     found = deadlines(case)
     assert local(found["authority_grave"].due_at) == "Sat 2026-03-14 23:59"
@@ -224,8 +219,17 @@ def test_a_case_closes_only_when_every_recipient_has_its_report(cast, case, offi
     clock(FRIDAY + dt.timedelta(hours=1))
     report = signed(case, cast.sub_investigator)
     clock(FRIDAY + dt.timedelta(hours=2))
-    for to in SITE_CLOCK:
-        sent(report, to, FRIDAY + dt.timedelta(minutes=90), cast.nurse)
+    receipts = {to: sent(report, to, FRIDAY + 1.5 * HOUR, cast.nurse) for to in SITE_CLOCK}
+    with as_person(officer), pytest.raises(TransitionError, match="every recipient"):
+        close_case(case=case, reason="Nothing more", by=officer)
+    sent(report, "authority", FRIDAY + 1.5 * HOUR, officer)
+    clock(FRIDAY + dt.timedelta(hours=3))
+    further = signed(case, cast.sub_investigator, "follow_up")
+    clock(FRIDAY + dt.timedelta(hours=4))
+    sent(further, "authority", FRIDAY + 3.5 * HOUR, officer)
+    with as_person(officer), pytest.raises(TransitionError, match="sponsor’s receipt"):
+        close_case(case=case, reason="Nothing more", by=officer)
+    received(receipts["sponsor"], FRIDAY + 1.6 * HOUR, officer)
     with as_person(officer):
         assert close_case(case=case, reason="Nothing more", by=officer).closed_at
         assert reopen_case(case=case, reason="Relapse", by=officer).closed_at is None
@@ -343,3 +347,35 @@ def test_further_information_is_another_report_than_the_first_the_authority_was_
     third = reported(case, cast, officer, clock, "follow_up", FRIDAY + dt.timedelta(hours=5))
     sent(third, "authority", FRIDAY + dt.timedelta(hours=5, minutes=20), officer)
     assert given(owed_of)(case) == []
+
+
+def test_an_awareness_corrected_to_after_the_first_signature_makes_nothing_owed_again(
+    cast, mild, officer, clock
+):
+    reported(mild, cast, officer, clock)
+    clock(FRIDAY + 5 * HOUR)
+    say(mild, cast.nurse, aware_at="2026-03-07T03:00")
+    assert {local(each.since) for each in deadlines(mild).values()} == {"Sat 2026-03-07 03:00"}
+    assert given(owed_of)(mild) == []
+
+
+def test_voiding_a_sending_opens_a_closed_case_again(cast, mild, officer, clock):
+    reported(mild, cast, officer, clock)
+    with as_person(officer):
+        close_case(case=mild, reason="Nothing more", by=officer)
+        void_receipt(receipt=SaeReceipt.objects.get(recipient="ethics"), reason="x", by=officer)
+    assert fresh(mild).closed_at is None
+    assert [each.recipient for each in given(owed_of)(mild)] == ["ethics"]
+
+
+def test_voiding_what_the_sponsor_was_sent_takes_the_sponsors_clock_back(
+    cast, case, officer, clock
+):
+    clock(FRIDAY + HOUR)
+    report = signed(case, cast.sub_investigator)
+    clock(FRIDAY + 2 * HOUR)
+    receipt = sent(report, "sponsor", FRIDAY + 1.5 * HOUR, cast.nurse)
+    assert "authority_grave" in deadlines(case)
+    with as_person(cast.nurse):
+        void_receipt(receipt=receipt, reason="Wrong address", by=cast.nurse)
+    assert set(deadlines(case)) == SITE_CLOCK

@@ -5,12 +5,16 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from outcomes.sae_notices import plan
 from outcomes.services.deputies import name_deputy
 from outcomes.services.sae_cases import correct_awareness
-from tests.factories import as_person, given
+from tests.factories import as_person, given, make_subject
 from tests.outcomes.conftest import save_death
-from tests.outcomes.sae.conftest import FRIDAY, received, sent, signed
+from tests.outcomes.sae.conftest import FRIDAY, first_word, received, sent, signed
+from trialsite.access.models import User
 from trialsite.core.exceptions import DomainError, NotPermittedError
 from trialsite.notify.models import Lane, Notice, State
 
@@ -153,3 +157,24 @@ def test_the_sponsors_days_are_the_safety_officers(cast, case, officer, told, ru
     sent(report, "authority", FRIDAY + 7.1 * 24 * HOUR, officer)
     run(FRIDAY + 8.1 * 24 * HOUR)
     assert "authority_grave-0" not in {step for _who, step in notices()}
+
+
+def test_what_is_owed_is_read_with_as_many_questions_however_many_cases(
+    cast, subject, case, told, clock
+):
+    def asked() -> int:
+        with as_person(officer_of(told)), CaptureQueriesContext(connection) as seen:
+            plan(FRIDAY + 13 * HOUR)
+        return len(seen)
+
+    few = asked()
+    for number in range(4):
+        other = first_word(make_subject(cast.site, number=f"001-03{number}"), cast.nurse)
+        clock(FRIDAY + HOUR)
+        sent(signed(other, cast.sub_investigator), "sponsor", FRIDAY + HOUR, cast.nurse)
+    assert asked() == few
+
+
+@given
+def officer_of(told):
+    return User.objects.get(full_name=told["officer"])

@@ -1,0 +1,155 @@
+"""A report that left by fax before it could be signed here: kept, its clock met, signed later."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from outcomes.models import SaeReceipt, SaeReport, Way
+from outcomes.services.sae_deadlines import owed_of
+from outcomes.services.sae_decisions import close_case
+from outcomes.services.sae_reports import sign_sent_report
+from outcomes.services.sae_sending import Sending, record_paper_report, record_submission
+from tests.casebook.documents import PDF
+from tests.factories import as_person, given, sign_in
+from tests.outcomes.sae.conftest import FRIDAY, local, received, sent, signed
+from tests.outcomes.sae.test_cases import deadlines, fresh
+from tests.outcomes.sae.test_reminders import notices
+from tests.signing import factors_of, proof_of
+from trialsite.core.exceptions import DomainError, NotPermittedError, TransitionError
+
+HOUR = dt.timedelta(hours=1)
+FAXED = FRIDAY + HOUR
+
+
+def fax(case, by, *to: str, at: dt.datetime = FAXED) -> SaeReport:
+    with as_person(by):
+        return record_paper_report(
+            case=case,
+            sendings=[Sending(recipient=each, submitted_at=at, way=Way.FAX) for each in to],
+            evidence=ContentFile(PDF, name="fax.pdf"),
+            by=by,
+        )
+
+
+def sign(report, by):
+    with as_person(by):
+        return sign_sent_report(report=report, by=by, proof=proof_of(by), seen=report.content_hash)
+
+
+@given
+def owed(case):
+    return {each.recipient for each in owed_of(case)}
+
+
+def test_the_fax_meets_its_clocks_and_the_signature_is_owed(cast, case, officer, clock):
+    clock(FRIDAY + 9 * HOUR)
+    report = fax(case, cast.nurse, "sponsor", "institution", "ethics")
+    assert report.signature is None
+    assert owed(case) == {"authority"}
+    receipt = given(SaeReceipt.objects.select_related("evidence").get)(recipient="ethics")
+    assert local(receipt.submitted_at) == "Sat 2026-03-07 00:50"
+    assert local(receipt.due_at) == "Sat 2026-03-07 23:50"
+    assert receipt.evidence.filename == "fax.pdf"
+    # The sponsor knew by the fax.
+    assert local(deadlines(case)["authority_grave"].since) == "Sat 2026-03-07 00:50"
+    clock(FRIDAY + 12 * HOUR)
+    with pytest.raises(TransitionError, match="signed first"):
+        signed(case, cast.sub_investigator, "follow_up")
+    assert sign(report, cast.sub_investigator).signed_by == cast.sub_investigator
+    assert signed(case, cast.sub_investigator, "follow_up").number == 1
+
+
+def test_a_further_recipient_of_the_same_fax_is_entered_on_it(cast, case, clock):
+    clock(FRIDAY + 9 * HOUR)
+    report = fax(case, cast.nurse, "sponsor")
+    with as_person(cast.nurse):
+        later = record_submission(
+            report=report,
+            sending=Sending(recipient="ethics", submitted_at=FAXED, way=Way.FAX),
+            by=cast.nurse,
+        )
+        assert later.evidence is not None
+    assert "ethics" not in owed(case)
+
+
+def test_it_needs_its_paper_and_left_after_the_site_knew(cast, case, clock):
+    clock(FRIDAY + 9 * HOUR)
+    with pytest.raises(DomainError, match="before the site knew"):
+        fax(case, cast.nurse, "sponsor", at=FRIDAY - HOUR)
+    with pytest.raises(DomainError, match="future"):
+        fax(case, cast.nurse, "sponsor", at=FRIDAY + 10 * HOUR)
+    with pytest.raises(NotPermittedError):
+        fax(case, cast.monitor, "sponsor")
+    with pytest.raises(DomainError, match="to whom"):
+        fax(case, cast.nurse)
+    assert given(SaeReport.objects.count)() == 0
+
+
+def test_the_case_does_not_close_before_the_signature(cast, case, officer, clock):
+    clock(FRIDAY + 9 * HOUR)
+    report = fax(case, cast.nurse, "sponsor", "institution", "ethics")
+    with as_person(officer):
+        sending = Sending(recipient="authority", submitted_at=FAXED, way=Way.FAX)
+        record_submission(report=report, sending=sending, by=officer)
+    sponsor = given(SaeReceipt.objects.get)(recipient="sponsor")
+    received(sponsor, FRIDAY + 2 * HOUR, officer)
+    with as_person(officer), pytest.raises(TransitionError):
+        close_case(case=case, reason="Done", by=officer)
+    sign(report, cast.sub_investigator)
+    clock(FRIDAY + 10 * HOUR)
+    further = signed(case, cast.sub_investigator, "follow_up")
+    clock(FRIDAY + 11 * HOUR)
+    sent(further, "authority", FRIDAY + 10.5 * HOUR, officer)
+    with as_person(officer):
+        assert close_case(case=fresh(case), reason="Done", by=officer).closed_at
+
+
+def test_the_signature_is_reminded_of(cast, case, officer, run, sink, clock):
+    clock(FRIDAY + HOUR)
+    report = fax(case, cast.nurse, "sponsor", "institution", "ethics")
+    run(FRIDAY + 13.1 * HOUR)
+    assert notices() == [(cast.sub_investigator.full_name, "signature-12")]
+    sign(report, cast.sub_investigator)
+    run(FRIDAY + 25.1 * HOUR)
+    assert [step for _who, step in notices()] == ["signature-12"]
+
+
+def test_nurse_and_investigator_do_it_on_the_page(cast, case, clock):
+    clock(FRIDAY + 9 * HOUR)
+    nurse = sign_in(cast.nurse)
+    body = {
+        "paper-recipients": ["sponsor", "ethics"],
+        "paper-submitted_at": "2026-03-07T00:50",
+        "paper-way": "fax",
+    }
+    refused = nurse.post(f"/safety/cases/{case.pk}/paper/", body)
+    assert refused.status_code == 422
+    assert 'value="2026-03-07T00:50"' in refused.content.decode()
+    body["paper-file"] = SimpleUploadedFile("fax.pdf", PDF, "application/pdf")
+    page = nurse.post(f"/safety/cases/{case.pk}/paper/", body, follow=True).content.decode()
+    assert "Signature owed" in page
+    assert "fax.pdf" in page
+    report = given(SaeReport.objects.get)()
+    draft = nurse.get(f"/safety/reports/{report.pk}/en.pdf")
+    assert draft["Content-Type"] == "application/pdf"
+    doctor = sign_in(cast.sub_investigator)
+    address = f"/safety/reports/{report.pk}/sign/"
+    read = doctor.get(address)
+    assert "Septic shock" in read.content.decode()
+    signed_page = doctor.post(
+        address, {"seen": read.context["seen"], **factors_of(cast.sub_investigator)}, follow=True
+    )
+    assert "Signature owed" not in signed_page.content.decode()
+    assert given(SaeReport.objects.get)().signed_by_id == cast.sub_investigator.pk
+
+
+def test_the_nurse_signs_nothing(cast, case, clock):
+    clock(FRIDAY + 9 * HOUR)
+    report = fax(case, cast.nurse, "sponsor")
+    with pytest.raises(NotPermittedError):
+        sign(report, cast.nurse)
+    assert sign_in(cast.nurse).get(f"/safety/reports/{report.pk}/sign/").status_code == 403
