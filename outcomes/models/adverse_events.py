@@ -251,11 +251,11 @@ class AdverseEvent(CrfData):
 
     @property
     def judged_grade(self) -> int:
-        """The grade that a safety rule compares: the one given, or what the event implies.
+        """The grade that the event's own page tells: the one given, or what it implies.
 
         A death is of grade 5 and a threat to life of grade 4 at least (CTCAE 5.0), also where
         the grade is not entered yet or is lower: a rule does not wait for the query. 0 where
-        nothing tells. The database counts by the same rule (`outcomes.safety_guards`).
+        nothing tells. Safety rules look at its rows of grades too (`selectors.safety`).
         """
         if self.outcome == Outcome.FATAL or self.results_in_death:
             return Grade.DEATH
