@@ -161,6 +161,13 @@ class AdverseEvent(CrfData):
         oid="I.AE.AEACNDEV",
         sdtm="AE.AEACNDEV",
     )
+    treated = item(
+        models.BooleanField(_("Treated with a medicine")),
+        oid="I.AE.AECONTRT",
+        sdtm="AE.AECONTRT",
+        required=False,
+        help=_("Then name it below by its number in the list of concomitant medication."),
+    )
     action_other = item(
         models.CharField(_("Other action"), max_length=200),
         oid="I.AE.AEACNOTH",
@@ -189,7 +196,7 @@ class AdverseEvent(CrfData):
         ),
         Section(
             title=_("Consequence"),
-            items=("action", "action_device", "action_other", "outcome"),
+            items=("action", "action_device", "treated", "action_other", "outcome"),
         ),
     )
 
