@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy
 
-from outcomes.models import AdverseEvent, AdverseEventGrade, Death, Disposition, SurvivalContact
+from outcomes.models import (
+    AdverseEvent,
+    AdverseEventGrade,
+    Death,
+    Disposition,
+    EventMedication,
+    SurvivalContact,
+)
 from outcomes.services.adverse_events import follow_event
 from outcomes.services.deaths import ALERT, DEATH_TRIGGERS, follow_death, follow_session
 from outcomes.services.dispositions import follow_disposition
 from outcomes.services.rejudging import (
     rejudge_for_death,
     rejudge_for_event,
-    rejudge_for_grade,
+    rejudge_for_row,
 )
 from outcomes.services.sae_cases import follow_sae
 from outcomes.services.survival import follow_contact
@@ -23,7 +30,8 @@ after_save(AdverseEvent, follow_event)
 after_save(AdverseEvent, follow_sae)
 after_save(Death, follow_death)
 after_save(AdverseEvent, rejudge_for_event)
-after_save(AdverseEventGrade, rejudge_for_grade)
+after_save(AdverseEventGrade, rejudge_for_row)
+after_save(EventMedication, rejudge_for_row)
 # After `follow_death`: the checks look at the date of death that the casebook then has.
 after_save(Death, rejudge_for_death)
 after_save(Disposition, follow_disposition)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from outcomes.models import CAUSES, RELATED, AdverseEvent, Grade, SpecialInterest
 from outcomes.selectors.events import coded_events
 from trialsite.access.models import Site
-from trialsite.casebook.models import CrfRecord
+from trialsite.casebook.models import CrfRecord, RecordStatus
 from trialsite.crf.models import stored
 
 
@@ -75,7 +75,9 @@ class EventFilter(forms.Form):
         if asked & NARROWING.keys():
             records = records.filter(Exists(events))
         if "uncoded" in asked:
+            # As on the coder's list: half a form waits for its site, not for a code.
             written = stored(AdverseEvent).filter(pk=OuterRef("pk"), term__isnull=False)
             coded = coded_events().filter(record=OuterRef("pk"))
-            records = records.filter(Exists(written)).exclude(Exists(coded))
+            complete = records.filter(status=RecordStatus.COMPLETE)
+            records = complete.filter(Exists(written)).exclude(Exists(coded))
         return records

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from outcomes.models import AdverseEvent
+from outcomes.models import AdverseEvent, AdverseEventGrade
 from outcomes.models.codes import RELATED, Grade, Outcome
 from trialsite.access.models import Site
 from trialsite.casebook.models import CrfRecord
@@ -17,8 +17,9 @@ from trialsite.core.catalog import Function, Protection
 from trialsite.core.guards import APP, protect
 from visits.models import TreatmentSession
 
-EVENTS, RECORDS, SITES, SESSIONS = (
-    model._meta.db_table for model in (AdverseEvent, CrfRecord, Site, TreatmentSession)
+EVENTS, GRADES, RECORDS, SITES, SESSIONS = (
+    model._meta.db_table
+    for model in (AdverseEvent, AdverseEventGrade, CrfRecord, Site, TreatmentSession)
 )
 
 _RELATED = ", ".join(f"'{each.value}'" for each in RELATED)
@@ -26,11 +27,14 @@ _IS_RELATED = (
     f"(e.related_cells IN ({_RELATED}) OR e.related_circuit IN ({_RELATED}) "
     f"OR e.related_anticoagulant IN ({_RELATED}))"
 )
-#: The same as `AdverseEvent.judged_grade`: a death or a threat to life without its grade.
+#: The same as `selectors.safety.judged_grades`: a death or a threat to life without its grade,
+#: and the worst of the event's rows of grades.
 _GRADE = (
+    f"greatest((SELECT max(w.grade) FROM public.{GRADES} w "
+    "WHERE w.record_id = e.record_id AND w.voided_at IS NULL), "
     f"CASE WHEN e.outcome = '{Outcome.FATAL.value}' OR e.results_in_death "
     f"THEN {Grade.DEATH.value} WHEN e.life_threatening "
-    f"THEN greatest(e.grade, {Grade.LIFE_THREATENING.value}) ELSE coalesce(e.grade, 0) END"
+    f"THEN greatest(e.grade, {Grade.LIFE_THREATENING.value}) ELSE coalesce(e.grade, 0) END)"
 )
 _STANDING = f"public.{EVENTS} e JOIN public.{RECORDS} r ON r.id = e.record_id"
 

@@ -16,16 +16,21 @@ from outcomes.models import (
     AdverseEventOrigin,
     Death,
     Disposition,
+    EventMedication,
+    Outcome,
     SaeCase,
     SurvivalContact,
     SurvivalStatus,
     Transplantation,
 )
+from outcomes.selectors.deaths import death_record
 from outcomes.services.survival import contact_of
+from screening.models.forms.medication import Medication
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord
 from trialsite.core import slots
+from trialsite.crf.models import stored
 from trialsite.crf.registry import RECORD_ACTIONS
 from visits.models import Complication
 from visits.models.session_rows import COMPLICATION_ACTIONS
@@ -75,9 +80,13 @@ def way_to_events(request: HttpRequest, record: CrfRecord) -> str:
         return ""
     address = reverse("outcomes:adverse_events", args=[record.subject_id])
     way = format_html('<a class="btn btn-quiet" href="{}">{}</a>', address, _("Adverse events"))
+    if record.form_oid == Death.form_oid:
+        return way + _ways_to_fatal(record)
     if record.form_oid != AdverseEvent.form_oid:
         return way
     way += _way_to_case(request, record)
+    way += _way_to_death(request, record)
+    way += _ways_to_medicines(record)
     origin = AdverseEventOrigin.objects.filter(record=record, session__isnull=False)
     session = origin.values_list("session_id", flat=True).first()
     if session is None:
@@ -87,6 +96,73 @@ def way_to_events(request: HttpRequest, record: CrfRecord) -> str:
         reverse("crf:record", args=[session]),
         _("The session"),
     )
+
+
+def _link(address: str, words: object) -> SafeString:
+    return format_html('<a class="btn btn-quiet" href="{}">{}</a>', address, words)
+
+
+def _ways_to_fatal(record: CrfRecord) -> SafeString:
+    """On a death: the events that were fatal."""
+    fatal = stored(AdverseEvent).filter(
+        subject=record.subject_id, record__voided_at=None, outcome=Outcome.FATAL
+    )
+    ways = SafeString("")
+    for event in fatal.select_related("record").order_by("record__repeat_key"):
+        words = _("Fatal: %(event)s") % {"event": event.term or event.record}
+        ways += _link(reverse("crf:record", args=[event.record_id]), words)
+    return ways
+
+
+def _way_to_death(request: HttpRequest, record: CrfRecord) -> SafeString:
+    """On a fatal event: the record of the death, or the way to begin it."""
+    fatal = stored(AdverseEvent).filter(record=record.pk, outcome=Outcome.FATAL)
+    if record.voided_at is not None or not fatal.exists():
+        return SafeString("")
+    death = death_record(record.subject)
+    if death is not None:
+        return _link(reverse("crf:record", args=[death.pk]), _("The death"))
+    if not _may_enter(request, record):
+        return SafeString("")
+    return _link(
+        reverse("outcomes:adverse_events", args=[record.subject_id]), _("Record the death")
+    )
+
+
+def _ways_to_medicines(record: CrfRecord) -> SafeString:
+    """On an event: the medicines that were given for it."""
+    numbers = stored(EventMedication).filter(record=record.pk, voided_at=None)
+    found = stored(Medication).filter(
+        record__subject=record.subject_id,
+        record__voided_at=None,
+        record__repeat_key__in=numbers.values("medication"),
+    )
+    ways = SafeString("")
+    for given in found.select_related("record").order_by("record__repeat_key"):
+        words = _("Medication %(number)d: %(name)s") % {
+            "number": given.record.repeat_key,
+            "name": given.treatment or "–",
+        }
+        ways += _link(reverse("crf:record", args=[given.record_id]), words)
+    return ways
+
+
+def way_from_medicine(request: HttpRequest, record: CrfRecord) -> str:  # noqa: ARG001
+    """On a medication: the events for which it was given."""
+    if record.form_oid != Medication.form_oid:
+        return ""
+    rows = stored(EventMedication).filter(
+        subject=record.subject_id,
+        medication=record.repeat_key,
+        voided_at=None,
+        record__voided_at=None,
+    )
+    events = stored(AdverseEvent).filter(record__in=rows.values("record"))
+    ways = SafeString("")
+    for event in events.order_by("record__repeat_key"):
+        words = _("Given for: %(event)s") % {"event": event.term or "–"}
+        ways += _link(reverse("crf:record", args=[event.record_id]), words)
+    return ways
 
 
 #: The forms whose pages lead back to the outcome of their subject.
@@ -132,4 +208,5 @@ def _way_to_case(request: HttpRequest, record: CrfRecord) -> SafeString:
 
 slots.fill(COMPLICATION_ACTIONS, event_of_complication)
 slots.fill(RECORD_ACTIONS, way_to_events)
+slots.fill(RECORD_ACTIONS, way_from_medicine)
 slots.fill(RECORD_ACTIONS, way_to_outcome)

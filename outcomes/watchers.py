@@ -8,9 +8,15 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from outcomes.models import AdverseEvent
-from outcomes.selectors.safety import related_serious, toxicity_of
-from outcomes.services.safety import ALERT, EVENT_TRIGGERS, follow_safety
+from outcomes.models import AdverseEvent, AdverseEventGrade
+from outcomes.selectors.safety import judged_grades, related_serious, toxicity_of
+from outcomes.services.safety import (
+    ALERT,
+    EVENT_TRIGGERS,
+    follow_grade,
+    follow_safety,
+    follow_treatment,
+)
 from trialsite.casebook.models import Subject, SubjectStatus
 from trialsite.conduct.alerts import register_hold_alert
 from trialsite.conduct.toxicity import boundaries, boundary, is_crossed, posterior
@@ -18,6 +24,7 @@ from trialsite.conduct.watching import MONITOR, Watched, tell_counts, watch
 from trialsite.crf.models import stored
 from trialsite.crf.registry import after_save
 from trialsite.protocol.proposals import HoldProposal, HoldTrigger, MonitorProposal
+from visits.following import after_times
 from visits.models import TreatmentSession
 
 _ENROLLED = (
@@ -34,7 +41,8 @@ def watch_susar(rule: HoldProposal) -> Watched:
     """The standing events that are serious, related and unexpected, and their grades."""
     rows = stored(AdverseEvent).filter(record__voided_at=None, serious=True)
     susar = [event for event in rows if event.is_suspected_unexpected]
-    meeting = [event for event in susar if (event.grade or 0) >= (rule.grade_at_least or 0)]
+    grades = judged_grades(susar)
+    meeting = [each for each in susar if grades[each.record_id] >= (rule.grade_at_least or 0)]
     says = ngettext("%(n)d such event stands.", "%(n)d such events stand.", len(meeting))
     return Watched(
         inputs=(
@@ -105,7 +113,7 @@ def count_safety() -> list[tuple[str, str]]:
     enrolled = Subject.objects.filter(number__isnull=False, status__in=_ENROLLED)
     sessions = TreatmentSession.objects.started()
     events = list(stored(AdverseEvent).filter(record__voided_at=None))
-    grades = Counter(event.grade for event in events if event.grade)
+    grades = Counter(judged_grades(events).values())
     serious = [event for event in events if event.is_sae]
     return [
         (_("Enrolled"), str(enrolled.count())),
@@ -128,6 +136,8 @@ watch(HoldTrigger.RELATED_SAE, watch_related)
 watch(MONITOR, watch_toxicity)
 tell_counts(count_safety)
 after_save(AdverseEvent, follow_safety)
+after_save(AdverseEventGrade, follow_grade)
+after_times(follow_treatment)
 register_hold_alert(
     kind=ALERT,
     title=gettext_lazy("A safety rule is met by an adverse event"),

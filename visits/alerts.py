@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import uuid
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from trialsite.access.models import User
 from trialsite.casebook.models import Subject
 from trialsite.conduct.alerts import register_hold_alert
+from trialsite.conduct.models import ProposedHold
 from trialsite.conduct.services.proposals import end_causes, propose_holds
 from trialsite.crf.registry import after_save
 from trialsite.notify.outbox import announce
@@ -41,12 +43,9 @@ def follow_complication(row: Complication, by: User) -> None:
     It has a key of its own: a test that passes afterwards, or one taken back, does not
     take back what was seen, nor the reverse.
     """
-    _follow(
-        happened=row.stands and row.code == ComplicationCode.LEAK,
-        subject=row.subject_id,
-        about=row.pk,
-        reason=str(ComplicationCode.LEAK.label),
-    )
+    happened = row.stands and row.code == ComplicationCode.LEAK
+    if not (happened and _told_by_the_end(row)):
+        _follow_row(row, happened=happened)
     for session in TreatmentSession.objects.filter(pk=row.record_id):
         follow_session(session, by)
 
@@ -54,21 +53,55 @@ def follow_complication(row: Complication, by: User) -> None:
 def follow_session(session: TreatmentSession, _by: User) -> None:
     """The same for a session that ended because of a leak, where nothing else says so.
 
-    A leak noted as a complication of the session has been proposed by its row, and the end
-    tells of that leak: it would be decided twice. Once the row is taken back, the end speaks.
+    The leak that ended a session and the one noted as its complication are the same, and
+    decided once: whichever was entered first speaks. Once it is taken back, the other does.
     """
     stopped = session.voided_at is None and session.stop_reason == StopReason.LEAK
-    noted = Complication.objects.filter(
-        record=session.pk, voided_at=None, code=ComplicationCode.LEAK
-    )
-    if stopped and noted.exists():
-        return
-    _follow(
-        happened=stopped,
-        subject=session.subject_id,
-        about=session.pk,
-        reason=str(StopReason.LEAK.label),
-    )
+    noted = list(_leaks(session.pk))
+    if not stopped:
+        _follow_end(session, happened=False)
+        for row in noted:
+            _follow_row(row, happened=session.voided_at is None)
+    elif not noted or _is_raised(session.subject_id, session.pk):
+        _follow_end(session, happened=True)
+
+
+def _follow_row(row: Complication, *, happened: bool) -> None:
+    reason = str(ComplicationCode.LEAK.label)
+    _follow(happened=happened, subject=row.subject_id, about=row.pk, reason=reason)
+
+
+def _follow_end(session: TreatmentSession, *, happened: bool) -> None:
+    reason = str(StopReason.LEAK.label)
+    _follow(happened=happened, subject=session.subject_id, about=session.pk, reason=reason)
+
+
+def _leaks(session: uuid.UUID) -> QuerySet[Complication]:
+    """The standing leaks on a session's sheet."""
+    return Complication.objects.filter(
+        record=session, voided_at=None, code=ComplicationCode.LEAK
+    ).order_by("number")
+
+
+def _told_by_the_end(row: Complication) -> bool:
+    """Whether a noted leak is the one for which the end of its session was proposed already.
+
+    The end tells of one leak only: a further one is another.
+    """
+    subject = row.subject_id
+    if _is_raised(subject, row.pk) or not _is_raised(subject, row.record_id):
+        return False
+    return all(_is_raised(subject, each.pk) for each in _leaks(row.record_id) if each.pk != row.pk)
+
+
+def _is_raised(subject: uuid.UUID, about: uuid.UUID) -> bool:
+    """Whether a proposal about this stands, whatever was decided of it."""
+    return ProposedHold.objects.filter(
+        subject=subject,
+        trigger=HoldTrigger.BARRIER_FAILURE,
+        key__endswith=f":{about}",
+        cause_ended_at=None,
+    ).exists()
 
 
 def _follow(*, happened: bool, subject: uuid.UUID, about: uuid.UUID, reason: str) -> None:

@@ -20,6 +20,7 @@ from outcomes.models.codes import (
 from outcomes.models.deaths import Death
 from outcomes.models.dispositions import Disposition
 from outcomes.models.event_checks import CAUSES, CRITERIA
+from outcomes.models.event_medications import EventMedication
 from outcomes.models.follow_up_codes import (
     UNANSWERED,
     AliveSource,
@@ -86,6 +87,7 @@ __all__ = [
     "Disposition",
     "Donor",
     "EndReason",
+    "EventMedication",
     "Expectedness",
     "Expedited",
     "Found",

@@ -161,6 +161,13 @@ class AdverseEvent(CrfData):
         oid="I.AE.AEACNDEV",
         sdtm="AE.AEACNDEV",
     )
+    treated = item(
+        models.BooleanField(_("Treated with a medicine")),
+        oid="I.AE.AECONTRT",
+        sdtm="AE.AECONTRT",
+        required=False,
+        help=_("Then name it below by its number in the list of concomitant medication."),
+    )
     action_other = item(
         models.CharField(_("Other action"), max_length=200),
         oid="I.AE.AEACNOTH",
@@ -189,7 +196,7 @@ class AdverseEvent(CrfData):
         ),
         Section(
             title=_("Consequence"),
-            items=("action", "action_device", "action_other", "outcome"),
+            items=("action", "action_device", "treated", "action_other", "outcome"),
         ),
     )
 
@@ -251,11 +258,11 @@ class AdverseEvent(CrfData):
 
     @property
     def judged_grade(self) -> int:
-        """The grade that a safety rule compares: the one given, or what the event implies.
+        """The grade that the event's own page tells: the one given, or what it implies.
 
         A death is of grade 5 and a threat to life of grade 4 at least (CTCAE 5.0), also where
         the grade is not entered yet or is lower: a rule does not wait for the query. 0 where
-        nothing tells. The database counts by the same rule (`outcomes.safety_guards`).
+        nothing tells. Safety rules look at its rows of grades too (`selectors.safety`).
         """
         if self.outcome == Outcome.FATAL or self.results_in_death:
             return Grade.DEATH

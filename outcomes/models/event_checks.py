@@ -11,6 +11,7 @@ from outcomes.models.event_conditions import (
     dies_when_it_ends,
     graded_from_the_start,
     known_no_earlier,
+    medicine_named,
     on_session_day,
     worst_is_the_grade,
 )
@@ -159,6 +160,18 @@ EVENT_CHECKS = (
         holds=Q(serious=False) | _said("expectedness"),
         message=_("A serious event: does the reference safety information describe it?"),
         item="expectedness",
+    ),
+    EditCheck(
+        oid="AE.TREATED",
+        holds=Q(treated=False) | Q(treated=None) | medicine_named(),
+        message=_("It was treated with a medicine. Which? Please name its number below."),
+        item="treated",
+    ),
+    EditCheck(
+        oid="AE.NOT_TREATED",
+        holds=Q(treated=True) | ~medicine_named(),
+        message=_("A medicine is named that was given for it. Was it treated with a medicine?"),
+        item="treated",
     ),
     EditCheck(
         oid="AE.GRADE_WORST",

@@ -11,7 +11,8 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, Least, Left, Length
 from django.db.models.lookups import Exact, LessThan
 
-from trialsite.casebook.models import Subject
+from screening.models.forms.medication import Medication
+from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.crf.conditions import Late
 from trialsite.crf.models import stored
 from visits.models import TreatmentSession
@@ -60,7 +61,11 @@ def _sessions_on(date: str) -> QuerySet[TreatmentSession]:
 
 def _grades(**columns: Any) -> QuerySet[Any]:
     """The standing grade rows of the event of this row."""
-    rows = stored(apps.get_model("outcomes", "AdverseEventGrade"))
+    return _rows_of_event("AdverseEventGrade", **columns)
+
+
+def _rows_of_event(table: str, **columns: Any) -> QuerySet[Any]:
+    rows = stored(apps.get_model("outcomes", table))
     found: QuerySet[Any] = rows.filter(record=OuterRef("record_id"), voided_at=None, **columns)
     return found
 
@@ -107,6 +112,38 @@ def within_event(date: str, time: str) -> Q:
         )
 
     return Q(Late(lambda: ~Exists(_event().filter(outside()))))
+
+
+def medicine_named() -> Q:
+    """Whether the event names a medicine that was given for it."""
+    rows = Late(lambda: Exists(_rows_of_event("EventMedication")))
+    return Q(rows)
+
+
+def medication_known(number: str) -> Q:
+    """Whether the subject has a standing record of concomitant medication of this number."""
+    return Q(
+        Late(
+            lambda: Exists(
+                CrfRecord.objects.standing().filter(
+                    subject=OuterRef("subject_id"),
+                    form_oid=Medication.form_oid,
+                    repeat_key=OuterRef(number),
+                )
+            )
+        )
+    )
+
+
+def named_before(number: str) -> Q:
+    """Whether an earlier standing row of the event names the same medication."""
+
+    def earlier() -> QuerySet[Any]:
+        return _rows_of_event("EventMedication", medication=OuterRef(number)).filter(
+            number__lt=OuterRef("number")
+        )
+
+    return Q(Late(lambda: Exists(earlier())))
 
 
 def dies_when_it_ends(date: str) -> Q:

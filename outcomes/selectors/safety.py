@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db import connection
+from django.db.models import Max
 
-from outcomes.models import AdverseEvent
+from outcomes.models import AdverseEvent, AdverseEventGrade
 from trialsite.casebook.models import Subject
 from trialsite.conduct.toxicity import Toxicity
+from trialsite.crf.models import stored
 from trialsite.protocol.proposals import HoldProposal, MonitorProposal
 from visits.models import TreatmentSession
 
@@ -33,6 +37,27 @@ def related_serious(rule: HoldProposal, subject: Subject | None = None) -> Relat
         )
         treated, events, among = cursor.fetchone()[0]
     return RelatedSerious(treated=treated, events=events, among=among > 0)
+
+
+def judged_grades(events: Collection[AdverseEvent]) -> dict[uuid.UUID, int]:
+    """The grade of each event that a safety rule compares; one query.
+
+    What the event says or implies, or the worst of its standing rows of grades: whichever is
+    worse. A rule does not wait until the two agree. The database counts by the same rule.
+    """
+    rows = stored(AdverseEventGrade).filter(
+        record__in=[event.record_id for event in events], voided_at=None, grade__isnull=False
+    )
+    worst = dict(rows.order_by().values_list("record").annotate(Max("grade")))
+    return {
+        event.record_id: max(event.judged_grade, worst.get(event.record_id, 0)) for event in events
+    }
+
+
+def standing_events(subject: Subject) -> list[AdverseEvent]:
+    """A subject's standing adverse events, whether complete or not."""
+    rows = stored(AdverseEvent).filter(subject=subject, record__voided_at=None)
+    return list(rows.order_by("record__repeat_key"))
 
 
 def within_days(event: AdverseEvent, monitor: MonitorProposal) -> bool:

@@ -9,29 +9,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from outcomes.models import AdverseEvent, AdverseEventGrade, Death, Outcome
+from outcomes.models import AdverseEvent, AdverseEventGrade, Death, EventMedication, Outcome
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, LockState, RecordStatus
-from trialsite.crf.models import stored
+from trialsite.crf.models import CrfRow, stored
 from trialsite.crf.registry import Form
 from trialsite.crf.services import judge_record
 
 # Parts of the form: what is being saved is judged by its own save, and never twice.
 _EVENT = Form(oid=AdverseEvent.form_oid, title=AdverseEvent.title, data=AdverseEvent)
-_GRADES = Form(oid=AdverseEvent.form_oid, title=AdverseEvent.title, groups=[AdverseEventGrade])
+_ROWS: tuple[type[CrfRow], ...] = (AdverseEventGrade, EventMedication)
+_GROUPS = Form(oid=AdverseEvent.form_oid, title=AdverseEvent.title, groups=[*_ROWS])
 _DEATH = Form(oid=Death.form_oid, title=Death.title, data=Death)
 
 
 def rejudge_for_event(event: AdverseEvent, _by: User) -> None:
-    """An event changed or was voided: the death that asks for it, and its own grade rows."""
+    """An event changed or was voided: the death that asks for it, and its own rows."""
     deaths = stored(Death).filter(subject=event.subject_id, record__voided_at=None)
     _judge(deaths.values("record"), _DEATH)
-    if event.stands:
-        _judge(stored(AdverseEventGrade).filter(record=event.pk).values("record"), _GRADES)
+    if event.stands and any(stored(rows).filter(record=event.pk).exists() for rows in _ROWS):
+        _judge([event.pk], _GROUPS)
 
 
-def rejudge_for_grade(row: AdverseEventGrade, _by: User) -> None:
-    """A grade row changed or was voided: its event says the worst and the first of them."""
+def rejudge_for_row(row: AdverseEventGrade | EventMedication, _by: User) -> None:
+    """A row of grades or medicines changed or was voided: its event speaks of all of them."""
     if row.record.voided_at is None:
         _judge([row.record_id], _EVENT)
 

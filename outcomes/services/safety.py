@@ -1,4 +1,4 @@
-"""What an adverse event means for the protocol's safety rules, at each save and voiding.
+"""What adverse events mean for the protocol's safety rules, at each change of what is counted.
 
 A rule that is not switched on only proposes; nothing is held by it (decisions C7). What is
 corrected is noted on the proposals it raised; a hold stays until it is lifted by signature.
@@ -6,11 +6,20 @@ corrected is noted on the proposals it raised; a hold stays until it is lifted b
 
 from __future__ import annotations
 
+import uuid
+from dataclasses import dataclass
+
 from django.utils.translation import gettext as _
 
-from outcomes.models import AdverseEvent
+from outcomes.models import AdverseEvent, AdverseEventGrade
 from outcomes.models.event_checks import CAUSES
-from outcomes.selectors.safety import related_serious, toxicity_of, within_days
+from outcomes.selectors.safety import (
+    judged_grades,
+    related_serious,
+    standing_events,
+    toxicity_of,
+    within_days,
+)
 from trialsite.access.models import User
 from trialsite.casebook.models import Subject
 from trialsite.casebook.protocols import protocol_of
@@ -18,14 +27,17 @@ from trialsite.conduct.order import decide_under_holds
 from trialsite.conduct.services.proposals import (
     end_causes,
     end_counted_causes,
+    is_raised,
     propose_by_monitor,
     propose_holds,
     rules_for,
 )
 from trialsite.conduct.toxicity import is_crossed
 from trialsite.conduct.watching import MONITOR
+from trialsite.crf.models import stored
 from trialsite.notify.outbox import announce
 from trialsite.protocol.proposals import HoldProposal, HoldTrigger, MonitorProposal
+from visits.models import TreatmentSession
 
 #: The kind of the notice that tells those who may hold of such an event.
 ALERT = "event-hold"
@@ -47,38 +59,44 @@ _JUDGED = frozenset(
 
 def follow_safety(event: AdverseEvent, _by: User) -> None:
     """Propose what the rules say of an event, or note that its cause is gone."""
-    subject = Subject.objects.select_related("site").get(pk=event.subject_id)
     if event.stands and not event.changed & _JUDGED:
         return
-    susar = _follow_susar(event, subject)
+    _judge(_subject(event.subject_id), [event])
+
+
+def follow_grade(row: AdverseEventGrade, _by: User) -> None:
+    """A row of grades was written, changed or voided: its event may be of another grade now."""
+    if row.record.voided_at is None:
+        _judge(_subject(row.subject_id), list(stored(AdverseEvent).filter(record=row.record_id)))
+
+
+def follow_treatment(session: TreatmentSession, _by: User) -> None:
+    """A session was started, timed anew or voided: what counts depends on it (clinical 2e).
+
+    Which events lie within the days of a session, and who is among the first treated. An
+    event of another subject may be what counts now; then the proposal is about the session.
+    """
+    if session.started_at is not None:
+        subject = _subject(session.subject_id)
+        _judge(subject, standing_events(subject), session=session)
+
+
+def _subject(key: uuid.UUID) -> Subject:
+    return Subject.objects.select_related("site").get(pk=key)
+
+
+def _judge(
+    subject: Subject, events: list[AdverseEvent], session: TreatmentSession | None = None
+) -> None:
+    """Hold every rule of the subject's protocol against these events of it."""
+    judged = _Judged(subject, events, judged_grades(events), session)
+    rules = rules_for(HoldTrigger.RELATED_SAE, subject)
     monitors = protocol_of(subject.protocol_version_id).proposals.monitors
-    counted = [rule for rule in rules_for(HoldTrigger.RELATED_SAE, subject) if _is_whole(rule)]
-    related = [_follow_count(event, subject, rule) for rule in counted]
-    crossed = [_follow_monitor(event, subject, each) for each in monitors if each.is_defined]
-    if susar or any(related) or any(crossed):
+    raised = [judged.susar(event) for event in events]
+    raised += [judged.count(rule) for rule in rules if _is_whole(rule)]
+    raised += [judged.monitor(each) for each in monitors if each.is_defined]
+    if any(raised):
         announce(ALERT)
-
-
-def _follow_susar(event: AdverseEvent, subject: Subject) -> bool:
-    trigger, about = HoldTrigger.SUSAR, str(event.pk)
-    met = [rule for rule in rules_for(trigger, subject) if _is_susar(event, rule)]
-    if not met:
-        end_causes(trigger=trigger, subject=subject, about=about)
-        return False
-    propose_holds(
-        trigger=trigger,
-        site=subject.site,
-        reason=_("A serious adverse event is suspected to be related, and unexpected."),
-        about=about,
-        subject=subject,
-        only=met,
-    )
-    return True
-
-
-def _is_susar(event: AdverseEvent, rule: HoldProposal) -> bool:
-    severe = event.judged_grade >= (rule.grade_at_least or 0)
-    return event.stands and event.is_suspected_unexpected and severe
 
 
 def _is_whole(rule: HoldProposal) -> bool:
@@ -86,57 +104,115 @@ def _is_whole(rule: HoldProposal) -> bool:
     return rule.events_at_least is not None and rule.among_first is not None
 
 
-def _follow_count(event: AdverseEvent, subject: Subject, rule: HoldProposal) -> bool:
-    trigger, about = HoldTrigger.RELATED_SAE, str(event.pk)
-    counts = (
-        event.stands
-        and event.is_sae
-        and event.is_related
-        and event.judged_grade >= (rule.grade_at_least or 0)
-    )
-    if not counts:
-        end_causes(trigger=trigger, subject=subject, about=about)
-    else:
-        # Two events at once are counted one after the other: the second sees the first.
-        decide_under_holds(changing=True)
-    assert rule.events_at_least is not None
-    seen = related_serious(rule, subject)
-    counts = counts and seen.among
-    if seen.events < rule.events_at_least:
-        end_counted_causes(trigger=trigger, rule=rule.key)
-        return False
-    if counts:
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Events of one subject as the rules see them; each method says whether it proposed."""
+
+    subject: Subject
+    events: list[AdverseEvent]
+    grades: dict[uuid.UUID, int]
+    session: TreatmentSession | None
+
+    def _is_of(self, event: AdverseEvent, grade: int | None) -> bool:
+        return event.stands and self.grades[event.record_id] >= (grade or 0)
+
+    def susar(self, event: AdverseEvent) -> bool:
+        """A suspected unexpected serious event of the rule's grade: by itself."""
+        trigger, about = HoldTrigger.SUSAR, str(event.pk)
+        met = [
+            rule
+            for rule in rules_for(trigger, self.subject)
+            if self._is_of(event, rule.grade_at_least) and event.is_suspected_unexpected
+        ]
+        if not met:
+            end_causes(trigger=trigger, subject=self.subject, about=about)
+            return False
         propose_holds(
             trigger=trigger,
-            site=subject.site,
-            reason=_("Related serious adverse events have reached the number of the rule."),
+            site=self.subject.site,
+            reason=_("A serious adverse event is suspected to be related, and unexpected."),
             about=about,
-            subject=subject,
-            only=[rule],
-            study_wide=True,
+            subject=self.subject,
+            only=met,
         )
-    return counts
+        return True
 
+    def count(self, rule: HoldProposal) -> bool:
+        """Related serious events among the first treated, over all sites."""
+        counting = [
+            event
+            for event in self.events
+            if event.is_sae and event.is_related and self._is_of(event, rule.grade_at_least)
+        ]
+        trigger = HoldTrigger.RELATED_SAE
+        self._expect_turn(counting)
+        seen = related_serious(rule, self.subject)
+        if not seen.among:
+            counting = []
+        self._end_others(trigger, counting)
+        assert rule.events_at_least is not None
+        if seen.events < rule.events_at_least:
+            end_counted_causes(trigger=trigger, rule=rule.key)
+            return False
+        about = self._about(counting, trigger, rule.key)
+        for each in about:
+            propose_holds(
+                trigger=trigger,
+                site=self.subject.site,
+                reason=_("Related serious adverse events have reached the number of the rule."),
+                about=each,
+                subject=self.subject,
+                only=[rule],
+                study_wide=True,
+            )
+        return bool(about)
 
-def _follow_monitor(event: AdverseEvent, subject: Subject, monitor: MonitorProposal) -> bool:
-    counts = (
-        event.stands
-        and event.judged_grade >= (monitor.grade_at_least or 0)
-        and (event.is_related or not monitor.related)
-        and within_days(event, monitor)
-    )
-    if counts:
-        decide_under_holds(changing=True)
-    seen = toxicity_of(monitor)
-    if not is_crossed(monitor, seen.evaluable, seen.with_event):
-        end_counted_causes(trigger=MONITOR, rule=monitor.key)
-        return False
-    if counts:
-        propose_by_monitor(
-            monitor=monitor,
-            site=subject.site,
-            reason=_("The toxicity monitor has crossed its limit."),
-            about=str(event.pk),
-            subject=subject,
-        )
-    return counts
+    def monitor(self, monitor: MonitorProposal) -> bool:
+        """The toxicity monitor, over all sites."""
+        counting = [
+            event
+            for event in self.events
+            if self._is_of(event, monitor.grade_at_least)
+            and (event.is_related or not monitor.related)
+            and within_days(event, monitor)
+        ]
+        self._expect_turn(counting)
+        self._end_others(MONITOR, counting)
+        seen = toxicity_of(monitor)
+        if not is_crossed(monitor, seen.evaluable, seen.with_event):
+            end_counted_causes(trigger=MONITOR, rule=monitor.key)
+            return False
+        about = self._about(counting, MONITOR, monitor.key)
+        for each in about:
+            propose_by_monitor(
+                monitor=monitor,
+                site=self.subject.site,
+                reason=_("The toxicity monitor has crossed its limit."),
+                about=each,
+                subject=self.subject,
+            )
+        return bool(about)
+
+    def _expect_turn(self, counting: list[AdverseEvent]) -> None:
+        """Two at once are counted one after the other: the second sees the first."""
+        if counting or self.session is not None:
+            decide_under_holds(changing=True)
+
+    def _end_others(self, trigger: HoldTrigger | str, counting: list[AdverseEvent]) -> None:
+        """Note on the proposals of events which do not count that their cause is gone."""
+        for event in self.events:
+            if event not in counting:
+                end_causes(trigger=trigger, subject=self.subject, about=str(event.pk))
+
+    def _about(
+        self, counting: list[AdverseEvent], trigger: HoldTrigger | str, rule: str
+    ) -> list[str]:
+        """What to propose a rule about that is met: the events that were changed. After a
+        session one proposal is enough, and none where one stands: about the first event that
+        counts now, or about the session where that is an event of somebody else."""
+        events = [str(event.pk) for event in counting]
+        if self.session is None:
+            return events
+        if is_raised(trigger=trigger, rule=rule):
+            return []
+        return (events or [str(self.session.pk)])[:1]

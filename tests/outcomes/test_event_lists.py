@@ -80,6 +80,13 @@ def test_what_is_coded_is_not_among_the_uncoded_until_its_words_change(cast, eve
     assert shown(client, uncoded="on") == {"Otherwise"}
 
 
+def test_what_is_not_complete_does_not_wait_for_a_code_yet(cast, subject, events):
+    code_all(cast)
+    save_event(make_record(subject, form_oid="F.AE", repeat_key=90), cast.nurse,
+               term="Half written", complete="no")  # fmt: skip
+    assert shown(sign_in(cast.nurse), uncoded="on") == set()
+
+
 def test_the_list_holds_ones_own_sites_only(cast, events):
     other = make_record(make_subject(cast.other_site), form_oid="F.AE")
     assert shown(sign_in(cast.stranger)) == set()

@@ -387,3 +387,31 @@ def test_one_leak_noted_and_then_given_as_the_end_is_decided_once(cast):
     assert open_causes() == ["Membrane rupture or leak"]
     take_back(cast, session, row)
     assert open_causes() == ["Leak of cells or blood"]
+
+
+@pytest.mark.requirement("PR1")
+def test_one_leak_given_as_the_end_and_then_noted_is_decided_once(cast):
+    session = running(cast, treatable(cast))
+    switch_on(cast, session.subject)
+    session = stopped(cast, session, "LEAK")
+    onset = wall(cast.site, hours=-2).isoformat(timespec="minutes")
+    row = complicated(session, cast.nurse, code="LEAK", onset_at=onset)
+    assert (open_causes(), len(holds())) == (["Leak of cells or blood"], 1)
+    # A second leak of the session is another one.
+    complicated(session, cast.nurse, code="LEAK", onset_at=onset)
+    assert open_causes() == ["Leak of cells or blood", "Membrane rupture or leak"]
+    # The end was given wrongly: what was seen at the bedside stands for itself.
+    stopped(cast, session, "ALARM", corrected=True)
+    assert open_causes() == ["Membrane rupture or leak"] * 2
+    take_back(cast, session, row)
+    assert open_causes() == ["Membrane rupture or leak"]
+
+
+def test_a_voided_session_takes_its_noted_leaks_with_it(cast):
+    session = running(cast, treatable(cast))
+    onset = wall(cast.site, hours=-2).isoformat(timespec="minutes")
+    complicated(session, cast.nurse, code="LEAK", onset_at=onset)
+    session = stopped(cast, session, "COMPLETED")
+    with as_person(cast.investigator):
+        void_session(session=session, reason="another participant", by=cast.investigator)
+    assert (len(proposals()), open_causes()) == (1, [])

@@ -95,10 +95,37 @@ END
 )
 
 
+#: Whether a proposal of a rule stands at any site: the next site is not asked to decide the
+#: same crossing again (decisions D6: a yes or no, no row).
+HOLD_RAISED = Function(
+    "hold_raised",
+    arguments="rule text, trigger text",
+    returns="boolean",
+    definer=True,
+    execute=(APP,),
+    source=f"""
+DECLARE
+  found boolean;
+  callers text := trialsite.sites()::text;
+BEGIN
+  PERFORM set_config('trialsite.sites',
+    coalesce((SELECT array_agg(t.id)::text FROM public.{SITES} t), '{{}}'), true);
+  SELECT EXISTS (
+    SELECT 1 FROM public.{PROPOSED} p
+    WHERE p.rule = hold_raised.rule AND p.trigger = hold_raised.trigger
+      AND p.cause_ended_at IS NULL) INTO found;
+  PERFORM set_config('trialsite.sites', callers, true);
+  RETURN found;
+END
+""",
+)
+
+
 @protect
 def conduct() -> Iterable[Protection]:
     yield GUARD_HOLD
     yield STUDY_FACTS
+    yield HOLD_RAISED
     yield GUARD_PROPOSED_HOLD
     yield same_site(PROPOSED)
     yield Trigger(PROPOSED, "guard_proposed_hold", "BEFORE UPDATE", "trialsite.guard_proposed_hold")

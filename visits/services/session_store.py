@@ -17,6 +17,7 @@ from trialsite.casebook.moments import death_problem, future_problem
 from trialsite.casebook.protocols import protocol_of
 from trialsite.casebook.services import attend_visit, set_day_zero
 from trialsite.casebook.services.holding import held
+from trialsite.conduct.order import decide_under_holds
 from trialsite.core.context import because
 from trialsite.core.exceptions import StaleError
 from trialsite.crf import writing
@@ -160,7 +161,11 @@ def expect_possible(session: TreatmentSession, changed: dict[str, dt.datetime | 
 
 
 def follow_times(session: TreatmentSession, *, by: User, reason: str = "") -> None:
-    """Let day zero, the visit and the purification follow the times of a stored session."""
+    """Let day zero, the visit and the purification follow the times of a stored session.
+
+    What hears of them may raise holds, and asks for their order before any site's lock.
+    """
+    decide_under_holds(changing=True)
     with because(reason) if reason else nullcontext():
         _anchor(session.subject, by=by)
         _attend(session, by=by, reason=reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
@@ -131,15 +131,22 @@ def _key(trigger: HoldTrigger, rule: HoldProposal | None, about: str) -> str:
     return f"{trigger}:{rule.key if rule else ''}:{about}"
 
 
+def is_raised(*, trigger: HoldTrigger | str, rule: str) -> bool:
+    """Whether a proposal of a rule stands, at whatever site."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT trialsite.hold_raised(%s, %s)", [rule, str(trigger)])
+        return bool(cursor.fetchone()[0])
+
+
 @transaction.atomic
-def end_causes(*, trigger: HoldTrigger, subject: Subject, about: str) -> None:
+def end_causes(*, trigger: HoldTrigger | str, subject: Subject, about: str) -> None:
     """Note on the proposals about one thing that what raised them was corrected or voided.
 
     They stay to be decided, and a hold stays placed: a correction never lets the study go
     on by itself. Should it happen again, it is proposed anew.
     """
     raised = ProposedHold.objects.select_for_update(no_key=True).filter(
-        subject=subject, trigger=trigger, key__endswith=f":{about}", cause_ended_at=None
+        subject=subject, trigger=str(trigger), key__endswith=f":{about}", cause_ended_at=None
     )
     for each in raised:
         each.cause_ended_at = trial_now()

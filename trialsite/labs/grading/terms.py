@@ -154,7 +154,8 @@ _LIVER = (
 )
 
 _CLOTTING = (
-    # "Dose adjustment indicated" speaks of the anticoagulant, not of a further criterion.
+    # "Dose adjustment indicated" speaks of the anticoagulant, not of a further criterion;
+    # bleeding makes it grade 3 at any number.
     Term(
         key="inr_increased",
         name="INR increased",
@@ -162,6 +163,7 @@ _CLOTTING = (
         unit="{INR}",
         steps=_steps(ONE, {1: "1.2", 2: "1.5", 3: "2.5"}),
         treated=_steps(BASELINE, {1: "1", 2: "1.5", 3: "2.5"}),
+        clinical=3,
     ),
     # Grade 3 also by bleeding.
     Term(
