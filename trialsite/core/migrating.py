@@ -57,4 +57,5 @@ class QuickExecutor(MigrationExecutor):
     """Applies migrations as Django does, from the quick picture."""
 
     def _create_project_state(self, *args: Any, **kwargs: Any) -> ProjectState:
-        return QuickState.of(super()._create_project_state(*args, **kwargs))
+        made = super()._create_project_state(*args, **kwargs)  # type: ignore[misc]
+        return QuickState.of(made)
