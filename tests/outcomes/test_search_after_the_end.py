@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from outcomes.selectors.survival import unknown_survival
@@ -24,7 +26,7 @@ def subject(cast) -> Subject:
     return followed(cast)
 
 
-def unknown(cast) -> list:
+def unknown(cast) -> list[tuple[uuid.UUID, str]]:
     with as_person(cast.nurse):
         lines = unknown_survival(cast.nurse, now=trial_now())
     return [(line.subject.pk, line.visit.event_oid) for line in lines]

@@ -65,7 +65,7 @@ def _spared_labs() -> Q:
     return (
         Q(record__form_oid=LAB_FORM, record__version=0)
         & Q(visit__protocol_version__in=sparing)
-        & Exists(before)
+        & Q(Exists(before))
     )
 
 

@@ -205,7 +205,7 @@ def _confirmed_paths(version_id: int) -> frozenset[str]:
         for path, value, version, content_hash, *seal in rows.order_by()
         if path in leaves
         and leaves[path].value == value
-        and is_sealed(*seal, _content_under(version, content_hash, path, value))
+        and is_sealed(_content_under(version, content_hash, path, value), *seal)
     )
 
 

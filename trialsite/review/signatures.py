@@ -157,7 +157,7 @@ def stands(signature: Signature, content: str) -> bool:
     """Whether the signature is unvoided and this content is the very one that was signed."""
     if signature.voided_at is not None:
         return False
-    return is_sealed(*(getattr(signature, name) for name in SEALED), content)
+    return is_sealed(content, *(getattr(signature, name) for name in SEALED))
 
 
 #: What of a signature its seal is made of, and the seal itself, as `is_sealed` takes them.
@@ -165,7 +165,7 @@ SEALED = ("seal", "kind", "target", "signed_by_id", "sense", "meaning")
 
 
 def is_sealed(
-    seal: str, kind: str, target: uuid.UUID, signer: int, sense: str, meaning: str, content: str
+    content: str, seal: str, kind: str, target: uuid.UUID, signer: int, sense: str, meaning: str
 ) -> bool:
     """Whether this content is the very one that was signed; of an unvoided signature's columns."""
     return seal == _seal(kind, target, signer, sense, meaning, content)
