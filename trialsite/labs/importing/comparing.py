@@ -98,6 +98,8 @@ class Comparison:
     def __init__(self, standing: Standing, mapping: LabMapping, labs: Labs) -> None:
         self.standing, self.mapping = standing, mapping
         self.matcher = Matcher(labs.analytes)
+        #: Whose sex or birth date the file states as the casebook has it.
+        self.recognised: set[uuid.UUID] = set()
         self._now = trial_now()
         self._ones: dict[str, Matcher] = {}
         self._understood: dict[tuple[str, str, str, str], PastedRow] = {}
@@ -148,12 +150,14 @@ class Comparison:
         if not sex and not born:
             return ""
         person = self.standing.person(subject)
-        if sex in {"M", "F"} and person.sex and sex != person.sex:
+        stated = sex in {"M", "F"} and bool(person.sex)
+        if stated and sex != person.sex:
             return _("The file and the casebook differ in this person's sex.")
+        if stated or (born and person.born):
+            self.recognised.add(subject.pk)
         if born and person.born:
-            known = PartialDate.parse(person.born)
-            stated = PartialDate.parse(born)
-            if stated.latest < known.earliest or stated.earliest > known.latest:
+            known, said = PartialDate.parse(person.born), PartialDate.parse(born)
+            if said.latest < known.earliest or said.earliest > known.latest:
                 return _("The file and the casebook differ in this person's birth date.")
         return ""
 

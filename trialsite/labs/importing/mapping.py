@@ -89,6 +89,11 @@ class LabMapping:
         return bool(self.results)
 
     @property
+    def compares_people(self) -> bool:
+        """Whether a row says more of its person than a number that may be another's."""
+        return bool(self.columns.sex or self.columns.born)
+
+    @property
     def headers(self) -> tuple[str, ...]:
         """Every header the file must have, once."""
         return (*self.columns.named.values(), *(each.column for each in self.results))
