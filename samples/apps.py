@@ -12,6 +12,8 @@ class SamplesConfig(AppConfig):
             guards,
             kinds,
             models,
+            reminders,
+            shipment_datasets,
             shipment_guards,
             slots,
         )

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from outcomes.selectors.survival import unknown_survival
+from samples.selectors.shipping import overdue_shipments
 from samples.selectors.waiting import to_freeze
 from screening.selectors.log import waiting_of
 from trialsite.access.capabilities import Capability, Role
@@ -148,7 +149,10 @@ _PARTS: dict[Section, Any] = {
     Section.FREEZING: lambda request: {
         "freezing": to_freeze(
             request.user, now=shell_of(request).now, site_id=_site_id(request), limit=50
-        )
+        ),
+        "late_shipments": overdue_shipments(
+            request.user, now=shell_of(request).now, site_id=_site_id(request)
+        ),
     },
     Section.PEOPLE: lambda request: {
         "people": people_lines(request.user, now=shell_of(request).now)
