@@ -14,6 +14,8 @@ from django.utils.translation import override
 from outcomes.models import Suspected
 from outcomes.services.sae_entry import FirstWord, report_event
 from tests.factories import Cast, as_person, make_protocol, make_subject, make_visit
+from tests.samples.bench import technician_at
+from tests.samples.shipping import drafted
 from tests.screening.consenting import consented, make_document
 from tests.visits.ledger import Course
 from tests.visits.products import released
@@ -75,6 +77,11 @@ def _stopped_lot(cast: Cast) -> uuid.UUID:
         return LotDecision.objects.filter(lot=lot).latest("number").pk
 
 
+def _parcel(cast: Cast) -> uuid.UUID:
+    make_protocol(cast.site)
+    return drafted(cast.site, technician_at(cast.site)).pk
+
+
 #: The keys of kinds whose text follows from them: rule, reader, version of the dates, day.
 KEYS = {
     "sae-report": "sae-report:{}:h12:1:0",
@@ -91,6 +98,7 @@ THINGS: dict[str, Callable[[Cast], uuid.UUID]] = {
     "reconsent": _reconsent,
     "sae-report": _serious_event,
     "session-check": _session,
+    "shipment-late": _parcel,
     "visit": _visit,
 }
 
