@@ -14,6 +14,8 @@ class SamplesConfig(AppConfig):
             kinds,
             models,
             notices,
+            reminders,
+            shipment_datasets,
             shipment_guards,
             slots,
         )

@@ -207,9 +207,7 @@ class PeopleReader:
             return found
         return tuple(each for each in found if each.severity == SEVERE) or None
 
-    def _judgements(
-        self, cells: Cells, moment: dt.datetime
-    ) -> Iterator[tuple[str, JudgementFact]]:
+    def _judgements(self, cells: Cells, moment: dt.datetime) -> Iterator[tuple[str, JudgementFact]]:
         for each in self._mapping.judgements:
             answer = cells.code(each.column, self._codes[each.column], tuple(Answer))
             if answer is not None:
