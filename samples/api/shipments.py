@@ -52,7 +52,8 @@ class Permissions(SampleEndpoint):
         site = site_of(by, body.pop("site"), Capability.CONFIGURE_STUDY)
         with self.acting():
             made = services.record_permission(by=by, site=site, **body)
-        return Response(shapes.said_permission(made), status.HTTP_201_CREATED)
+        said = shapes.said_permission(self.found(self.rows(), pk=made.pk))
+        return Response(said, status.HTTP_201_CREATED)
 
 
 class PermissionRevoked(Permissions):
