@@ -101,9 +101,7 @@ def judge(people: Iterable[Person], protocol: Protocol) -> Judgements:
     )
 
 
-def _row(
-    person: Person, protocol: Protocol, rules: dict[str, ScoreAbove], needs: _Needs
-) -> _Row:
+def _row(person: Person, protocol: Protocol, rules: dict[str, ScoreAbove], needs: _Needs) -> _Row:
     found = evaluate(protocol, person.facts)
     unknown = [each for each in found.verdicts if each.favourable is None]
     return _Row(

@@ -78,7 +78,11 @@ def run(
         raise RowsError(tuple(found.problems), len(lines))
     people = [each for each in found.people if each.line not in lines]
     endings = tuple(each for each in found.endings if each.line not in lines)
-    judged = judge(people, asked) if wanted.judged else Judgements(people=(), needs=(), tallies=(), scores=())
+    judged = (
+        judge(people, asked)
+        if wanted.judged
+        else Judgements(people=(), needs=(), tallies=(), scores=())
+    )
     on = wanted.everyone.assessed or today
     return Result(
         sha256=hashlib.sha256(content).hexdigest(),
@@ -133,9 +137,7 @@ def _read(
     return found
 
 
-def _rows(
-    table: Table, cells: Cells, most: int | None
-) -> Iterator[tuple[int, tuple[str, ...]]]:
+def _rows(table: Table, cells: Cells, most: int | None) -> Iterator[tuple[int, tuple[str, ...]]]:
     """The rows that are whole; of another, a problem."""
     for count, row in enumerate(table.rows, start=1):
         if most is not None and count > most:

@@ -30,7 +30,9 @@ class Scored:
     @property
     def flips(self) -> bool:
         """Whether a version or the rounding would change the verdict."""
-        return len({said for each in self.above.values() for said in (each.raw, each.displayed)}) > 1
+        return (
+            len({said for each in self.above.values() for said in (each.raw, each.displayed)}) > 1
+        )
 
 
 def scored(verdict: Verdict, rule: ScoreAbove) -> Scored:
