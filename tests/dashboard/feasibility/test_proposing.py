@@ -21,16 +21,15 @@ from trialsite.exports.reading.mappings import MappingError
 def test_the_proposal_for_a_hospitals_file_needs_nothing_but_the_limits(write):
     content = write(table(patients(), umol=True))
     text = propose(content, protocol())
-    found = read_feasibility_mapping(
-        text.replace("missing: [NA, N/A]", 'missing: ["-"]'), protocol()
-    )
+    found = read_feasibility_mapping(text, protocol())
+    assert set(found.layout.missing) == {"-", "未做"}
     assert {each.analyte for each in found.results} == {
         *("BILI", "CREAT", "INR", "PTA", "SODIUM", "ALB", "CRP")
     }
     assert found.columns.age == "年龄（岁）"
     assert {(code.text, code.means) for code in found.sexes} == {("女", "F"), ("男", "M")}
     (item,) = found.items
-    assert {code.means for code in item.codes if code.text != "-"} <= {"0", "I", "II", "III", "IV"}
+    assert {code.means for code in item.codes} == {"0", "I", "II", "III", "IV"}
 
 
 def test_a_column_without_its_unit_is_asked_and_the_mapping_waits():

@@ -45,14 +45,13 @@ _TIMES: dict[str, tuple[str, ...]] = {
     "status": ("status", "outcome", "event", "结局", "生存状态"),
 }
 _GRADES = (
-    "he",
-    "he grade",
-    "hegrade",
-    "encephalopathy",
-    "肝性脑病",
-    "肝性脑病分级",
-    "肝性脑病分期",
+    *("he", "he grade", "he分级", "hepatic encephalopathy", "encephalopathy"),
+    *("肝性脑病", "肝性脑病分级", "肝性脑病分期"),
 )
+#: What stands where nothing is known.
+_MISSING = ("NA", "N/A", "-", "--", "/", "未做", "未查", "未测", "不详", "缺失")
+_NOTHING = {name_key(text) for text in _MISSING}
+_NONE = ("none", "no", "无")
 
 #: Texts whose meaning is beyond doubt.
 _SEXES = {"M": ("m", "male", "男", "男性"), "F": ("f", "female", "女", "女性")}
@@ -89,7 +88,7 @@ class _Proposal:
 
     def lines(self) -> Iterator[str]:
         yield "layout:"
-        yield "  missing: [NA, N/A]"
+        yield f"  missing: [{', '.join(_quoted(each) for each in self._missing())}]"
         person = self._named(_PERSON)
         times = self._named(_TIMES)
         if len(times) < len(_TIMES):
@@ -107,6 +106,11 @@ class _Proposal:
         if self._left:
             left = ", ".join(map(_quoted, self._left))
             yield f"# Columns that nothing is taken from: {left}"
+
+    def _missing(self) -> list[str]:
+        """The texts for nothing that stand in the file."""
+        there = {name_key(cell) for cells in self._columns.values() for cell in cells}
+        return [each for each in _MISSING if name_key(each) in there] or ["NA"]
 
     def _named(self, words: dict[str, tuple[str, ...]]) -> dict[str, str]:
         known, found = _by_word(words), {}
@@ -130,7 +134,7 @@ class _Proposal:
 
     def _texts(self, header: str, known: dict[str, str], otherwise: str) -> str:
         texts = _distinct(self._columns[header])
-        pairs = ((text, known.get(name_form(text), otherwise)) for text in texts)
+        pairs = ((text, known.get(name_form(name_key(text)), otherwise)) for text in texts)
         return ", ".join(f"{_quoted(text)}: {_quoted(means)}" for text, means in pairs)
 
     def _grades(self) -> Iterator[str]:
@@ -144,6 +148,7 @@ class _Proposal:
         self._left.remove(header)
         known = {name_form(grade): grade for grade in rule.scale}
         known |= {str(place): grade for place, grade in enumerate(rule.scale)}
+        known |= {name_form(text): rule.scale[0] for text in _NONE}
         yield "items:"
         yield f"  {_quoted(header)}:"
         yield f"    item: {rule.item_oid}"
@@ -192,7 +197,7 @@ class _Proposal:
 def _distinct(texts: Iterable[str]) -> Sequence[str]:
     found: dict[str, str] = {}
     for text in texts:
-        if text and name_key(text) not in {"na", "n/a"}:
+        if text and name_key(text) not in _NOTHING:
             found.setdefault(name_key(text), text)
     return sorted(found.values())[:_MOST_CODES]
 
