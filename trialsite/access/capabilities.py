@@ -39,6 +39,7 @@ class Capability(models.TextChoices):
     UNLOCK = "unlock", _("Unlock data")
     CODE_TERMS = "code_terms", _("Code terms")
     EXPORT = "export", _("Export datasets")
+    TRY_CRITERIA = "try_criteria", _("Try the criteria on a file")
     MANAGE_LABS = "manage_labs", _("Keep laboratories and ranges")
     MANAGE_PRODUCT = "manage_product", _("Keep the cell product")
     HANDLE_SAMPLES = "handle_samples", _("Collect and handle samples")
@@ -80,6 +81,7 @@ GRANTS: dict[Role, frozenset[Capability]] = {
             _C.UNLOCK,
             _C.HOLD,
             _C.CONFIGURE_STUDY,
+            _C.TRY_CRITERIA,
             _C.VIEW_ACCESS_REPORT,
             _C.VIEW_NOTICES,
             _C.MANAGE_NOTICES,
@@ -98,6 +100,7 @@ GRANTS: dict[Role, frozenset[Capability]] = {
             _C.UNLOCK,
             _C.CODE_TERMS,
             _C.EXPORT,
+            _C.TRY_CRITERIA,
             _C.VIEW_ACCESS_REPORT,
             _C.VIEW_NOTICES,
             _C.MANAGE_NOTICES,

@@ -1,13 +1,15 @@
-"""What the work lists keep for themselves: which forms are still owed."""
+"""What the dashboard keeps for itself: which forms are still owed, and feasibilities by name."""
 
 from __future__ import annotations
 
+import uuid
 from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
-from trialsite.access.models import Site, SiteScopedQuerySet
+from trialsite.access.models import Site, SiteScopedQuerySet, User
 from trialsite.casebook.models import CrfRecord, Subject, Visit
 from trialsite.core.guards import guarded
 
@@ -48,3 +50,48 @@ class OwedForm(models.Model):
 
     def __str__(self) -> str:
         return f"{self.record_id} {'owed' if self.owed else 'done'}"
+
+
+@guarded(site="site_id", changeable=False)
+class SavedFeasibility(models.Model):
+    """The counts of one spreadsheet that somebody kept under a name, for one site.
+
+    No row of the file and nothing that tells of one person: `counts` are numbers by criterion,
+    by version of the score and by day. `sha256` says which file it was; the file itself is kept
+    nowhere.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    site = models.ForeignKey(Site, models.PROTECT, related_name="+")
+    name = models.CharField(_("Name"), max_length=120)
+    saved_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    saved_at = models.DateTimeField(_("Saved"))
+    sha256 = models.CharField("SHA-256", max_length=64)
+    protocol_version = models.CharField(_("Protocol version"), max_length=40)
+    protocol_hash = models.CharField(max_length=64)
+    rows = models.PositiveIntegerField(_("People"))
+    mapping = models.TextField(_("Mapping"))
+    counts = models.JSONField(default=dict)
+
+    objects = SiteScopedQuerySet["SavedFeasibility"].as_manager()
+
+    class Meta:
+        verbose_name = _("saved feasibility")
+        ordering: ClassVar[list[str]] = ["-saved_at"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["site", "-saved_at"], name="feasibility_of_site"),
+        ]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["site", "name"],
+                name="feasibility_name_once",
+                violation_error_message=_("A feasibility of this site has this name already."),
+            ),
+            models.CheckConstraint(
+                condition=~Q(name="") & Q(sha256__regex=r"^[0-9a-f]{64}$"),
+                name="feasibility_is_named",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -110,6 +110,7 @@ STUDY_TABS = (
     Place("visits:products", _("Cell product"), "test-pipe", Capability.VIEW_CASEBOOK),
     Place("conduct:holds", _("Holds and gates"), "hand-stop", Capability.VIEW_CASEBOOK),
     Place("outcomes:events", _("Adverse events"), "alert-circle", Capability.VIEW_CASEBOOK),
+    Place("dashboard:feasibility", _("Feasibility"), "filter", Capability.TRY_CRITERIA),
     Place("crf:coding", _("Coding"), "checklist", Capability.CODE_TERMS),
     Place("conduct:deviations", _("Deviations"), "route-off", Capability.VIEW_CASEBOOK),
     Place(

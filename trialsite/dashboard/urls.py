@@ -7,6 +7,7 @@ from trialsite.dashboard import (
     compliance_views,
     confirming,
     datasets,
+    feasibility_views,
     month_views,
     protocol,
     today_views,
@@ -35,7 +36,19 @@ urlpatterns = [
         name="revoke_confirmation",
     ),
     path("datasets/", datasets.datasets, name="datasets"),
+<<<<<<< HEAD
     path("datasets/package/", datasets.package, name="package"),
+=======
+    path("feasibility/", feasibility_views.feasibility, name="feasibility"),
+    path("feasibility/mapping/", feasibility_views.mapping, name="feasibility_mapping"),
+    path("feasibility/mapping/file/", feasibility_views.mapping_file, name="feasibility_map_file"),
+    path("feasibility/result/", feasibility_views.result, name="feasibility_result"),
+    path("feasibility/result/rows/", feasibility_views.rows_file, name="feasibility_rows"),
+    path("feasibility/survival/", feasibility_views.survival, name="feasibility_survival"),
+    path("feasibility/forget/", feasibility_views.forget, name="forget_feasibility"),
+    path("feasibility/save/", feasibility_views.save, name="save_feasibility"),
+    path("feasibility/saved/<uuid:saved_id>/", feasibility_views.saved, name="saved_feasibility"),
+>>>>>>> 7be21d4165540bef066a138c4d4051fed2556d02
     path("choices/site/", choices.choose_site, name="site"),
     path("choices/theme/", choices.choose_theme, name="theme"),
     path("healthz/live", views.live, name="live"),

@@ -17,7 +17,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "ALB": ("Albumin, serum", "清蛋白"),
     "PT": ("PT(s)", "PT-s", "Prothrombin time", "凝血酶原时间测定", "PT秒"),
     "PTA": (
-        *("PT%", "PT(%)", "PT-A", "PTact", "Prothrombin time activity", "PT活动度"),
+        *("PT%", "PT(%)", "PT%(活动度)", "PT-A", "PTact", "Prothrombin time activity", "PT活动度"),
         *("凝血酶原时间活动度", "凝血酶原百分活动度", "凝血酶原时间百分活动度"),
     ),
     "INR": (

@@ -1,4 +1,4 @@
-"""What the columns of a hospital's spreadsheet mean: the schema of its mapping file, and its checks.
+"""What the columns of a hospital's spreadsheet mean: the schema of its mapping, and its checks.
 
 The layout and the reading of the file are those of every import (`trialsite.exports.reading`).
 """
@@ -164,6 +164,7 @@ class SurvivalColumns:
     days: tuple[int, ...] = ()
 
 
+Coded = Recorded | Asked | Answered
 _PLAIN, _NOBODY, _NOTHING = Layout(), PersonColumns(), Everyone()
 
 
@@ -186,13 +187,17 @@ class FeasibilityMapping:
     @property
     def judged(self) -> bool:
         """Whether there is anything to judge criteria by."""
-        members = (*self.results, *self.items, *self.allergies, *self.judgements)
-        return self.columns.judged or bool(members)
+        return self.columns.judged or bool(self.results or self.coded)
+
+    @property
+    def coded(self) -> tuple[Coded, ...]:
+        """The columns whose texts have codes of their own."""
+        return (*self.items, *self.allergies, *self.judgements)
 
     @property
     def headers(self) -> tuple[str, ...]:
         """Every header the file must have, in the order of the mapping."""
-        members = (*self.results, *self.items, *self.allergies, *self.judgements)
+        members: tuple[Measured | Coded, ...] = (*self.results, *self.coded)
         times = (self.survival.time, self.survival.status) if self.survival else ()
         return (*self.columns.headers, *(each.column for each in members), *times)
 

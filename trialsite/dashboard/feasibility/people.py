@@ -76,10 +76,7 @@ class PeopleReader:
         self._scales = {r.item_oid: r.scale for r in rules if isinstance(r, GradeAtMost)}
         self._sexes, self._truths = coded(mapping.sexes), coded(mapping.truths)
         self._causes = coded(mapping.aetiologies)
-        self._codes = {
-            each.column: coded(each.codes)
-            for each in (*mapping.items, *mapping.allergies, *mapping.judgements)
-        }
+        self._codes = {each.column: coded(each.codes) for each in mapping.coded}
 
     def person(self, line: int, place: str, cells: Cells) -> Person:
         """What the present row of the cells says."""

@@ -165,9 +165,14 @@ class Result:
         return tuple(each.criterion for each in self.tallies if not each.told)
 
 
+def encoded(value: Any) -> dict[str, Any]:
+    """A part of a result as plain names and values."""
+    return dataclasses.asdict(value)
+
+
 def packed(result: Result) -> str:
     """The result as JSON."""
-    return json.dumps(dataclasses.asdict(result), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(encoded(result), ensure_ascii=False, separators=(",", ":"))
 
 
 def unpacked(text: str) -> Result:
@@ -186,12 +191,12 @@ def _made(hint: Any, value: Any) -> Any:
         if members[-1] is not Ellipsis:
             return tuple(map(_made, members, value))
         return tuple(_made(members[0], each) for each in value)
-    if dataclasses.is_dataclass(hint):
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         kinds = _hints(hint)
         return hint(**{name: _made(kinds[name], each) for name, each in value.items()})
     return value
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
+def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)

@@ -29,12 +29,13 @@ class EndingReader:
     def ending(self, line: int, cells: Cells) -> Ending | None:
         """The row's time and what ended it; None where both are blank."""
         columns = self._columns
-        time, cause = cells.number(columns.time), self._cause(cells)
-        if time is None and cause is None:
+        blank = [name for name in (columns.time, columns.status) if not cells.text(name)]
+        if len(blank) == 1:
+            cells.refuse(blank[0], _("Time and status are there together, or neither."))
+        if blank:
             return None
+        time, cause = cells.number(columns.time), self._cause(cells)
         if time is None or cause is None:
-            header = columns.time if time is None else columns.status
-            cells.refuse(header, _("Time and status are there together, or neither."))
             return None
         days = (time * columns.unit.days).to_integral_value(ROUND_HALF_UP)
         if not 0 <= days <= _LONGEST:
