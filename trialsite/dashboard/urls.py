@@ -36,9 +36,7 @@ urlpatterns = [
         name="revoke_confirmation",
     ),
     path("datasets/", datasets.datasets, name="datasets"),
-<<<<<<< HEAD
     path("datasets/package/", datasets.package, name="package"),
-=======
     path("feasibility/", feasibility_views.feasibility, name="feasibility"),
     path("feasibility/mapping/", feasibility_views.mapping, name="feasibility_mapping"),
     path("feasibility/mapping/file/", feasibility_views.mapping_file, name="feasibility_map_file"),
@@ -48,7 +46,6 @@ urlpatterns = [
     path("feasibility/forget/", feasibility_views.forget, name="forget_feasibility"),
     path("feasibility/save/", feasibility_views.save, name="save_feasibility"),
     path("feasibility/saved/<uuid:saved_id>/", feasibility_views.saved, name="saved_feasibility"),
->>>>>>> 7be21d4165540bef066a138c4d4051fed2556d02
     path("choices/site/", choices.choose_site, name="site"),
     path("choices/theme/", choices.choose_theme, name="theme"),
     path("healthz/live", views.live, name="live"),
