@@ -195,9 +195,7 @@ class ExpeditedForm(VersionedForm):
 class DecisionForm(VersionedForm):
     """A decision of the safety officer, with its reason."""
 
-    reason = forms.CharField(
-        label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 2})
-    )
+    reason = forms.CharField(label=_("Reason"), max_length=500)
 
 
 class BoardForm(forms.Form):

@@ -20,7 +20,6 @@ from outcomes.api.safety_answers import (
     ConfirmationBody,
     DescriptionBody,
     FirstWordBody,
-    ReasonBody,
     day_of,
     said_case,
     wall_of,
@@ -38,6 +37,7 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.http import Audience, Policy
 from trialsite.access.paging import Filter
 from trialsite.access.rest import Endpoint, etag, expected_version
+from trialsite.casebook.answers import ReasonBody
 from trialsite.casebook.api import ACT, DETAIL
 from trialsite.casebook.models import Subject
 from trialsite.core.clock import trial_now

@@ -130,10 +130,6 @@ class ConfirmationBody(Body):
     reason = serializers.CharField(max_length=500)
 
 
-class ReasonBody(Body):
-    reason = serializers.CharField(max_length=500)
-
-
 class AwarenessBody(Body):
     aware_at = serializers.RegexField(
         r"^\d{4}-\d\d-\d\dT\d\d:\d\d$", help_text="The clock at the site"

@@ -14,7 +14,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from outcomes.api.safety import SEES
-from outcomes.api.safety_answers import ReasonBody
 from outcomes.models import (
     Deputy,
     Found,
@@ -34,6 +33,7 @@ from trialsite.access.http import Audience, Policy
 from trialsite.access.models import Site, User
 from trialsite.access.paging import Filter
 from trialsite.access.rest import Endpoint
+from trialsite.casebook.answers import ReasonBody
 from trialsite.casebook.api import ACT, LIST
 from trialsite.core.clock import trial_now
 

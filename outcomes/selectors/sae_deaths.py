@@ -57,6 +57,15 @@ class DeathLine:
     def zone(self) -> str:
         return self.death.site.time_zone
 
+    @property
+    def next_clock(self) -> DeathClock | None:
+        return min(self.clocks, key=lambda clock: clock.due_at, default=None)
+
+    @property
+    def recipients(self) -> str:
+        """To whom a report is owed, in words."""
+        return ", ".join(str(clock.recipient.label) for clock in self.clocks)
+
 
 def open_deaths(
     ids: Iterable[uuid.UUID] | None = None,

@@ -197,8 +197,12 @@ _KNOWN: dict[str, dict[str, object]] = {
     "visits_checklistanswer": {"override_reason": ""},
     "outcomes_saecase": {
         "suspected": "unknown",
-        **dict.fromkeys(("close_reason", "expedited", "expedited_reason", "expedited_of"), ""),
+        "standing": "serious",
+        **dict.fromkeys(
+            ("close_reason", "expedited", "expedited_reason", "expedited_of", "agreed_reason"), ""
+        ),
     },
+    "outcomes_unreporteddeath": {"settled_reason": ""},
     "outcomes_saedeadline": {"recipient": "sponsor", "replace_reason": ""},
     "outcomes_saereport": {"kind": "initial", "number": 0, "content_hash": "a" * 64},
     "outcomes_saereportpdf": {"sha256": "a" * 64},
