@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from trialsite.casebook.guards import same_site
 from trialsite.core.catalog import Protection, Trigger
 from trialsite.core.guards import protect
-from visits.models import ChecklistAnswer, TreatmentSession
+from visits.models import ChecklistAnswer, EventLook, TreatmentSession
 
 
 @protect
 def sessions() -> Iterable[Protection]:
     # A circuit that runs when all data are withdrawn is still taken down, and its end kept.
-    ends = {TreatmentSession: ("ended_at", "started_at"), ChecklistAnswer: ()}
+    ends = {TreatmentSession: ("ended_at", "started_at"), ChecklistAnswer: (), EventLook: ()}
     for model, columns in ends.items():
         table = model._meta.db_table
         yield Trigger(

@@ -16,7 +16,7 @@ from trialsite.casebook.answers import keys_of, said_number
 from trialsite.casebook.models import RecordStatus
 from trialsite.core.wall_time import WallTimeField
 from visits.effective import Minutes
-from visits.models import ChecklistAnswer, TreatmentSession
+from visits.models import ChecklistAnswer, EventLook, Finding, TreatmentSession
 from visits.models.session_codes import Modality, State, StopReason
 
 _CLOCK = "The clock at the site, without offset"
@@ -178,6 +178,28 @@ class ChecklistEntry(Body):
 class ChecklistBody(Body):
     answers = ChecklistEntry(many=True)
     reason = _text(500, help_text="Needed once the session has started")
+
+
+class LookAnswer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    finding = serializers.ChoiceField(choices=Finding.choices)
+    comment = serializers.CharField()
+    looked_by = serializers.CharField()
+    looked_at = serializers.DateTimeField()
+
+
+class NewLook(Body):
+    finding = serializers.ChoiceField(choices=Finding.choices)
+    comment = _text(500)
+
+
+def said_look(look: EventLook) -> dict[str, Any]:
+    names = ("finding", "comment", "looked_at")
+    return {
+        "id": look.pk,
+        **{name: getattr(look, name) for name in names},
+        "looked_by": look.looked_by.full_name,
+    }
 
 
 def said_answer(row: ChecklistAnswer) -> dict[str, Any]:

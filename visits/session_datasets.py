@@ -7,11 +7,12 @@ from django.utils.translation import gettext_lazy as _
 from trialsite.access.models import User
 from trialsite.exports.casebook import EVENT_KEYS, KEYS, RECORDS, SITES, SUBJECTS, VISITS
 from trialsite.exports.registry import Column, Dataset, Kind, register_datasets
-from visits.models import ChecklistAnswer, Interruption, TreatmentSession
+from visits.models import ChecklistAnswer, EventLook, Finding, Interruption, TreatmentSession
 from visits.models.session_codes import Modality, State, StopReason
 
-SESSIONS, ANSWERS, PAUSES, PEOPLE = (
-    model._meta.db_table for model in (TreatmentSession, ChecklistAnswer, Interruption, User)
+SESSIONS, ANSWERS, PAUSES, PEOPLE, LOOKS = (
+    model._meta.db_table
+    for model in (TreatmentSession, ChecklistAnswer, Interruption, User, EventLook)
 )
 
 
@@ -54,7 +55,7 @@ _ORDER = 't.code COLLATE "C", s.screening_number COLLATE "C"'
 
 @register_datasets
 def session_data() -> list[Dataset]:
-    return [sessions(), answers()]
+    return [sessions(), answers(), looks()]
 
 
 def _person(name: str, column: str, label: object) -> Column:
@@ -201,4 +202,30 @@ def answers() -> Dataset:
         where="e.voided_at IS NULL",
         site="d.site_id",
         order=f'{_ORDER}, e.number, d.key COLLATE "C", d.id',
+    )
+
+
+def looks() -> Dataset:
+    """One row for each look for adverse events after a session."""
+    return Dataset(
+        name="session_looks",
+        title=_("Looks for adverse events after treatment sessions"),
+        columns=(
+            *KEYS,
+            Column(name="RECORD", sql="r.id", label=_("Record"), kind=Kind.ID),
+            Column(name="SESSNO", sql="e.number", label=_("Session no."), kind=Kind.INTEGER),
+            Column(
+                name="FINDING",
+                sql="d.finding",
+                label=_("Adverse events"),
+                codes=dict(Finding.choices),
+            ),
+            Column(name="COMMENT", sql="nullif(d.comment, '')", label=_("Comment")),
+            _person("LOOKEDBY", "looked_by_id", _("Looked by")),
+            Column(name="LOOKED", sql="d.looked_at", label=_("Looked"), kind=Kind.MOMENT),
+        ),
+        source=f"{LOOKS} d JOIN {SESSIONS} e ON e.record_id = d.record_id {_SOURCE}",
+        where="e.voided_at IS NULL",
+        site="d.site_id",
+        order=f"{_ORDER}, e.number, d.looked_at, d.id",
     )

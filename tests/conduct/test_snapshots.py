@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import html
+import io
 import re
 
+import pypdf
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
@@ -116,3 +118,39 @@ def test_the_api_takes_and_shows_a_snapshot(cast, version, api):
     (row,) = client.get("safety-snapshots/").json()["results"]
     assert (row["purpose"], row["intact"]) == ("Board", True)
     assert row["content"]["en"]["counts"]
+
+
+def printed(client, snapshot: SafetySnapshot, language: str) -> tuple[bytes, str]:
+    answer = client.get(f"/holds/snapshots/{snapshot.pk}/pdf/{language}/")
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "application/pdf"
+    pages = pypdf.PdfReader(io.BytesIO(answer.content)).pages
+    return answer.content, " ".join("\n".join(page.extract_text() for page in pages).split())
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Holds that stood"), ("zh-hans", "安全")], ids=["en", "zh"]
+)
+def test_a_committee_is_handed_the_snapshot_as_it_was_frozen(cast, version, language, words):
+    make_subject(cast.site, number="001-001", status="enrolled")
+    with as_person(cast.investigator):
+        place_hold(site=None, scope=Scope.BOTH, reason="pump alarm", by=cast.investigator)
+    snapshot = taken(cast, version)
+    client = sign_in(cast.investigator)
+    content, text = printed(client, snapshot, language)
+    assert snapshot.sha256 in text.replace(" ", "")
+    assert "pump alarm" in text
+    assert "Board of 3 May" in text
+    for name, value in snapshot.content[language]["counts"]:
+        assert f"{name} {value}" in text
+    make_subject(cast.other_site, number="002-001", status="enrolled")
+    assert printed(client, snapshot, language)[0] == content
+    page = client.get(f"/holds/snapshots/{snapshot.pk}/").content.decode()
+    assert f"/holds/snapshots/{snapshot.pk}/pdf/{language}/" in page
+
+
+def test_the_paper_of_a_snapshot_is_for_whoever_sees_every_site(cast, version):
+    snapshot = taken(cast, version)
+    path = f"/holds/snapshots/{snapshot.pk}/pdf/"
+    assert sign_in(cast.stranger).get(f"{path}en/").status_code == 404
+    assert sign_in(cast.investigator).get(f"{path}fr/").status_code == 404

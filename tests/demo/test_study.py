@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connections
 
 from outcomes.models import (
     AdverseEvent,
+    AdverseEventGrade,
     AdverseEventOrigin,
+    EventMedication,
     SaeCase,
     SurvivalContact,
     SurvivalStatus,
@@ -29,16 +33,19 @@ from tests.demo.making import demonstration
 from tests.samples.replaying import assert_custody_is_true
 from trialsite.access.context import context_of, system_context
 from trialsite.access.models import Site, User
-from trialsite.casebook.models import RecordStatus, Subject, Visit, VisitStatus
+from trialsite.casebook.models import CrfRecord, RecordStatus, Subject, Visit, VisitStatus
 from trialsite.conduct.models import Deviation
 from trialsite.core.clock import trial_now
 from trialsite.core.context import Channel, acting
 from trialsite.core.partial_dates import PartialDate
+from trialsite.crf.models import Coding
 from trialsite.demo.product import IN_USE
 from trialsite.labs.models import LabPanel, LabResult, PurificationInterval
 from trialsite.review.assumptions import confirmed_protocol
+from trialsite.review.models import Query
 from visits.models import (
     Complication,
+    EventLook,
     LoadedProduct,
     LotMovement,
     ProductLot,
@@ -164,6 +171,31 @@ def test_one_serious_event_was_reported_in_time_and_the_clock_of_another_runs(de
         "Catheter-related sepsis (SYNTHETIC)": {ClockState.IN_TIME},
         "Gastrointestinal bleeding (SYNTHETIC)": {ClockState.RUNNING},
     }
+
+
+def test_the_coder_has_begun_and_the_sepsis_has_its_course_and_its_medicine(demo):
+    codes = {each.verbatim: each.code for each in Coding.objects.all()}
+    assert codes == {
+        "Hypotension (SYNTHETIC)": "SYN-1001",
+        "Catheter-related sepsis (SYNTHETIC)": "SYN-1002",
+    }
+    event = AdverseEvent.objects.get(serious=True, site__code="002")
+    rows = AdverseEventGrade.objects.filter(record=event.record).order_by("number")
+    assert [row.grade for row in rows] == [2, 3, 1]
+    named = EventMedication.objects.get(record=event.record)
+    medicine = CrfRecord.objects.get(
+        subject=event.subject_id, form_oid="F.CM", repeat_key=named.medication
+    )
+    assert medicine.voided_at is None
+    assert not Query.objects.unresolved().filter(record=event.record).exists()
+
+
+def test_sessions_were_looked_after_on_the_next_day(demo):
+    looks = list(EventLook.objects.select_related("session"))
+    assert looks
+    for look in looks:
+        ended = look.session.ended_at.replace(tzinfo=ZoneInfo(look.session.time_zone))
+        assert dt.timedelta(hours=20) <= look.looked_at - ended <= dt.timedelta(hours=28)
 
 
 def test_the_cells_are_accounted_for(demo):

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from trialsite.conduct.models import RuleActivation, RuleKind
@@ -28,6 +28,13 @@ class Standing(StrEnum):
     ACTIVE = "active"
     #: Switched on for other parameters than the protocol has now: to be signed anew.
     CHANGED = "changed"
+
+
+STANDINGS = {
+    Standing.OFF: gettext_lazy("Not active"),
+    Standing.ACTIVE: gettext_lazy("Active"),
+    Standing.CHANGED: gettext_lazy("Changed since it was signed"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

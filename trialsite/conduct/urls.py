@@ -24,5 +24,10 @@ urlpatterns: list[URLPattern] = [
     path("holds/gates/<str:key>/review/", holds.review, name="review_gate"),
     path("holds/snapshots/", snapshots.take, name="take_snapshot"),
     path("holds/snapshots/<uuid:pk>/", snapshots.snapshot, name="snapshot"),
+    path(
+        "holds/snapshots/<uuid:pk>/pdf/<slug:language>/",
+        snapshots.snapshot_pdf,
+        name="snapshot_pdf",
+    ),
     path("holds/snapshots/<uuid:pk>/review/", snapshots.review, name="review_snapshot"),
 ]

@@ -27,6 +27,7 @@ from trialsite.core.context import Channel, acting
 from trialsite.crf.registry import forms, items_by_oid
 from trialsite.crf.services import save_draft
 from trialsite.demo.clock import just_now, on_day
+from trialsite.demo.coding import follow_events
 from trialsite.demo.committee import prepare_meeting
 from trialsite.demo.consent import (
     attempt_procedure,
@@ -157,6 +158,7 @@ def make_study() -> None:
     tell_outcomes(study.people)
     _prepare_session(study)
     report_serious_events(study.people)
+    follow_events(study.people)
     destroy_one(study.sites["001"], by=study.people["nurse"], witness=study.people["nurse2"])
     prepare_meeting(by=study.people["pi"])
 

@@ -25,9 +25,10 @@ from trialsite.casebook.answers import VoidBody
 from trialsite.casebook.api import DETAIL, ENTERS, SEES
 from trialsite.casebook.models import Subject
 from trialsite.crf.api import refusals_by_item
-from visits.models import ChecklistAnswer, TreatmentSession
+from visits.models import ChecklistAnswer, EventLook, TreatmentSession
 from visits.selectors.people import people_at
 from visits.selectors.sessions import minutes_of, pauses_of, sessions_of
+from visits.services.event_looks import look_for_events
 from visits.services.sessions import (
     Answer,
     answer_checklist,
@@ -40,6 +41,8 @@ from visits.services.sessions import (
 )
 from visits.session_answers import (
     ChecklistBody,
+    LookAnswer,
+    NewLook,
     NewSession,
     SessionAnswer,
     SessionInBrief,
@@ -47,6 +50,7 @@ from visits.session_answers import (
     SessionStart,
     SessionStop,
     said_answer,
+    said_look,
     said_session,
 )
 
@@ -211,6 +215,24 @@ class SessionChecklist(SessionRows):
         return self.answer(session)
 
 
+class SessionLooks(SessionRows):
+    policy = {"GET": SEES, "POST": ENTERS}
+    serializer_class = LookAnswer
+
+    def list(self, request: Request, session: uuid.UUID) -> Response:
+        """Who has looked for adverse events after the session."""
+        seen = EventLook.objects.visible_to(self.request.user).filter(session=self.held(session))
+        return self.page(seen.select_related("looked_by").order_by("looked_at", "pk"), said_look)
+
+    @extend_schema(request=NewLook, responses={201: LookAnswer})
+    def create(self, request: Request, session: uuid.UUID) -> Response:
+        """State that one has looked; it ends the reminder that asks for it."""
+        found, body = self.held(session), self.body(NewLook)
+        with refusals_by_item():
+            look = look_for_events(session=found, by=self.request.user, **body)
+        return Response(said_look(look), status.HTTP_201_CREATED)
+
+
 _ROWS: dict[str, Any] = {"get": "list", "post": "create"}
 _ACT: dict[str, Any] = {"post": "create"}
 _ONE = "treatment-sessions/<uuid:session>/"
@@ -223,5 +245,6 @@ session_routes: list[URLPattern] = [
     path(f"{_ONE}cells-off/", CellsOff.as_view(_ACT)),
     path(f"{_ONE}end/", SessionEnding.as_view(_ACT)),
     path(f"{_ONE}void/", SessionVoid.as_view(_ACT)),
+    path(f"{_ONE}looks/", SessionLooks.as_view(_ROWS)),
     path(f"{_ONE}checklist/", SessionChecklist.as_view(_ACT)),
 ]

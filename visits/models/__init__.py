@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from visits.models.deficiencies import Component, DeviceDeficiency, Phase, Whereabouts
+from visits.models.event_looks import EventLook, Finding
 from visits.models.loaded_product import LoadedProduct
 from visits.models.product_use import LotMovement, MovementKind
 from visits.models.products import (
@@ -38,6 +39,8 @@ __all__ = [
     "Component",
     "DeviceDeficiency",
     "DonorScreening",
+    "EventLook",
+    "Finding",
     "IntegrityTest",
     "Interruption",
     "LoadedProduct",

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from screening.models.consent import Scope
 from screening.selectors.consent import standings_of
@@ -21,12 +21,15 @@ from trialsite.casebook.protocols import protocol_of
 from trialsite.core.clock import trial_now
 from trialsite.notify.models import Notice
 from trialsite.protocol.reminders import ReminderMoment, ReminderRule
-from visits.models import TreatmentSession
+from visits.models import EventLook, TreatmentSession
 from visits.reminders.moments import Dates, Step, said_now, steps_of, wall_clock
 from visits.reminders.planning import LEFT
 
 #: What ends the reminders of a subject; a withdrawal of treatment alone does not.
 ENDS = frozenset({Scope.CONTACT, Scope.ALL_DATA})
+
+#: So long before its moment a look after a session may be stated: the round of the same shift.
+EARLY = dt.timedelta(hours=4)
 
 #: The key of a person and a site.
 Place = tuple[int | None, int]
@@ -61,7 +64,22 @@ def steps_of_visit(visit: Visit) -> list[Step]:
     return steps_of(rules_of(visit), dates, zone=zone, since=visit.dated_at)
 
 
-def steps_of_session(session: TreatmentSession) -> list[Step]:
+def steps_of_session(session: TreatmentSession, looked: dt.datetime | None) -> list[Step]:
+    """The looks after one session that the protocol asks for and nobody has stated yet."""
+    return [step for step in all_steps_of_session(session) if not _is_done(step, looked)]
+
+
+def looked_at(sessions: Collection[uuid.UUID]) -> dict[uuid.UUID, dt.datetime]:
+    """When sessions were last looked after for adverse events; others are not in it."""
+    looks = EventLook.objects.filter(session__in=sessions).order_by()
+    return dict(looks.values_list("session").annotate(Max("looked_at")))
+
+
+def _is_done(step: Step, looked: dt.datetime | None) -> bool:
+    return looked is not None and looked >= step.at - EARLY
+
+
+def all_steps_of_session(session: TreatmentSession) -> list[Step]:
     """The looks after one session that the protocol asks for."""
     if session.ended_at is None or session.voided_at is not None:
         return []
@@ -129,7 +147,7 @@ def _said(
 
 
 def sessions_still_due(notices: list[Notice]) -> set[uuid.UUID]:
-    """The notices whose session stands and whose subject lives.
+    """The notices whose session stands, whose subject lives, and whose look nobody has stated.
 
     An adverse event already entered ends no look for others: what was seen during a session
     says nothing of the day after it.
@@ -140,14 +158,18 @@ def sessions_still_due(notices: list[Notice]) -> set[uuid.UUID]:
     sessions = {each.pk: each for each in ended.select_related("subject__site", "record")}
     waiting = followed_of(sessions.values(), now=now)
     roles = roles_today(notices, now=now)
+    looked = looked_at(sessions.keys())
     due = set()
     for notice in notices:
         session = sessions.get(notice.object_id) if notice.object_id else None
         if session is None or session.subject_id not in waiting:
             continue
         rule = session_rule(session, Key.of(notice).rule)
+        asked = {step.rule.key for step in steps_of_session(session, looked.get(session.pk))}
         held = roles[notice.recipient_id, session.site_id]
-        if rule and (notice.recipient_id is None or held.intersection(rule.roles)):
+        if rule is None or rule.key not in asked:
+            continue
+        if notice.recipient_id is None or held.intersection(rule.roles):
             due.add(notice.pk)
     return due
 

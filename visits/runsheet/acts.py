@@ -18,6 +18,7 @@ from visits.runsheet.forms import (
     EndForm,
     IntegrityForm,
     InterruptionForm,
+    LookForm,
     PrescriptionForm,
     StartForm,
     TimesForm,
@@ -100,6 +101,10 @@ class SheetActs(ABC):
     @property
     def void_form(self) -> ActForm:
         return self.form(VoidForm)
+
+    @property
+    def look_form(self) -> ActForm:
+        return self.form(LookForm)
 
     @property
     def interruption_form(self) -> ActForm:

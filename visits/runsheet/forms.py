@@ -14,7 +14,7 @@ from trialsite.access.models import User
 from trialsite.crf.entry import Entry, read_texts
 from trialsite.crf.items import items_of
 from trialsite.crf.models import CrfRow
-from visits.models import Complication, IntegrityTest, Interruption, TreatmentSession
+from visits.models import Complication, Finding, IntegrityTest, Interruption, TreatmentSession
 from visits.models.session_codes import Modality, StopReason
 from visits.runsheet.times import moment_of, shown
 
@@ -238,6 +238,16 @@ class VoidForm(ActForm):
 
     act = "void"
     reason = forms.CharField(label=gettext_lazy("Why is it voided?"), max_length=500)
+
+
+class LookForm(ActForm):
+    """Somebody has looked for adverse events after the session."""
+
+    act = "look"
+    finding = forms.ChoiceField(
+        label=gettext_lazy("Adverse events"), choices=[_CHOOSE, *Finding.choices]
+    )
+    comment = forms.CharField(label=gettext_lazy("Comment"), max_length=500, required=False)
 
 
 class OverrideForm(ActForm):

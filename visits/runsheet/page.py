@@ -25,6 +25,7 @@ from trialsite.review.models import Query
 from visits.effective import Minutes, minutes_between
 from visits.models import (
     Complication,
+    EventLook,
     IntegrityTest,
     Interruption,
     SessionEnd,
@@ -33,6 +34,7 @@ from visits.models import (
     TreatmentSession,
 )
 from visits.models.session_codes import InterruptionReason, State
+from visits.reminders.standing import steps_of_session
 from visits.runsheet.acts import SheetActs
 from visits.runsheet.chart import Chart, Happening, chart_of
 from visits.runsheet.columns import SHORT
@@ -145,6 +147,18 @@ class RunSheet(SheetActs):
         return "REACTOR" in self.session.modality
 
     # ---- its parts
+
+    @cached_property
+    def looks(self) -> list[EventLook]:
+        """Who has looked for adverse events after it, and what that came to."""
+        return list(self.session.looks.select_related("looked_by"))
+
+    @property
+    def looks_asked(self) -> list[dt.datetime]:
+        """When the protocol asks for a look that nobody has stated, on the site's clock."""
+        last = max((each.looked_at for each in self.looks), default=None)
+        steps = steps_of_session(self.session, last)
+        return [step.at.astimezone(self.zone) for step in steps]
 
     @cached_property
     def readiness(self) -> Readiness:

@@ -23,7 +23,13 @@ from trialsite.protocol.reminders import ReminderRule
 from visits.models import TreatmentSession
 from visits.reminders.moments import Step, heard_by
 from visits.reminders.planning import SESSION_KIND, VISIT_KIND
-from visits.reminders.standing import Key, followed, steps_of_session, steps_of_visit
+from visits.reminders.standing import (
+    Key,
+    followed,
+    looked_at,
+    steps_of_session,
+    steps_of_visit,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +74,12 @@ def ahead(about: Visit | Subject, *, now: dt.datetime | None = None) -> list[Ahe
         return []
     visits = _visits_of(about)
     lines = [line for visit in visits for line in _lines(visit, steps_of_visit(visit), moment)]
-    for session in _sessions_of(about):
+    sessions = list(_sessions_of(about))
+    looked = looked_at([session.pk for session in sessions])
+    for session in sessions:
         found = session.record.visit
         if found is not None:
-            lines += _lines(found, steps_of_session(session), moment)
+            lines += _lines(found, steps_of_session(session, looked.get(session.pk)), moment)
     return sorted(lines, key=lambda line: (line.at, line.visit))
 
 

@@ -24,12 +24,14 @@ from visits.runsheet.forms import (
     CellsOffForm,
     CellsOnForm,
     EndForm,
+    LookForm,
     PrescriptionForm,
     StartForm,
     TimesForm,
     VoidForm,
 )
 from visits.runsheet.page import RunSheet
+from visits.services.event_looks import look_for_events
 from visits.services.sessions import (
     Answer,
     SessionPlanned,
@@ -287,6 +289,21 @@ def void(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
         void_session(session=found, reason=said["reason"], by=request.user)
 
     return answer_act(request, found, form, act, place="sheet")
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def look(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Somebody has looked for adverse events after the session."""
+    found = session_of(request, pk)
+    form = LookForm(request.POST, near=RunSheet(found, request.user).near)
+
+    def act(said: dict[str, Any]) -> None:
+        look_for_events(
+            session=found, finding=said["finding"], comment=said["comment"], by=request.user
+        )
+
+    return answer_act(request, found, form, act, place="looks")
 
 
 @requires(Capability.ENTER_DATA)

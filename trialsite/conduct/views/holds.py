@@ -12,7 +12,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from trialsite.access.capabilities import Capability
@@ -38,7 +38,7 @@ from trialsite.conduct.models import (
     SafetySnapshot,
     Scope,
 )
-from trialsite.conduct.rules import Standing, content_of
+from trialsite.conduct.rules import STANDINGS, content_of
 from trialsite.conduct.selectors import RuleLine, rule_lines, rule_names, sees_every_site
 from trialsite.conduct.services.committee import REVIEW_MEANING, record_review
 from trialsite.conduct.services.holds import (
@@ -262,13 +262,6 @@ def _what_it_would_do(line: RuleLine, *, active: bool) -> list[tuple[str, str]]:
         )
         facts.append((_("When it is switched on"), text % {"n": line.waiting}))
     return facts
-
-
-STANDINGS = {
-    Standing.OFF: gettext_lazy("Not active"),
-    Standing.ACTIVE: gettext_lazy("Active"),
-    Standing.CHANGED: gettext_lazy("Changed since it was signed"),
-}
 
 
 @configures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -18,6 +18,7 @@ from trialsite.conduct.models import Decision, SafetySnapshot
 from trialsite.conduct.selectors import rule_names
 from trialsite.conduct.services.committee import REVIEW_MEANING, record_review
 from trialsite.conduct.services.snapshots import is_intact, take_snapshot
+from trialsite.conduct.snapshot_paper import snapshot_paper
 from trialsite.conduct.views.holds import configures, signed_act, typed
 from trialsite.core.exceptions import DomainError, NotPermittedError
 
@@ -63,6 +64,20 @@ def snapshot(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
         "may_configure": request.user.access.study_wide(Capability.CONFIGURE_STUDY),
     }
     return render(request, "conduct/snapshot.html", context)
+
+
+@requires(Capability.VIEW_CASEBOOK)
+@require_safe
+def snapshot_pdf(request: StaffRequest, pk: uuid.UUID, language: str) -> HttpResponse:
+    """A snapshot as the committee is handed it, in one language."""
+    found = _found(request, pk)
+    if language not in found.content:
+        raise Http404
+    answer = HttpResponse(snapshot_paper(found, language=language), content_type="application/pdf")
+    name = f"safety-snapshot-{found.number}-{language}.pdf"
+    answer["Content-Disposition"] = f'inline; filename="{name}"'
+    answer["Cache-Control"] = "private, no-store"
+    return answer
 
 
 @configures
