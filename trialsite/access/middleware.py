@@ -23,7 +23,7 @@ from django.utils.cache import add_never_cache_headers
 
 from trialsite.access.context import context_of
 from trialsite.access.errors import refusal
-from trialsite.access.http import Audience, Policy, policy_of
+from trialsite.access.http import Audience, Policy, policy_of, reads_one_moment
 from trialsite.access.keeping import kept
 from trialsite.access.models import User
 from trialsite.core.acts import note_act
@@ -148,7 +148,7 @@ class Guardrail:
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponseBase:
         """The view's answer, from within its person's context and transaction."""
-        with acting(self._context(request)):
+        with acting(self._context(request), one_moment=reads_one_moment(view)):
             try:
                 response: HttpResponseBase = view(request, *args, **kwargs)
             except ImmediateHttpResponse as immediate:

@@ -58,14 +58,19 @@ def _set(values: dict[str, str], using: str) -> None:
 
 
 @contextmanager
-def acting(context: Context, *, using: str = "default") -> Iterator[None]:
+def acting(context: Context, *, using: str = "default", one_moment: bool = False) -> Iterator[None]:
     """Run one transaction on somebody's behalf; an exception rolls it back.
 
     Inside another context it is a savepoint, and what was set before returns at the end.
+    With `one_moment` all that it reads is of one moment, however many statements it takes;
+    inside another context that one's transaction decides.
     """
     connection = connections[using]
     outer = _current(using) if connection.in_atomic_block else None
     with transaction.atomic(using=using):
+        if one_moment and outer is None:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         _set(context.settings(), using)
         yield
         if outer is not None and not connection.needs_rollback:
