@@ -94,10 +94,11 @@ def bearer_of(token: ApiToken) -> User:
     return user
 
 
-def note_use(token: ApiToken, *, writes: bool) -> None:
-    """Which key a change came by stands in the trail beside it; reading counts by the day."""
-    if writes:
-        note_act("api_token_used", details={"token": token.pk, "name": token.name})
-    today = timezone.now().date()
-    if token.last_used_on != today:
-        ApiToken.objects.filter(pk=token.pk).update(last_used_on=today)
+def note_use(token: ApiToken) -> None:
+    """Which key a change came by stands in the trail beside it."""
+    note_act("api_token_used", details={"token": token.pk, "name": token.name})
+
+
+def mark_used(token: ApiToken) -> None:
+    """On which day it was last used."""
+    ApiToken.objects.filter(pk=token.pk).update(last_used_on=timezone.now().date())

@@ -80,6 +80,11 @@ def requires_by_method(**capabilities: Capability) -> Callable[[V], V]:
     )
 
 
+def reads_one_moment(view: Callable[..., HttpResponse]) -> bool:
+    """Whether what a view answers is of one moment, though it reads in several statements."""
+    return bool(getattr(getattr(view, "cls", view), "one_moment", False))
+
+
 def policy_of(view: Callable[..., HttpResponse], method: str) -> Policy | None:
     """The policy of a view for a method, or None where nobody has stated one."""
     stated = getattr(view, "policy", None) or getattr(getattr(view, "cls", None), "policy", None)

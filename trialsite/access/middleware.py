@@ -19,16 +19,16 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 
-from trialsite.access.api_tokens import bearer_of, note_use, token_of
+from trialsite.access.api_tokens import bearer_of, mark_used, note_use, token_of
 from trialsite.access.context import context_of
 from trialsite.access.errors import refusal
-from trialsite.access.http import Audience, Policy, policy_of
+from trialsite.access.http import Audience, Policy, policy_of, reads_one_moment
 from trialsite.access.keeping import kept
-from trialsite.access.models import User
+from trialsite.access.models import ApiToken, User
 from trialsite.core.acts import note_act
 from trialsite.core.context import Channel, Context, acting
 from trialsite.core.exceptions import NotPermittedError
@@ -177,8 +177,12 @@ class Guardrail:
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponseBase:
         """The view's answer, from within its person's context and transaction."""
-        with acting(self._context(request)):
-            self._note_token(request)
+        token = request.api_token  # type: ignore[attr-defined]
+        if token is not None:
+            self._mark_used(request, token)
+        with acting(self._context(request), one_moment=reads_one_moment(view)):
+            if token is not None and request.method not in SAFE:
+                note_use(token)
             try:
                 response: HttpResponseBase = view(request, *args, **kwargs)
             except ImmediateHttpResponse as immediate:
@@ -191,10 +195,11 @@ class Guardrail:
             self._note(request, "refused" if response.status_code == 403 else "not_found")
         return response
 
-    def _note_token(self, request: HttpRequest) -> None:
-        token = request.api_token  # type: ignore[attr-defined]
-        if token is not None:
-            note_use(token, writes=request.method not in SAFE)
+    def _mark_used(self, request: HttpRequest, token: ApiToken) -> None:
+        """In a transaction of its own: two that read one moment must not meet at this row."""
+        if token.last_used_on != timezone.now().date():
+            with acting(self._context(request)):
+                mark_used(token)
 
     def _context(self, request: HttpRequest) -> Context:
         return context_of(

@@ -134,6 +134,8 @@ class Endpoint(GenericViewSet[Any]):
 
     #: HTTP method -> who may use it; a method that is not named is refused (Guardrail).
     policy: ClassVar[dict[str, Policy]]
+    #: What is answered is of one moment, though it is read in several statements.
+    one_moment: ClassVar[bool] = False
     #: Query parameters of the list that narrow it.
     filters: ClassVar[Mapping[str, Filter]] = {}
     #: Further query parameters, for every action.

@@ -21,12 +21,15 @@ def future_problem(wall: dt.datetime, zone: str, now: dt.datetime | None = None)
     return _("This time has not come yet.") if moment > (now or trial_now()) else ""
 
 
-def not_yet(when: dt.datetime | dt.date | PartialDate, zone: str) -> str:
+def not_yet(
+    when: dt.datetime | dt.date | PartialDate, zone: str, now: dt.datetime | None = None
+) -> str:
     """The same for a time, a date or a partial date; a month that has begun may be."""
     if isinstance(when, dt.datetime):
-        return future_problem(when, zone)
+        return future_problem(when, zone, now)
     day = when.earliest if isinstance(when, PartialDate) else when
-    return _("This date lies in the future.") if day > trial_today(zone) else ""
+    today = now.astimezone(ZoneInfo(zone)).date() if now else trial_today(zone)
+    return _("This date lies in the future.") if day > today else ""
 
 
 def death_problem(subject: Subject, day: dt.date) -> str:

@@ -62,8 +62,8 @@ def acting(context: Context, *, using: str = "default", one_moment: bool = False
     """Run one transaction on somebody's behalf; an exception rolls it back.
 
     Inside another context it is a savepoint, and what was set before returns at the end.
-    With `one_moment` everything that is read is of the moment the transaction began
-    (REPEATABLE READ); a transaction that is already open cannot be made so.
+    With `one_moment` all that it reads is of one moment, however many statements it takes;
+    inside another context that one's transaction decides.
     """
     connection = connections[using]
     outer = _current(using) if connection.in_atomic_block else None

@@ -15,6 +15,7 @@ from django.db import connection
 
 from trialsite.casebook.models import Subject
 from trialsite.casebook.moments import after_death, not_yet
+from trialsite.core.clock import trial_now
 from trialsite.crf.items import items_of
 from trialsite.crf.models import ItemData
 from trialsite.crf.violations import ImpossibleError
@@ -33,7 +34,10 @@ def expect_possible(row: ItemData, changed: Collection[str]) -> None:
         and name in changed
         and (value := getattr(row, name)) is not None
     }
-    errors = {name: not_yet(value, row.time_zone) for name, (_item, value) in times.items()}
+    if not times:
+        return
+    now = trial_now()
+    errors = {name: not_yet(value, row.time_zone, now) for name, (_item, value) in times.items()}
     observed = {name: value for name, (item, value) in times.items() if item.observed}
     if observed:
         died_on = _died_on(row.subject_id)

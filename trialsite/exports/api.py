@@ -68,6 +68,7 @@ class AnyAccept(BaseContentNegotiation):
 
 class DatasetFile(Endpoint):
     policy = {"GET": EXPORTS}
+    one_moment = True
     parameters = frozenset({"format", "bom"})
     content_negotiation_class = AnyAccept
 

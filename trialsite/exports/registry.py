@@ -52,8 +52,9 @@ class Dataset:
 
     Every SQL text here is a constant of the code; the person's sites are the only value that
     is ever added, as a literal. What no SELECT says well (an estimate, a reading shared with
-    a page) gives `rows` instead: it is asked for the sites, reads in one statement, so that
-    it is of one moment as the others are, and answers in the order of the file.
+    a page) gives `rows` instead: it is asked for the sites and answers in the order of the
+    file. Whoever writes the file acts with `one_moment`, so that it is of one moment however
+    many statements it takes.
     """
 
     name: str
