@@ -14,6 +14,7 @@ class SamplesConfig(AppConfig):
             kinds,
             models,
             notices,
+            shipment_guards,
             slots,
         )
         from samples.services.withdrawals import follow_withdrawal

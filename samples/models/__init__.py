@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from samples.models.custody import CustodyEvent, LabelPrint, NotCollected, WhyNot
 from samples.models.destruction import Destruction, DestructionLine, Outcome
-from samples.models.shipments import Shipment, ShipmentState
+from samples.models.shipment_lines import Condition, LineState, ShipmentLine
+from samples.models.shipments import Cooling, ExportPermission, Shipment, ShipmentState
 from samples.models.specimens import Aliquot, DrawSite, Specimen, UrineMethod
 from samples.models.states import (
     ALIQUOT_STEPS,
@@ -28,17 +29,22 @@ __all__ = [
     "AliquotState",
     "Box",
     "BoxMove",
+    "Condition",
+    "Cooling",
     "CustodyEvent",
     "CustodyKind",
     "Destruction",
     "DestructionLine",
     "DrawSite",
+    "ExportPermission",
     "Freezer",
     "LabelPrint",
+    "LineState",
     "NotCollected",
     "Outcome",
     "Rack",
     "Shipment",
+    "ShipmentLine",
     "ShipmentState",
     "Specimen",
     "SpecimenState",

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from samples.models.shipments import Shipment
 from samples.models.specimens import VOIDED_IFF_REASON, Aliquot, Specimen
-from samples.models.states import NEEDS_REASON, CustodyKind
+from samples.models.states import NEEDS_REASON, OF_A_SHIPMENT, CustodyKind
 from samples.models.storage import Box
 from trialsite.access.models import Site, SiteScopedQuerySet, User
 from trialsite.casebook.models import Subject, Visit
@@ -98,8 +98,7 @@ class CustodyEvent(models.Model):
                 name="custody_stored_names_the_position",
             ),
             models.CheckConstraint(
-                condition=~Q(kind__in=[CustodyKind.PACKED, CustodyKind.SHIPPED])
-                | Q(shipment__isnull=False),
+                condition=~Q(kind__in=OF_A_SHIPMENT) | Q(shipment__isnull=False),
                 name="custody_packed_names_the_shipment",
             ),
             models.CheckConstraint(

@@ -13,7 +13,13 @@ from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from samples.models.shipments import Shipment
-from samples.models.states import LIVE_ALIQUOTS, LIVE_SPECIMENS, AliquotState, SpecimenState
+from samples.models.states import (
+    IN_A_SHIPMENT,
+    LIVE_ALIQUOTS,
+    LIVE_SPECIMENS,
+    AliquotState,
+    SpecimenState,
+)
 from samples.models.storage import Box
 from trialsite.access.models import Site, SiteScopedQuerySet, User
 from trialsite.casebook.models import Subject, Visit
@@ -289,10 +295,9 @@ class Aliquot(models.Model):
                 name="aliquot_in_a_box_iff_stored",
             ),
             models.CheckConstraint(
-                condition=Q(
-                    state__in=[AliquotState.PACKED, AliquotState.SHIPPED], shipment__isnull=False
-                )
-                | (~Q(state__in=[AliquotState.PACKED, AliquotState.SHIPPED]) & Q(shipment=None)),
+                condition=Q(state__in=IN_A_SHIPMENT, shipment__isnull=False)
+                | Q(state=AliquotState.THAWED)
+                | (~Q(state__in=[*IN_A_SHIPMENT, AliquotState.THAWED]) & Q(shipment=None)),
                 name="aliquot_in_a_shipment_iff_packed",
             ),
             models.CheckConstraint(

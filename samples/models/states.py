@@ -32,6 +32,7 @@ class AliquotState(models.TextChoices):
     THAWED = "thawed", _("Thawed")
     PACKED = "packed", _("Packed")
     SHIPPED = "shipped", _("On the way")
+    AWAY = "away", _("At its destination")
     USED = "used", _("Used up")
     DISCARDED = "discarded", pgettext_lazy("sample", "Discarded")
     DESTROYED = "destroyed", pgettext_lazy("sample", "Destroyed")
@@ -65,7 +66,9 @@ class CustodyKind(models.TextChoices):
 
 _S, _A, _K = SpecimenState, AliquotState, CustodyKind
 _LIVE_SPECIMEN = (_S.COLLECTED, _S.RECEIVED, _S.PROCESSED)
-_LIVE_ALIQUOT = (_A.MADE, _A.STORED, _A.HELD, _A.THAWED, _A.PACKED, _A.SHIPPED)
+_LIVE_ALIQUOT = (_A.MADE, _A.STORED, _A.HELD, _A.THAWED, _A.PACKED, _A.SHIPPED, _A.AWAY)
+#: What can come out of a parcel: what was sent, and what was put in without a scan.
+_CAN_ARRIVE = (_A.SHIPPED, _A.STORED, _A.HELD, _A.MADE, _A.THAWED)
 
 #: (state, event) -> the state that follows. What is not here cannot happen.
 SPECIMEN_STEPS: dict[tuple[str, str], str] = {
@@ -82,17 +85,18 @@ SPECIMEN_STEPS: dict[tuple[str, str], str] = {
 }
 
 ALIQUOT_STEPS: dict[tuple[str, str], str] = {
-    **{(each, _K.STORED): _A.STORED for each in (_A.MADE, _A.HELD)},
+    **{(each, _K.STORED): _A.STORED for each in (_A.MADE, _A.HELD, _A.AWAY)},
     (_A.STORED, _K.MOVED): _A.STORED,
-    **{(each, _K.THAWED): _A.THAWED for each in (_A.STORED, _A.HELD)},
+    **{(each, _K.THAWED): _A.THAWED for each in (_A.STORED, _A.HELD, _A.AWAY)},
     (_A.THAWED, _K.REFROZEN): _A.STORED,
     (_A.THAWED, _K.ANALYSED): _A.THAWED,
     (_A.MADE, _K.ANALYSED): _A.MADE,
     **{(each, _K.USED_UP): _A.USED for each in (*_LIVE_ALIQUOT, _A.LOST)},
-    **{(each, _K.PACKED): _A.PACKED for each in (_A.STORED, _A.HELD)},
+    (_A.AWAY, _K.ANALYSED): _A.AWAY,
+    **{(each, _K.PACKED): _A.PACKED for each in (_A.STORED, _A.HELD, _A.AWAY)},
     (_A.PACKED, _K.UNPACKED): _A.HELD,
     (_A.PACKED, _K.SHIPPED): _A.SHIPPED,
-    (_A.SHIPPED, _K.ARRIVED): _A.HELD,
+    **{(each, _K.ARRIVED): _A.AWAY for each in _CAN_ARRIVE},
     **{(each, _K.EXCURSION): each for each in _LIVE_ALIQUOT},
     **{(each, _K.DISCARDED): _A.DISCARDED for each in (*_LIVE_ALIQUOT, _A.LOST)},
     **{(each, _K.DESTROYED): _A.DESTROYED for each in (*_LIVE_ALIQUOT, _A.LOST)},
@@ -101,6 +105,8 @@ ALIQUOT_STEPS: dict[tuple[str, str], str] = {
     (_A.LOST, _K.FOUND): _A.HELD,
 }
 
+#: It is where its shipment is. What thawed on the way or there keeps its shipment as well.
+IN_A_SHIPMENT = (_A.PACKED, _A.SHIPPED, _A.AWAY)
 #: Nothing happens to these any more.
 OVER = (_A.USED, _A.DISCARDED, _A.DESTROYED)
 #: Samples that somebody still has in hand; the rest is accounted for.
@@ -116,13 +122,15 @@ NEEDS_REASON = (
     _K.EXCURSION,
     _K.CORRECTED,
 )
-#: What is not done any more once the consent for samples is withdrawn.
+#: What is not done any more once the consent for samples is withdrawn. That something has
+#: thawed on its way or in a broken freezer is a fact: it is entered.
 NEEDS_CONSENT = (
     _K.COLLECTED,
     _K.PROCESSED,
     _K.ALIQUOTED,
-    _K.THAWED,
     _K.ANALYSED,
     _K.PACKED,
     _K.SHIPPED,
 )
+#: What names the shipment, of which the manifest has a line.
+OF_A_SHIPMENT = (_K.PACKED, _K.UNPACKED, _K.SHIPPED, _K.ARRIVED)

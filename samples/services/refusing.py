@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from samples.destruction_guards import NOT_ACCOUNTED, WITHDRAWN
 from samples.guards import NO_POSITION, NO_SUCH_STEP, OUT_OF_ORDER, VOIDED
+from samples.shipment_guards import LINES_OPEN, NOT_PERMITTED, NOT_SO_FAR
 from trialsite.crf.violations import ImpossibleError, refusal_of, said_by
 
 _STATES = {
@@ -19,6 +20,9 @@ _STATES = {
     VOIDED: ("", _("This specimen has been voided.")),
     WITHDRAWN: ("", _("The consent for samples is withdrawn: this sample is to be destroyed.")),
     NOT_ACCOUNTED: ("", _("Not every sample is destroyed or explained yet.")),
+    NOT_SO_FAR: ("", _("This cannot be done with the shipment in its present state.")),
+    NOT_PERMITTED: ("permission", _("No export permission is in force for this shipment.")),
+    LINES_OPEN: ("", _("Lines of this shipment are open, or nothing is packed.")),
 }
 _UNIQUE = {
     "position_holds_one": ("position", _("This position is taken.")),
@@ -26,6 +30,9 @@ _UNIQUE = {
     "freezer_name_once": ("name", _("This site has a freezer of this name.")),
     "rack_name_once": ("name", _("This freezer has a rack of this name.")),
     "not_collected_once": ("", _("This has been stated already.")),
+    "line_aliquot_in_one_open_shipment": ("code", _("It is packed into another shipment.")),
+    "line_code_once": ("code", _("It is on this manifest already.")),
+    "permission_number_once": ("number", _("A permission with this number is recorded.")),
 }
 #: Beside which field a constraint of ours speaks.
 _FIELDS = {
@@ -48,6 +55,12 @@ _FIELDS = {
     "shipment_received_after_it_was_sent": "received_at",
     "shipment_cancelled_iff_reason": "reason",
     "shipment_dry_ice_not_negative": "dry_ice",
+    "shipment_sent_is_timed": "packages",
+    "line_received_iff_timed": "condition",
+    "line_missing_is_explained": "reason",
+    "permission_says_for_whom": "number",
+    "permission_ends_after_it_begins": "valid_until",
+    "permission_revoked_iff_reason": "reason",
 }
 
 

@@ -88,14 +88,16 @@ def scan(*, text: str, setting: Setting, by: User) -> Answer:
     if isinstance(code.named, Shipment):
         raise ScanRefusedError(_("A shipment"), _("%(code)s is a shipment.") % {"code": code.text})
     if code.named is None:
-        raise _unknown(code, by)
+        raise unknown(code.text, by)
     _refuse_other(code.named, setting)
     if setting.step is Step.FIND:
         return Answer(tone="chosen", headline=code.text, sample=code.named, setting=setting)
     return _STEPS[setting.step](code.named, setting, by)
 
 
-def _unknown(code: Code, by: User) -> ScanRefusedError:
+def unknown(text: str, by: User) -> ScanRefusedError:
+    """What is wrong with a code that names nothing of the person's."""
+    code = Code(text)
     if not code.text.strip("-"):
         return ScanRefusedError(_("Nothing was read"), _("Scan the label again."))
     if not code.is_whole:

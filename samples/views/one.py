@@ -109,6 +109,7 @@ def _offered(found: Sample) -> list[tuple[str, str]]:
         "made": ("analyse", "used", "end"),
         "stored": ("thaw", "end"),
         "held": ("thaw", "end"),
+        "away": ("analyse", "used", "thaw", "end"),
         "thawed": ("analyse", "used", "end"),
         "lost": ("found", "end"),
     }

@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 
 from outcomes.services.survival import start_contact
+from samples.services.expectations import state_not_collected
 from screening.models.consent import Scope as ConsentScope
 from screening.services.identity import ask_for_identity, keep_identity
 from tests.api.conftest import ApiClient, fill
@@ -31,6 +32,16 @@ from tests.labs.importing import HEAD, LONG, rows
 from tests.outcomes.conftest import complicated, save_event, treated
 from tests.outcomes.sae.conftest import first_word, sent, signed
 from tests.outcomes.test_of_reading_or_result import read, resulted
+from tests.samples.bench import (
+    aliquoted,
+    box_at,
+    collected,
+    labelled,
+    sampled,
+    stored,
+    technician_at,
+)
+from tests.samples.shipping import drafted, packed, permitted
 from tests.screening.consenting import assess, make_document, withdraw
 from tests.screening.consenting import sign as sign_consent
 from tests.screening.deciding import confirm_all, decide, make_candidate
@@ -68,7 +79,8 @@ WITH_IDS = [pytest.param(each, id=str(each)) for each in operations() if each.ar
 def everybody_at(site):
     """A person with every capability there is, at one site only."""
     person = make_user(Role.PRINCIPAL_INVESTIGATOR, site)
-    for role in (Role.DATA_MANAGER, Role.MONITOR, Role.RESEARCH_NURSE):
+    others = (Role.DATA_MANAGER, Role.MONITOR, Role.RESEARCH_NURSE, Role.SAMPLE_TECHNICIAN)
+    for role in others:
         Membership.objects.create(user=person, site=site, role=role, valid_from="2026-01-01")
     return person
 
@@ -233,6 +245,27 @@ def receipt_of(cast, record):
     return sent(report, "sponsor", now, cast.nurse)
 
 
+@given
+def custody_of(cast):
+    return collected(sampled(cast), cast.nurse).custody.get()
+
+
+def statement_of(cast):
+    visit = sampled(cast)
+    with as_person(cast.nurse):
+        return state_not_collected(visit=visit, kind="URINE", reason="refused", by=cast.nurse)
+
+
+def line_of(cast):
+    by, visit = technician_at(cast.site), sampled(cast)
+    aliquot = stored(visit, by, box_at(cast.site, by))
+    return packed(drafted(cast.site, by), by, aliquot)[0]
+
+
+def box_of(cast):
+    return box_at(cast.site, technician_at(cast.site))
+
+
 #: What one argument needs, made of a record of site 001.
 MADE = {
     "query": query_on,
@@ -255,6 +288,15 @@ MADE = {
     "case": lambda cast, record: case_of(cast, record).pk,
     "report": lambda cast, record: safety_report_of(cast, record).pk,
     "receipt": lambda cast, record: receipt_of(cast, record).pk,
+    "specimen": lambda cast, _record: labelled(sampled(cast), cast.nurse)[0].pk,
+    "aliquot": lambda cast, _record: aliquoted(sampled(cast), cast.nurse)[0].pk,
+    "custody": lambda cast, _record: custody_of(cast).pk,
+    "statement": lambda cast, _record: statement_of(cast).pk,
+    "shipment": lambda cast, _record: drafted(cast.site, technician_at(cast.site)).pk,
+    "line": lambda cast, _record: line_of(cast).pk,
+    "permission": lambda cast, _record: permitted(cast).pk,
+    "freezer": lambda cast, _record: box_of(cast).rack.freezer_id,
+    "box": lambda cast, _record: box_of(cast).pk,
 }
 
 

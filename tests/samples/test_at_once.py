@@ -138,8 +138,9 @@ def test_what_is_destroyed_is_not_thawed_in_the_same_moment(people, visit):
     )
     with as_person(one):
         kinds = list(CustodyEvent.objects.filter(aliquot=aliquot).values_list("kind", flat=True))
-        assert kinds[-1] == "destroyed"
-        assert kinds.count("destroyed") == 1
+        # Who comes second is refused, or sees it thawed; after a destruction there is nothing.
+        assert kinds[-1] in {"destroyed", "thawed"}
+        assert "destroyed" not in kinds[:-1]
     map_is_sound()
 
 

@@ -3,7 +3,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from .text import Text
-from .values import Interval, Key, Value
+from .values import Interval, Key, Label, Value
 
 SpecimenKey = Annotated[str, Key(r"[A-Z0-9_]{1,20}", "capital letters, digits, underscores")]
 
@@ -35,6 +35,37 @@ class SpecimenDef:
     storage_celsius: Annotated[int, Value("Stored at, Cel", "保存温度（℃）")]
 
 
+class OptionalConsent(StrEnum):
+    """The optional questions of a consent form."""
+
+    FUTURE_USE = "future_use"
+    GENETIC_ANALYSIS = "genetic_analysis"
+    LATER_CONTACT = "later_contact"
+    DATA_SHARING = "data_sharing"
+
+
+_Consents = tuple[OptionalConsent, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShippingRules:
+    """When a parcel is overdue, and to which optional questions of the consent form a
+    participant must have said yes for what is done with the material."""
+
+    received_within_days: Annotated[
+        int, Value("Received within days of handing over", "交运后应签收天数")
+    ]
+    consents_abroad: Annotated[
+        _Consents, Value("Consents for shipping abroad", "出境所需的知情同意选项")
+    ] = ()
+    consents_genetic: Annotated[
+        _Consents, Value("Consents for genetic analysis", "基因分析所需的知情同意选项")
+    ] = ()
+    consents_later: Annotated[
+        _Consents, Value("Consents for later research", "后续研究所需的知情同意选项")
+    ] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplePlan:
     """The sample kit and the rules of its handling."""
@@ -47,6 +78,7 @@ class SamplePlan:
     centrifuge_minutes: Annotated[
         Interval | None, Value("Centrifuge, minutes", "离心时间（分钟）")
     ] = None
+    shipping: Annotated[ShippingRules | None, Label("Shipments", "样本运输")] = None
     specimens: tuple[SpecimenDef, ...] = ()
 
     def specimen(self, key: str) -> SpecimenDef:

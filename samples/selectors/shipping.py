@@ -1,0 +1,205 @@
+"""Which aliquots may go where: consent, withdrawal, permission; and which parcels are late."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count, F, Q
+from django.utils.translation import gettext as _
+
+from samples.models import (
+    Aliquot,
+    AliquotState,
+    ExportPermission,
+    LineState,
+    Shipment,
+    ShipmentLine,
+    ShipmentState,
+)
+from screening.models.consent import Consent, Scope
+from screening.selectors.consent import standings_of
+from screening.standing import Standing
+from trialsite.access.capabilities import Capability
+from trialsite.access.models import Site, SiteScopedQuerySet, User
+from trialsite.casebook.protocols import protocol_of, version_in_force
+from trialsite.core.clock import trial_now
+from trialsite.core.exceptions import DomainError
+from trialsite.protocol.samples import OptionalConsent, SamplePlan, ShippingRules
+
+#: In these states an aliquot is frozen and at hand.
+SHIPPABLE = (AliquotState.STORED, AliquotState.HELD, AliquotState.AWAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an aliquot may not go into a parcel: what it is, and what it means."""
+
+    headline: str
+    message: str
+
+
+def plan_at(site: Site) -> SamplePlan:
+    """The sample plan in force at a site."""
+    plan = protocol_of(version_in_force(site).pk).samples
+    if plan is None:
+        raise DomainError(_("This protocol plans no samples."))
+    return plan
+
+
+def rules_at(site: Site) -> ShippingRules | None:
+    """The protocol's rules of shipping in force at a site."""
+    return plan_at(site).shipping
+
+
+def consents_asked(shipment: Shipment) -> tuple[OptionalConsent, ...]:
+    """To what a participant must have said yes for what this shipment is for."""
+    rules = rules_at(shipment.site)
+    if rules is None:
+        return ()
+    asked = (
+        *(rules.consents_abroad if shipment.abroad else ()),
+        *(rules.consents_genetic if shipment.genetic else ()),
+        *(rules.consents_later if shipment.future_use else ()),
+    )
+    return tuple(dict.fromkeys(asked))
+
+
+def answer_to(standing: Standing, asked: OptionalConsent) -> bool | None:
+    """The latest standing answer to an optional question; None: never answered."""
+    answers = [getattr(each, asked.value) for each in standing.consents]
+    return next((each for each in reversed(answers) if each is not None), None)
+
+
+def consent_refusal(standing: Standing, asked: Collection[OptionalConsent]) -> Refusal | None:
+    """Why consent does not carry a shipment now; None: it does (decisions C5, C10).
+
+    Shipping is no new procedure: a re-consent that is due, a loss of capacity and a death
+    do not stop what was given.
+    """
+    if not standing.consents:
+        return Refusal(_("No consent"), _("No consent is on record."))
+    if standing.scopes & {Scope.SAMPLES, Scope.ALL_DATA}:
+        return Refusal(
+            _("Consent withdrawn"),
+            _("The participant has withdrawn the samples: they are destroyed, not shipped."),
+        )
+    for each in asked:
+        answer = answer_to(standing, each)
+        if not answer:
+            name = Consent._meta.get_field(each.value).verbose_name
+            said = (
+                _("The participant has said no to “%(what)s”.")
+                if answer is False
+                else _("The participant has not answered “%(what)s”.")
+            )
+            return Refusal(_("Not consented to"), said % {"what": name})
+    return None
+
+
+def refusals_of(shipment: Shipment, aliquots: Collection[Aliquot]) -> dict[uuid.UUID, Refusal]:
+    """Which of the aliquots may not go with this shipment, and why; six queries for any number.
+
+    The aliquots come with `specimen` and `specimen__subject__site`.
+    """
+    asked = consents_asked(shipment)
+    subjects = {each.subject_id: each.specimen.subject for each in aliquots}
+    standings = standings_of(subjects.values())
+    refusals = {key: consent_refusal(each, asked) for key, each in standings.items()}
+    kinds = set(shipment.permission.kinds) if shipment.permission else set()
+    found: dict[uuid.UUID, Refusal] = {}
+    for each in aliquots:
+        refusal = refusals[each.subject_id]
+        if refusal is None and kinds and each.specimen.kind not in kinds:
+            refusal = Refusal(
+                _("Export not permitted"),
+                _("The export permission does not name this kind of specimen."),
+            )
+        if refusal is not None:
+            found[each.pk] = refusal
+    return found
+
+
+def export_refusal(shipment: Shipment, day: dt.date) -> Refusal | None:
+    """Why nothing may leave with this shipment on a day at the site; None: it may."""
+    if not shipment.needs_permission:
+        return None
+    headline = _("Export not permitted")
+    permission = shipment.permission
+    if permission is None:
+        return Refusal(
+            headline,
+            _("The protocol asks for an export permission, and none is named on the shipment."),
+        )
+    if not permission.is_in_force(day):
+        return Refusal(
+            headline,
+            _("The export permission %(number)s is not in force on %(day)s.")
+            % {"number": permission.number, "day": day.isoformat()},
+        )
+    return None
+
+
+def sent_under(permission: ExportPermission) -> int:
+    """How many aliquots have been packed under a permission."""
+    lines = ShipmentLine.objects.standing().filter(shipment__permission=permission)
+    return lines.filter(unexpected=False).exclude(shipment__state=ShipmentState.CANCELLED).count()
+
+
+def permissions_at(site: Site, *, on: dt.date) -> list[ExportPermission]:
+    """The permissions of a site that count on a day."""
+    rows = ExportPermission.objects.filter(site=site, revoked_at=None)
+    return list(rows.filter(valid_from__lte=on, valid_until__gte=on).order_by("number"))
+
+
+def shipments_of(
+    user: User, capability: Capability = Capability.VIEW_CASEBOOK
+) -> SiteScopedQuerySet[Shipment]:
+    """The shipments of the person's sites with what is packed, received and open in each."""
+    line = Q(lines__unexpected=False) & ~Q(lines__state=LineState.UNPACKED)
+    return (
+        Shipment.objects.visible_to(user, capability)
+        .select_related("site", "permission")
+        .annotate(
+            packed=Count("lines", filter=line),
+            received=Count("lines", filter=line & Q(lines__state=LineState.RECEIVED)),
+            missing=Count("lines", filter=line & Q(lines__state=LineState.MISSING)),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A parcel on the way that the protocol expects to be there."""
+
+    shipment: Shipment
+    days: int
+
+
+def overdue_shipments(
+    user: User, *, now: dt.datetime | None = None, site_id: int | None = None
+) -> list[Overdue]:
+    """Parcels not received in time at the sites where the person ships, the latest first."""
+    moment = now or trial_now()
+    sent = Shipment.objects.visible_to(user, Capability.SHIP_SAMPLES)
+    sent = sent if site_id is None else sent.filter(site=site_id)
+    waiting = sent.filter(
+        state=ShipmentState.SENT, due_on__lt=moment.date() + dt.timedelta(days=1)
+    ).select_related("site")
+    lines = []
+    for each in waiting.order_by(F("due_on"), "code"):
+        today = moment.astimezone(ZoneInfo(each.time_zone)).date()
+        assert each.due_on is not None
+        if each.due_on < today:
+            lines.append(Overdue(each, (today - each.due_on).days))
+    return lines
+
+
+def contents_of(lines: Collection[ShipmentLine]) -> list[tuple[str, int]]:
+    """How many of each kind of specimen a parcel holds."""
+    found = Counter(each.aliquot.specimen.kind for each in lines if each.aliquot is not None)
+    return sorted(found.items())

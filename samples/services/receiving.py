@@ -1,0 +1,337 @@
+"""Receiving by scan: what came, in which condition, what did not, and why."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from samples.models import (
+    Aliquot,
+    AliquotState,
+    Box,
+    Condition,
+    CustodyKind,
+    LineState,
+    Shipment,
+    ShipmentLine,
+    ShipmentState,
+)
+from samples.services.aliquots import fresh
+from samples.services.log import Happening, enter, held_aliquots
+from samples.services.scanning import ScanRefusedError, unknown
+from samples.services.shipment_log import (
+    Scanned,
+    change,
+    change_line,
+    demand,
+    held_shipment,
+    next_line,
+    on_the_clock,
+    scanned,
+    write_line,
+)
+from samples.services.withdrawals import follow_late_entry
+from trialsite.access.models import User
+from trialsite.core.clock import TrialNow, trial_now
+from trialsite.core.context import because
+from trialsite.core.exceptions import DomainError, TransitionError
+from trialsite.crf.violations import ImpossibleError
+
+_ON_ITS_WAY = (ShipmentState.SENT, ShipmentState.RECEIVED)
+_AFTER_SENDING = (*_ON_ITS_WAY, ShipmentState.CLOSED)
+#: From these an aliquot comes out of a parcel, also of one into which nobody scanned it.
+_CAN_COME = (
+    AliquotState.STORED,
+    AliquotState.HELD,
+    AliquotState.MADE,
+    AliquotState.THAWED,
+    AliquotState.SHIPPED,
+)
+
+
+@transaction.atomic
+def arrive(
+    *,
+    by: User,
+    shipment: Shipment,
+    receiver: str,
+    at: dt.datetime | None = None,
+    logger_celsius: Decimal | None = None,
+) -> Shipment:
+    """The parcel is there: when, who took it over, how warm its logger has been.
+
+    Said again before it is closed, it puts right what was said.
+    """
+    parcel = held_shipment(shipment, by, *_ON_ITS_WAY)
+    if not receiver.strip():
+        raise ImpossibleError({"receiver": [_("Say who received it.")]})
+    parcel.received_at = on_the_clock(parcel, at)
+    parcel.received_by_name = receiver.strip()[:100]
+    parcel.logger_celsius = logger_celsius
+    parcel.state = ShipmentState.RECEIVED
+    return change(parcel, "received_at", "received_by_name", "logger_celsius", "state")
+
+
+@transaction.atomic
+def receive(
+    *,
+    by: User,
+    shipment: Shipment,
+    code: str,
+    at: dt.datetime | None = None,
+    condition: str = Condition.INTACT,
+    note: str = "",
+    unexpected: bool = False,
+) -> Scanned:
+    """What a code names has come out of the parcel, in a condition; a box with all sent in it.
+
+    What stands on no line is refused until it is said to be unexpected, so that a misread
+    code is no discrepancy. What was missing and comes later is found, also after the parcel
+    was closed. The same scan again changes nothing. The first scan receives the parcel.
+    """
+    parcel = held_shipment(shipment, by, *_AFTER_SENDING)
+    if condition not in Condition.values:
+        raise ImpossibleError({"condition": [_("Say in which condition it came.")]})
+    wall = on_the_clock(parcel, at)
+    text, named = scanned(code, by)
+    _received(parcel, wall, by)
+    if isinstance(named, Box):
+        return _receive_box(parcel, named, wall, condition, note, by)
+    rows = ShipmentLine.objects.standing().filter(shipment=parcel, code=text)
+    line = rows.select_related("aliquot").first()
+    if line is None:
+        if not unexpected:
+            raise _not_listed(text, named, parcel, by)
+        return _enter_unexpected(parcel, text, named, wall, condition, note, by)
+    return _receive_line(parcel, line, wall, condition, note, by)
+
+
+def _received(parcel: Shipment, wall: dt.datetime, by: User) -> None:
+    """The first that comes out of a parcel receives it, by the person who scans."""
+    if parcel.received_at is not None:
+        return
+    parcel.received_at, parcel.received_by_name = wall, by.full_name[:100]
+    if parcel.state == ShipmentState.SENT:
+        parcel.state = ShipmentState.RECEIVED
+    change(parcel, "received_at", "received_by_name", "state")
+
+
+def _not_listed(text: str, named: Aliquot | None, parcel: Shipment, by: User) -> ScanRefusedError:
+    if named is None:
+        refusal = unknown(text, by)
+        headline, message = refusal.headline, str(refusal)
+    else:
+        headline = _("Not on the manifest")
+        message = _("%(code)s was not packed into %(parcel)s.") % {
+            "code": text,
+            "parcel": parcel.code,
+        }
+    hint = _("If it is in the parcel all the same, tick “not on the manifest” and scan it again.")
+    return ScanRefusedError(headline, f"{message} {hint}")
+
+
+def _receive_box(
+    parcel: Shipment, box: Box, wall: dt.datetime, condition: str, note: str, by: User
+) -> Scanned:
+    rows = ShipmentLine.objects.standing().filter(shipment=parcel, box=box, in_box=True)
+    lines = list(rows.select_related("aliquot").order_by("number"))
+    waiting = [each for each in lines if each.state == LineState.PACKED]
+    if not lines:
+        raise ScanRefusedError(
+            _("Not on the manifest"),
+            _("Box %(code)s was not sent whole. Scan its aliquots.") % {"code": box.code},
+        )
+    for line in waiting:
+        _receive_line(parcel, line, wall, condition, note, by)
+    count = len(waiting)
+    return Scanned(
+        tone="done" if waiting else "already",
+        headline=ngettext("%(count)d aliquot received", "%(count)d aliquots received", count)
+        % {"count": count},
+        message=_("Box %(code)s") % {"code": box.code},
+        lines=tuple(waiting or lines),
+    )
+
+
+def _receive_line(
+    parcel: Shipment, line: ShipmentLine, wall: dt.datetime, condition: str, note: str, by: User
+) -> Scanned:
+    was = line.state
+    if was == LineState.RECEIVED:
+        return _again(parcel, line, condition, note, by)
+    line.state, line.condition = LineState.RECEIVED, condition
+    line.received_at, line.received_by = wall, by
+    names = ["state", "condition", "received_at", "received_by"]
+    names += _explain(line, note, by) if note.strip() else []
+    change_line(line, *names)
+    assert line.aliquot is not None
+    _take_over(parcel, line.aliquot, line, wall, by)
+    headline = _("Found again") if was == LineState.MISSING else _("Received")
+    return Scanned(tone="done", headline=headline, message=_words_of(line), lines=(line,))
+
+
+def _again(parcel: Shipment, line: ShipmentLine, condition: str, note: str, by: User) -> Scanned:
+    """A line that came already: only another condition than intact is news."""
+    if condition in (Condition.INTACT, line.condition) or parcel.state == ShipmentState.CLOSED:
+        return Scanned(
+            tone="already", headline=_("Already received"), message=_words_of(line), lines=(line,)
+        )
+    line.condition = condition
+    change_line(line, "condition", *(_explain(line, note, by) if note.strip() else []))
+    return Scanned(
+        tone="done", headline=_("Condition noted"), message=_words_of(line), lines=(line,)
+    )
+
+
+def _words_of(line: ShipmentLine) -> str:
+    said = [str(Condition(line.condition).label)]
+    if not line.is_settled:
+        said.append(_("to be explained"))
+    return " · ".join(said)
+
+
+def _enter_unexpected(
+    parcel: Shipment,
+    text: str,
+    named: Aliquot | None,
+    wall: dt.datetime,
+    condition: str,
+    note: str,
+    by: User,
+) -> Scanned:
+    # Another site's aliquot is noted by its code; its custody is that site's to keep.
+    own = named if named is not None and named.site_id == parcel.site_id else None
+    aliquot = held_aliquots([own])[0] if own is not None else None
+    if aliquot is not None and aliquot.state == AliquotState.PACKED:
+        other = Shipment.objects.get(pk=aliquot.shipment_id)
+        raise ScanRefusedError(
+            _("In another shipment"),
+            _("%(code)s is packed into %(other)s. Unpack it there first.")
+            % {"code": text, "other": other.code},
+        )
+    line = ShipmentLine(
+        site_id=parcel.site_id,
+        subject_id=aliquot.subject_id if aliquot else None,
+        shipment=parcel,
+        number=next_line(parcel),
+        aliquot=aliquot,
+        code=text,
+        state=LineState.RECEIVED,
+        unexpected=True,
+        condition=condition,
+        received_at=wall,
+        received_by=by,
+        added_by=by,
+        added_at=TrialNow(),
+    )
+    if note.strip():
+        _explain(line, note, by)
+    write_line(line)
+    if aliquot is not None:
+        _take_over(parcel, aliquot, line, wall, by)
+    return Scanned(
+        tone="done", headline=_("Not on the manifest"), message=_words_of(line), lines=(line,)
+    )
+
+
+def _take_over(
+    parcel: Shipment, aliquot: Aliquot, line: ShipmentLine, wall: dt.datetime, by: User
+) -> None:
+    """Custody says the same as the line, as far as this can still happen to the aliquot."""
+    (held,) = held_aliquots([aliquot])
+    words = "" if line.condition == Condition.INTACT else str(Condition(line.condition).label)
+    if held.state == AliquotState.LOST:
+        reason = (
+            line.explanation or words or _("Found at %(place)s") % {"place": parcel.destination}
+        )
+        enter(held, CustodyKind.FOUND, by, Happening(at=wall, reason=reason))
+        follow_late_entry(held.specimen.subject, by)
+        held = fresh(held)
+    if held.state not in _CAN_COME:
+        return
+    said = Happening(at=wall, shipment=parcel, place=parcel.destination, reason=words)
+    enter(held, CustodyKind.ARRIVED, by, said)
+    if line.condition == Condition.THAWED:
+        thawed = held.thaws < held.thaws_at_most
+        kind = CustodyKind.THAWED if thawed else CustodyKind.EXCURSION
+        said = Happening(at=wall, reason=words, celsius=None if thawed else parcel.logger_celsius)
+        enter(held, kind, by, said)
+
+
+@transaction.atomic
+def report_missing(
+    *, by: User, line: ShipmentLine, reason: str, at: dt.datetime | None = None
+) -> ShipmentLine:
+    """An aliquot was packed and has not come: it is lost, until somebody finds it."""
+    parcel = held_shipment(line.shipment, by, *_ON_ITS_WAY)
+    line = ShipmentLine.objects.select_related("aliquot").get(pk=line.pk)
+    said = demand(reason)
+    if line.state == LineState.MISSING:
+        return line
+    if line.state != LineState.PACKED:
+        raise TransitionError(_("%(code)s has been received.") % {"code": line.code})
+    line.state = LineState.MISSING
+    with because(said):
+        change_line(line, "state", *_explain(line, said, by))
+    assert line.aliquot is not None
+    (held,) = held_aliquots([line.aliquot])
+    if held.state == AliquotState.SHIPPED and held.shipment_id == parcel.pk:
+        wall = on_the_clock(parcel, at)
+        enter(held, CustodyKind.LOST, by, Happening(at=wall, reason=said, place=parcel.code))
+    return line
+
+
+@transaction.atomic
+def report_rest_missing(
+    *, by: User, shipment: Shipment, reason: str, at: dt.datetime | None = None
+) -> list[ShipmentLine]:
+    """Everything that was packed and has not come, for one reason."""
+    parcel = held_shipment(shipment, by, *_ON_ITS_WAY)
+    demand(reason)
+    rows = ShipmentLine.objects.filter(shipment=parcel, state=LineState.PACKED).order_by("number")
+    lines = [report_missing(by=by, line=each, reason=reason, at=at) for each in rows]
+    if not lines:
+        raise TransitionError(_("Nothing is missing."))
+    return lines
+
+
+@transaction.atomic
+def explain(*, by: User, line: ShipmentLine, reason: str) -> ShipmentLine:
+    """Say how a discrepancy came about: unexpected, damaged, thawed, wrong label, missing."""
+    held_shipment(line.shipment, by, *_AFTER_SENDING)
+    line = ShipmentLine.objects.get(pk=line.pk)
+    if not line.is_discrepant:
+        raise DomainError(_("There is nothing to explain on this line."))
+    said = demand(reason)
+    with because(said):
+        change_line(line, *_explain(line, said, by))
+    return line
+
+
+@transaction.atomic
+def close_shipment(*, by: User, shipment: Shipment) -> Shipment:
+    """Each line is received or explained: the parcel is done with."""
+    parcel = held_shipment(shipment, by, *_ON_ITS_WAY)
+    count = ShipmentLine.objects.filter(shipment=parcel).unsettled().count()
+    if count:
+        raise TransitionError(
+            ngettext(
+                "%(count)d line is neither received nor explained.",
+                "%(count)d lines are neither received nor explained.",
+                count,
+            )
+            % {"count": count}
+        )
+    parcel.state = ShipmentState.CLOSED
+    parcel.closed_by, parcel.closed_at = by, trial_now()
+    return change(parcel, "state", "closed_by", "closed_at")
+
+
+def _explain(line: ShipmentLine, reason: str, by: User) -> list[str]:
+    line.explanation = reason.strip()[:500]
+    line.explained_by, line.explained_at = by, trial_now()
+    return ["explanation", "explained_by", "explained_at"]

@@ -1,0 +1,199 @@
+"""What PostgreSQL itself holds of shipments.
+
+A parcel goes one way: packed, handed over, received, closed. Nothing is packed for abroad
+without a permission in force where the protocol asks for one, what is packed stands in one
+open parcel, custody and manifest say the same, and no parcel is closed over an open line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from samples.guards import ALIQUOTS, EVENTS, NO_SUCH_STEP
+from samples.models import ExportPermission, Shipment, ShipmentLine
+from trialsite.casebook.guards import same_site
+from trialsite.core.catalog import Check, Function, Protection, Trigger
+from trialsite.core.guards import protect
+
+SHIPMENTS, LINES, PERMISSIONS = (
+    model._meta.db_table for model in (Shipment, ShipmentLine, ExportPermission)
+)
+
+#: The parcel is not where this can be done; no permission is in force; lines are open.
+NOT_SO_FAR, NOT_PERMITTED, LINES_OPEN = "TS064", "TS065", "TS066"
+
+_UNPERMITTED = f"""parcel.needs_permission AND NOT EXISTS (
+      SELECT 1 FROM public.{PERMISSIONS} p WHERE p.id = parcel.permission_id
+        AND p.revoked_at IS NULL AND on_day BETWEEN p.valid_from AND p.valid_until)"""
+
+#: Custody of a parcel follows its manifest: the line is written first.
+GUARD_MANIFEST = Function(
+    "guard_manifest",
+    returns="trigger",
+    execute=(),
+    source=f"""
+DECLARE
+  in_parcel uuid;
+  wanted text := CASE NEW.kind WHEN 'unpacked' THEN 'unpacked'
+                               WHEN 'arrived' THEN 'received' ELSE 'packed' END;
+BEGIN
+  IF NEW.kind NOT IN ('packed', 'unpacked', 'shipped', 'arrived') THEN
+    RETURN NEW;
+  END IF;
+  SELECT a.shipment_id INTO in_parcel FROM public.{ALIQUOTS} a WHERE a.id = NEW.aliquot_id;
+  PERFORM 1 FROM public.{LINES} l JOIN public.{SHIPMENTS} s ON s.id = l.shipment_id
+    WHERE l.shipment_id = NEW.shipment_id AND l.aliquot_id = NEW.aliquot_id
+      AND l.state = wanted AND (NEW.kind <> 'shipped' OR s.state = 'sent');
+  IF NOT FOUND OR (NEW.kind IN ('unpacked', 'shipped')
+                   AND in_parcel IS DISTINCT FROM NEW.shipment_id) THEN
+    RAISE EXCEPTION 'the manifest says otherwise' USING ERRCODE = '{NO_SUCH_STEP}';
+  END IF;
+  RETURN NEW;
+END
+""",
+)
+
+GUARD_LINE = Function(
+    "guard_shipment_line",
+    returns="trigger",
+    execute=(),
+    source=f"""
+DECLARE
+  parcel record;
+  on_day date;
+BEGIN
+  IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - 'site_id') = (to_jsonb(OLD) - 'site_id') THEN
+    RETURN NEW;  -- it goes along with its subject
+  END IF;
+  SELECT s.* INTO parcel FROM public.{SHIPMENTS} s WHERE s.id = NEW.shipment_id FOR SHARE;
+  IF TG_OP = 'INSERT' THEN
+    IF NEW.unexpected THEN
+      IF parcel.state NOT IN ('sent', 'received') THEN
+        RAISE EXCEPTION 'nothing comes out of it now' USING ERRCODE = '{NOT_SO_FAR}';
+      END IF;
+      RETURN NEW;
+    END IF;
+    IF parcel.state <> 'packing' OR NEW.state <> 'packed' OR NEW.explanation <> ''
+       OR parcel.site_id <> NEW.site_id THEN
+      RAISE EXCEPTION 'it is not being packed' USING ERRCODE = '{NOT_SO_FAR}';
+    END IF;
+    on_day := (NEW.added_at AT TIME ZONE parcel.time_zone)::date;
+    IF {_UNPERMITTED} THEN
+      RAISE EXCEPTION 'no permission is in force' USING ERRCODE = '{NOT_PERMITTED}';
+    END IF;
+    RETURN NEW;
+  END IF;
+  IF (OLD.shipment_id, OLD.number, OLD.aliquot_id, OLD.subject_id, OLD.code, OLD.unexpected,
+      OLD.box_id, OLD."position", OLD.in_box, OLD.added_by_id, OLD.added_at)
+     IS DISTINCT FROM
+     (NEW.shipment_id, NEW.number, NEW.aliquot_id, NEW.subject_id, NEW.code, NEW.unexpected,
+      NEW.box_id, NEW."position", NEW.in_box, NEW.added_by_id, NEW.added_at)
+     OR (OLD.explanation <> '' AND NEW.explanation = '') THEN
+    RAISE EXCEPTION 'a line stays what it is' USING ERRCODE = 'TS003';
+  END IF;
+  IF NOT (CASE OLD.state || ' ' || NEW.state
+      WHEN 'packed unpacked' THEN parcel.state = 'packing'
+      WHEN 'packed received' THEN parcel.state IN ('sent', 'received')
+      WHEN 'packed missing' THEN parcel.state IN ('sent', 'received')
+      WHEN 'missing received' THEN parcel.state IN ('sent', 'received', 'closed')
+      WHEN 'received received' THEN parcel.state IN ('sent', 'received')
+        OR (OLD.condition, OLD.received_at) = (NEW.condition, NEW.received_at)
+      ELSE OLD.state = NEW.state END) THEN
+    RAISE EXCEPTION 'not so far' USING ERRCODE = '{NOT_SO_FAR}';
+  END IF;
+  RETURN NEW;
+END
+""",
+)
+
+GUARD_SHIPMENT = Function(
+    "guard_shipment",
+    returns="trigger",
+    execute=(),
+    source=f"""
+DECLARE
+  parcel record;
+  on_day date;
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW.state <> 'packing' THEN
+      RAISE EXCEPTION 'a parcel begins empty' USING ERRCODE = '{NOT_SO_FAR}';
+    END IF;
+    RETURN NEW;
+  END IF;
+  IF (OLD.site_id, OLD.code, OLD.destination, OLD.purpose, OLD.abroad, OLD.genetic,
+      OLD.future_use, OLD.needs_permission, OLD.time_zone)
+     IS DISTINCT FROM
+     (NEW.site_id, NEW.code, NEW.destination, NEW.purpose, NEW.abroad, NEW.genetic,
+      NEW.future_use, NEW.needs_permission, NEW.time_zone)
+     OR (OLD.state <> 'packing' AND OLD.permission_id IS DISTINCT FROM NEW.permission_id) THEN
+    RAISE EXCEPTION 'a parcel stays what it is' USING ERRCODE = 'TS003';
+  END IF;
+  IF OLD.state = NEW.state THEN
+    RETURN NEW;
+  END IF;
+  IF (OLD.state, NEW.state) NOT IN (('packing', 'sent'), ('packing', 'cancelled'),
+      ('sent', 'received'), ('sent', 'closed'), ('received', 'closed')) THEN
+    RAISE EXCEPTION 'not so far' USING ERRCODE = '{NOT_SO_FAR}';
+  END IF;
+  IF NEW.state = 'sent' THEN
+    parcel := NEW;
+    on_day := NEW.sent_at::date;
+    IF {_UNPERMITTED} THEN
+      RAISE EXCEPTION 'no permission is in force' USING ERRCODE = '{NOT_PERMITTED}';
+    END IF;
+  END IF;
+  IF (NEW.state = 'sent') IS DISTINCT FROM EXISTS (
+        SELECT 1 FROM public.{LINES} l WHERE l.shipment_id = NEW.id AND l.state = 'packed')
+      AND NEW.state <> 'received'
+     OR (NEW.state = 'closed' AND EXISTS (
+        SELECT 1 FROM public.{LINES} l WHERE l.shipment_id = NEW.id AND l.explanation = ''
+          AND l.state = 'received' AND (l.unexpected OR l.condition <> 'intact'))) THEN
+    RAISE EXCEPTION 'lines are open' USING ERRCODE = '{LINES_OPEN}';
+  END IF;
+  RETURN NEW;
+END
+""",
+)
+
+#: A permission is recorded once; it can only be said to count no longer.
+GUARD_PERMISSION = Function(
+    "guard_export_permission",
+    returns="trigger",
+    execute=(),
+    source="""
+BEGIN
+  IF OLD.revoked_at IS NOT NULL
+     OR (to_jsonb(NEW) - '{revoked_at,revoked_by_id,revoke_reason}'::text[]) IS DISTINCT FROM
+        (to_jsonb(OLD) - '{revoked_at,revoked_by_id,revoke_reason}'::text[]) THEN
+    RAISE EXCEPTION 'a permission stays what it is' USING ERRCODE = 'TS003';
+  END IF;
+  RETURN NEW;
+END
+""",
+)
+
+
+@protect
+def shipments() -> Iterable[Protection]:
+    yield from (GUARD_MANIFEST, GUARD_LINE, GUARD_SHIPMENT, GUARD_PERMISSION)
+    yield same_site(LINES)
+    yield Check(
+        LINES,
+        f"{LINES}_same_aliquot",
+        f"FOREIGN KEY (site_id, subject_id, aliquot_id) REFERENCES public.{ALIQUOTS} "
+        "(site_id, subject_id, id) ON UPDATE CASCADE DEFERRABLE INITIALLY DEFERRED",
+    )
+    yield Check(
+        SHIPMENTS,
+        f"{SHIPMENTS}_same_place",
+        f"FOREIGN KEY (site_id, permission_id) REFERENCES public.{PERMISSIONS} (site_id, id)",
+    )
+    # Between the order of events and the moving of the aliquot.
+    yield Trigger(EVENTS, "custody_2_manifest", "BEFORE INSERT", "trialsite.guard_manifest")
+    for table, name, when in (
+        (LINES, "guard_shipment_line", "BEFORE INSERT OR UPDATE"),
+        (SHIPMENTS, "guard_shipment", "BEFORE INSERT OR UPDATE"),
+        (PERMISSIONS, "guard_export_permission", "BEFORE UPDATE"),
+    ):
+        yield Trigger(table, name, when, f"trialsite.{name}")

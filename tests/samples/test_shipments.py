@@ -1,0 +1,441 @@
+"""Shipments: who may go where, what is in a parcel, what came, and what did not."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+import pytest
+from django.db import DatabaseError, transaction
+
+from samples.models import (
+    Aliquot,
+    Condition,
+    CustodyEvent,
+    CustodyKind,
+    LineState,
+    Shipment,
+    ShipmentLine,
+)
+from samples.services.aliquots import end_aliquot, store_aliquot, thaw_aliquot
+from samples.services.log import Happening, enter
+from samples.services.scanning import ScanRefusedError
+from samples.services.shipments import (
+    arrive,
+    cancel_shipment,
+    close_shipment,
+    explain,
+    hand_over,
+    name_permission,
+    pack,
+    receive,
+    report_missing,
+    report_rest_missing,
+    revoke_permission,
+    unpack,
+)
+from screening.models import ConsentDocument
+from screening.models.consent import ConsentKind, Scope
+from tests.factories import as_person
+from tests.samples.bench import stored, technician_at
+from tests.samples.shipping import drafted, frozen, kinds_of, packed, permitted, sent, states
+from tests.screening.consenting import sign, wall, withdraw
+from trialsite.casebook.services.closings import record_death
+from trialsite.core.exceptions import NotPermittedError, TransitionError
+from trialsite.core.ids import is_valid
+from trialsite.crf.violations import ImpossibleError
+
+
+@pytest.fixture
+def tubes(visit, technician, box):
+    return frozen(visit, technician, box, 3)
+
+
+@pytest.fixture
+def parcel(cast, technician):
+    return drafted(cast.site, technician)
+
+
+def test_a_shipment_gets_a_code_of_its_own_with_its_check_character(cast, technician):
+    codes = [drafted(cast.site, technician).code for _each in range(2)]
+    assert len(set(codes)) == 2
+    assert all(is_valid(each) and each.startswith("T001-") for each in codes)
+
+
+def test_a_nurse_ships_nothing(cast, parcel, tubes):
+    with as_person(cast.nurse), pytest.raises(NotPermittedError):
+        pack(by=cast.nurse, shipment=parcel, code=tubes[0].code)
+
+
+def test_what_is_packed_leaves_its_position_and_stands_on_the_manifest(technician, parcel, tubes):
+    (line,) = packed(parcel, technician, tubes[1])
+    assert (line.number, line.position, line.code) == (1, 2, tubes[1].code)
+    with as_person(technician):
+        held = Aliquot.objects.get(pk=tubes[1].pk)
+    assert (held.state, held.box_id, held.shipment_id) == ("packed", None, parcel.pk)
+    assert kinds_of(tubes[1])[-1] == "packed"
+
+
+def test_the_same_scan_again_packs_nothing_twice(technician, parcel, tubes):
+    packed(parcel, technician, tubes[0])
+    with as_person(technician):
+        again = pack(by=technician, shipment=parcel, code=tubes[0].code.lower())
+        assert again.tone == "already"
+        assert ShipmentLine.objects.count() == 1
+
+
+def test_what_is_packed_elsewhere_is_refused_and_the_other_parcel_is_named(
+    cast, technician, parcel, tubes
+):
+    packed(parcel, technician, tubes[0])
+    other = drafted(cast.site, technician)
+    with as_person(technician), pytest.raises(ScanRefusedError, match=parcel.code) as refused:
+        pack(by=technician, shipment=other, code=tubes[0].code)
+    assert refused.value.headline == "In another shipment"
+
+
+def test_a_whole_box_is_packed_all_or_nothing(cast, technician, parcel, tubes, box):
+    with as_person(technician):
+        done = pack(by=technician, shipment=parcel, code=box.code)
+        assert [each.code for each in done.lines] == [each.code for each in tubes]
+        assert all(each.in_box for each in done.lines)
+        box.refresh_from_db()
+        assert box.rack is None
+        assert pack(by=technician, shipment=parcel, code=box.code).tone == "already"
+    assert states(*tubes) == ["packed"] * 3
+
+
+def test_one_tube_without_consent_keeps_the_whole_box(cast, technician, tubes, box):
+    genetic = drafted(cast.site, technician, genetic=True)
+    with as_person(technician), pytest.raises(ScanRefusedError, match=tubes[0].code):
+        pack(by=technician, shipment=genetic, code=box.code)
+    assert states(*tubes) == ["stored"] * 3
+    with as_person(technician):
+        assert not ShipmentLine.objects.exists()
+
+
+@pytest.mark.parametrize("by_box", [False, True])
+def test_what_is_unpacked_waits_for_a_position_or_is_back_in_its_box(
+    technician, parcel, tubes, box, by_box
+):
+    code = box.code if by_box else tubes[0].code
+    with as_person(technician):
+        pack(by=technician, shipment=parcel, code=code)
+        unpack(by=technician, shipment=parcel, code=code)
+        found = Aliquot.objects.get(pk=tubes[0].pk)
+        assert found.shipment is None
+        assert (found.state, found.position) == (("stored", 1) if by_box else ("held", None))
+        with pytest.raises(ScanRefusedError):
+            unpack(by=technician, shipment=parcel, code=code)
+        pack(by=technician, shipment=parcel, code=tubes[0].code)
+        assert ShipmentLine.objects.standing().filter(code=tubes[0].code).count() == 1
+
+
+def test_withdrawn_samples_are_not_packed(cast, visit, technician, parcel, tubes):
+    withdraw(cast, visit.subject, Scope.SAMPLES)
+    with as_person(technician), pytest.raises(ScanRefusedError, match="withdrawn") as refused:
+        pack(by=technician, shipment=parcel, code=tubes[0].code)
+    assert refused.value.headline == "Consent withdrawn"
+
+
+def test_a_withdrawal_of_treatment_or_a_death_stops_no_shipment(
+    cast, visit, technician, parcel, tubes
+):
+    withdraw(cast, visit.subject, Scope.TREATMENT)
+    with as_person(cast.investigator):
+        record_death(
+            subject=visit.subject, died_on=wall(visit.site).date().isoformat(), by=cast.investigator
+        )
+    packed(parcel, technician, tubes[0])
+
+
+def test_what_was_withdrawn_after_packing_is_not_handed_over(
+    cast, visit, technician, parcel, tubes
+):
+    packed(parcel, technician, *tubes)
+    withdraw(cast, visit.subject, Scope.ALL_DATA)
+    with as_person(technician), pytest.raises(TransitionError, match=tubes[0].code):
+        hand_over(by=technician, shipment=parcel)
+    assert states(*tubes) == ["packed"] * 3
+
+
+@pytest.mark.parametrize(
+    ("purpose", "answers", "goes"),
+    [
+        ({"genetic": True}, {"genetic_analysis": True}, True),
+        ({"genetic": True}, {"genetic_analysis": False}, False),
+        # A question left open leaves the earlier answer standing: no.
+        ({"genetic": True}, {"genetic_analysis": None}, False),
+        ({"future_use": True}, {"future_use": False}, False),
+        ({"future_use": True}, {"future_use": True}, True),
+        ({}, {"future_use": False, "genetic_analysis": False, "data_sharing": False}, True),
+    ],
+)
+def test_the_optional_consents_decide_what_goes_where(
+    cast, visit, technician, box, tubes, purpose, answers, goes
+):
+    with as_person(cast.investigator):
+        paper = ConsentDocument.objects.get()
+    sign(cast, visit.subject, paper, kind=ConsentKind.RECONSENT, **answers)
+    parcel = drafted(cast.site, technician, **purpose)
+    with as_person(technician):
+        if goes:
+            assert pack(by=technician, shipment=parcel, code=tubes[0].code).lines
+            return
+        with pytest.raises(ScanRefusedError) as refused:
+            pack(by=technician, shipment=parcel, code=tubes[0].code)
+    assert refused.value.headline == "Not consented to"
+
+
+def test_nothing_is_packed_for_abroad_without_a_permission_in_force(cast, technician, tubes):
+    abroad = drafted(cast.site, technician, abroad=True)
+    with as_person(technician), pytest.raises(ScanRefusedError, match="none is named") as refused:
+        pack(by=technician, shipment=abroad, code=tubes[0].code)
+    assert refused.value.headline == "Export not permitted"
+    expired = permitted(cast, days=-1)
+    with as_person(technician):
+        name_permission(by=technician, shipment=abroad, permission=expired)
+        with pytest.raises(ScanRefusedError, match="not in force"):
+            pack(by=technician, shipment=abroad, code=tubes[0].code)
+        good = permitted(cast, days=0, since=0, number="HGR-2")
+        name_permission(by=technician, shipment=abroad, permission=good)
+        pack(by=technician, shipment=abroad, code=tubes[0].code)
+    assert states(*tubes) == ["packed", "stored", "stored"]
+
+
+def test_a_permission_that_is_revoked_stops_the_parcel_at_the_door(cast, technician, tubes):
+    permission = permitted(cast)
+    abroad = drafted(cast.site, technician, abroad=True, permission=permission)
+    packed(abroad, technician, tubes[0])
+    with as_person(cast.investigator):
+        revoke_permission(by=cast.investigator, permission=permission, reason="Suspended")
+    with as_person(technician), pytest.raises(TransitionError, match="not in force"):
+        hand_over(by=technician, shipment=abroad)
+
+
+def test_a_permission_covers_its_kinds_and_its_number(cast, visit, technician, box, tubes):
+    permission = permitted(cast, kinds=["URINE"], aliquots_at_most=2)
+    abroad = drafted(cast.site, technician, abroad=True, permission=permission)
+    packed(abroad, technician, *tubes[:2])
+    with as_person(technician), pytest.raises(ScanRefusedError, match="covers 2"):
+        pack(by=technician, shipment=abroad, code=tubes[2].code)
+    plasma = stored(visit, technician, box)
+    with as_person(technician), pytest.raises(ScanRefusedError, match="kind of specimen"):
+        pack(by=technician, shipment=abroad, code=plasma.code)
+
+
+def test_only_an_investigator_records_a_permission(cast, technician):
+    with pytest.raises(NotPermittedError):
+        permitted(dataclasses.replace(cast, investigator=technician))
+
+
+@pytest.mark.parametrize("field", ["abroad", "genetic", "future_use", "destination"])
+def test_the_database_itself_keeps_what_a_parcel_is_for(technician, parcel, field):
+    value = "Elsewhere" if field == "destination" else True
+    with as_person(technician), pytest.raises(DatabaseError), transaction.atomic():
+        Shipment.objects.filter(pk=parcel.pk).update(**{field: value})
+
+
+def test_custody_without_a_line_on_the_manifest_is_refused_by_the_database(
+    technician, parcel, tubes
+):
+    with as_person(technician), pytest.raises(ImpossibleError):
+        enter(tubes[0], CustodyKind.PACKED, technician, Happening(shipment=parcel))
+
+
+def test_the_database_packs_nothing_for_abroad_without_permission(cast, technician, tubes):
+    abroad = drafted(cast.site, technician, abroad=True)
+    with as_person(technician), pytest.raises(DatabaseError) as refused, transaction.atomic():
+        ShipmentLine.objects.create(
+            site=cast.site,
+            subject_id=tubes[0].subject_id,
+            shipment=abroad,
+            number=1,
+            aliquot=tubes[0],
+            code=tubes[0].code,
+            added_by=technician,
+            added_at=dt.datetime.now(dt.UTC),
+        )
+    assert refused.value.__cause__.sqlstate == "TS065"
+
+
+def test_handing_over_sends_every_aliquot_on_its_way(technician, parcel, tubes):
+    parcel = sent(parcel, technician, *tubes, packages=2, logger="TL-9", dry_ice=5)
+    assert states(*tubes) == ["shipped"] * 3
+    assert all(kinds_of(each)[-1] == "shipped" for each in tubes)
+    assert (parcel.packages, parcel.logger) == (2, "TL-9")
+    assert parcel.due_on == parcel.sent_at.date() + dt.timedelta(days=3)
+
+
+def test_an_empty_parcel_is_not_handed_over(technician, parcel):
+    with as_person(technician), pytest.raises(TransitionError, match="Nothing is packed"):
+        hand_over(by=technician, shipment=parcel)
+
+
+def test_it_is_not_handed_over_before_it_was_packed(technician, parcel, tubes):
+    packed(parcel, technician, tubes[0])
+    with as_person(technician), pytest.raises(ImpossibleError) as refused:
+        hand_over(by=technician, shipment=parcel, at=wall(parcel.site, hours=-3))
+    assert "happened_at" in refused.value.errors
+    with as_person(technician):
+        assert Shipment.objects.get().state == "packing"
+
+
+def test_what_ended_in_the_parcel_is_taken_out_first(technician, parcel, tubes):
+    packed(parcel, technician, *tubes)
+    with as_person(technician):
+        end_aliquot(aliquot=tubes[0], kind=CustodyKind.LOST, reason="Broke", by=technician)
+        with pytest.raises(TransitionError, match=tubes[0].code):
+            hand_over(by=technician, shipment=parcel)
+        unpack(by=technician, shipment=parcel, code=tubes[0].code)
+        hand_over(by=technician, shipment=parcel)
+    assert states(*tubes) == ["lost", "shipped", "shipped"]
+
+
+def test_nothing_is_packed_into_what_has_left(technician, parcel, tubes):
+    parcel = sent(parcel, technician, tubes[0])
+    with as_person(technician), pytest.raises(TransitionError, match="On the way"):
+        pack(by=technician, shipment=parcel, code=tubes[1].code)
+
+
+def test_received_with_one_missing_which_is_explained_and_found_later(technician, parcel, tubes):
+    parcel = sent(parcel, technician, *tubes)
+    with as_person(technician):
+        arrive(by=technician, shipment=parcel, receiver="Dr Li", logger_celsius=-72)
+        for each in tubes[:2]:
+            assert receive(by=technician, shipment=parcel, code=each.code).tone == "done"
+        assert receive(by=technician, shipment=parcel, code=tubes[0].code).tone == "already"
+        with pytest.raises(TransitionError, match="1 line is neither"):
+            close_shipment(by=technician, shipment=parcel)
+        line = ShipmentLine.objects.get(code=tubes[2].code)
+        with pytest.raises(ImpossibleError):
+            report_missing(by=technician, line=line, reason=" ")
+        report_missing(by=technician, line=line, reason="Not in the box")
+        closed = close_shipment(by=technician, shipment=parcel)
+        assert (closed.state, closed.received_by_name) == ("closed", "Dr Li")
+    assert states(*tubes) == ["away", "away", "lost"]
+    with as_person(technician):
+        found = receive(by=technician, shipment=parcel, code=tubes[2].code, note="Behind the ice")
+        assert found.headline == "Found again"
+        assert ShipmentLine.objects.get(code=tubes[2].code).state == LineState.RECEIVED
+    assert states(tubes[2]) == ["away"]
+    assert kinds_of(tubes[2])[-4:] == ["shipped", "lost", "found", "arrived"]
+
+
+def test_the_first_scan_receives_the_parcel_from_whoever_scans(technician, parcel, tubes):
+    parcel = sent(parcel, technician, *tubes)
+    with as_person(technician):
+        receive(by=technician, shipment=parcel, code=tubes[0].code)
+        found = Shipment.objects.get()
+    assert (found.state, found.received_by_name) == ("received", technician.full_name)
+
+
+@pytest.mark.parametrize("condition", [Condition.DAMAGED, Condition.THAWED, Condition.WRONG_LABEL])
+def test_what_came_otherwise_than_sent_is_explained_before_closing(
+    technician, parcel, tubes, condition
+):
+    parcel = sent(parcel, technician, tubes[0])
+    with as_person(technician):
+        receive(by=technician, shipment=parcel, code=tubes[0].code, condition=condition)
+        with pytest.raises(TransitionError):
+            close_shipment(by=technician, shipment=parcel)
+        explain(by=technician, line=ShipmentLine.objects.get(), reason="Dry ice had gone")
+        close_shipment(by=technician, shipment=parcel)
+        thawed = Aliquot.objects.get(pk=tubes[0].pk)
+    expected = ("thawed", 1) if condition == Condition.THAWED else ("away", 0)
+    assert (thawed.state, thawed.thaws) == expected
+    assert thawed.shipment_id == parcel.pk
+
+
+def test_thawed_beyond_the_limit_is_an_excursion(technician, parcel, visit, box):
+    aliquot = stored(visit, technician, box)
+    with as_person(technician):
+        for _time in range(2):
+            thaw_aliquot(aliquot=aliquot, reason="IL-6", by=technician)
+            store_aliquot(aliquot=aliquot, box=box, by=technician)
+    parcel = sent(parcel, technician, aliquot)
+    with as_person(technician):
+        receive(by=technician, shipment=parcel, code=aliquot.code, condition=Condition.THAWED)
+    assert kinds_of(aliquot)[-2:] == ["arrived", "excursion"]
+
+
+def test_what_was_not_packed_is_taken_in_only_when_said_to_be_unexpected(technician, parcel, tubes):
+    parcel = sent(parcel, technician, tubes[0])
+    with as_person(technician):
+        for code in (tubes[1].code, "S001-999999-01-X", "garbage"):
+            with pytest.raises(ScanRefusedError):
+                receive(by=technician, shipment=parcel, code=code)
+        assert Shipment.objects.get().state == "sent"
+        for code in (tubes[1].code, "LAB-77"):
+            done = receive(by=technician, shipment=parcel, code=code, unexpected=True)
+            assert done.lines[0].unexpected
+        receive(by=technician, shipment=parcel, code=tubes[0].code)
+        with pytest.raises(TransitionError, match="2 lines"):
+            close_shipment(by=technician, shipment=parcel)
+        for line in ShipmentLine.objects.filter(unexpected=True):
+            explain(by=technician, line=line, reason="Put in by hand")
+        close_shipment(by=technician, shipment=parcel)
+    assert states(*tubes) == ["away", "away", "stored"]
+
+
+def test_a_whole_box_is_received_by_its_label(technician, parcel, tubes, box):
+    with as_person(technician):
+        pack(by=technician, shipment=parcel, code=box.code)
+        hand_over(by=technician, shipment=parcel)
+        assert len(receive(by=technician, shipment=parcel, code=box.code).lines) == 3
+        assert receive(by=technician, shipment=parcel, code=box.code).tone == "already"
+    assert states(*tubes) == ["away"] * 3
+
+
+def test_a_parcel_that_was_lost_whole_is_explained_and_closed(technician, parcel, tubes):
+    parcel = sent(parcel, technician, *tubes)
+    with as_person(technician):
+        assert len(report_rest_missing(by=technician, shipment=parcel, reason="Lost")) == 3
+        closed = close_shipment(by=technician, shipment=parcel)
+    assert closed.received_at is None
+    assert states(*tubes) == ["lost"] * 3
+
+
+def test_a_cancelled_parcel_gives_everything_back(technician, parcel, tubes, box):
+    with as_person(technician):
+        pack(by=technician, shipment=parcel, code=box.code)
+        cancel_shipment(by=technician, shipment=parcel, reason="No courier")
+        assert Shipment.objects.get().state == "cancelled"
+        assert list(Aliquot.objects.order_by("position").values_list("state", "position")) == [
+            ("stored", 1),
+            ("stored", 2),
+            ("stored", 3),
+        ]
+
+
+def test_what_is_at_its_destination_is_analysed_or_sent_on(cast, technician, parcel, tubes, box):
+    parcel = sent(parcel, technician, *tubes)
+    with as_person(technician):
+        for each in tubes:
+            receive(by=technician, shipment=parcel, code=each.code)
+        close_shipment(by=technician, shipment=parcel)
+    back = drafted(cast.site, technician, destination="Our own laboratory", purpose="Return")
+    packed(back, technician, tubes[0])
+    with as_person(technician):
+        store_aliquot(aliquot=tubes[1], box=box, by=technician)
+    assert states(*tubes) == ["packed", "stored", "away"]
+
+
+def test_a_parcel_of_another_site_takes_nothing_of_ours(cast, technician, tubes):
+    everywhere = technician_at(None)
+    theirs = drafted(cast.other_site, everywhere)
+    with as_person(everywhere), pytest.raises(ScanRefusedError, match="another site"):
+        pack(by=everywhere, shipment=theirs, code=tubes[0].code)
+
+
+def test_manifest_custody_and_map_agree(technician, parcel, tubes):
+    parcel = sent(parcel, technician, *tubes)
+    with as_person(technician):
+        receive(by=technician, shipment=parcel, code=tubes[0].code)
+        by_line = {
+            (each.aliquot_id, "arrived" if each.state == "received" else "shipped")
+            for each in ShipmentLine.objects.filter(shipment=parcel)
+        }
+        events = CustodyEvent.objects.filter(shipment=parcel).order_by("number")
+        assert {each.aliquot_id: each.kind for each in events}.items() == dict(by_line).items()
+        assert not Aliquot.objects.filter(pk__in=[each.pk for each in tubes], box__isnull=False)
