@@ -15,6 +15,8 @@ class SamplesConfig(AppConfig):
             lab_results,
             models,
             notices,
+            reminders,
+            shipment_datasets,
             shipment_guards,
             slots,
         )

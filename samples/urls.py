@@ -2,7 +2,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from samples.views import destruction, labels, one, scanning, storage, visits
+from samples.views import (
+    destruction,
+    labels,
+    one,
+    permissions,
+    scanning,
+    shipment_scans,
+    shipments,
+    storage,
+    visits,
+)
 
 app_name = "samples"
 
@@ -30,6 +40,18 @@ urlpatterns: list[URLPattern] = [
     path("samples/boxes/<str:code>/", storage.box, name="box"),
     path("samples/boxes/<str:code>/move/", storage.box_elsewhere, name="move_box"),
     path("samples/boxes/<str:code>/close/", storage.box_closed, name="close_box"),
+    path("samples/shipments/", shipments.shipments, name="shipments"),
+    path("samples/shipments/new/", shipments.new, name="new_shipment"),
+    path("samples/permissions/", permissions.permissions, name="permissions"),
+    path("samples/permissions/new/", permissions.record, name="record_permission"),
+    path("samples/permissions/<uuid:pk>/revoke/", permissions.revoke, name="revoke_permission"),
+    path("samples/shipments/lines/<uuid:pk>/", shipments.line, name="shipment_line"),
+    path("samples/shipments/<str:code>/", shipments.shipment, name="shipment"),
+    path("samples/shipments/<str:code>/manifest.<slug:kind>", shipments.manifest, name="manifest"),
+    path(
+        "samples/shipments/<str:code>/scan/<slug:name>/", shipment_scans.scan, name="shipment_scan"
+    ),
+    path("samples/shipments/<str:code>/<slug:name>/", shipments.act, name="shipment_act"),
     path("samples/one/<str:code>/", one.sample, name="sample"),
     path("samples/one/<str:code>/label/", labels.of_sample, name="sample_label"),
     path("samples/one/<str:code>/move/", storage.move_one, name="move_aliquot"),

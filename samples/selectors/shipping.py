@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 
 from samples.models import (
@@ -69,6 +69,12 @@ def consents_asked(shipment: Shipment) -> tuple[OptionalConsent, ...]:
     return tuple(dict.fromkeys(asked))
 
 
+def questions(asked: Iterable[OptionalConsent]) -> list[str]:
+    """The optional questions in words."""
+    words = {each.name: str(each.verbose_name) for each in Consent._meta.concrete_fields}
+    return [words[each.value] for each in asked]
+
+
 def answer_to(standing: Standing, asked: OptionalConsent) -> bool | None:
     """The latest standing answer to an optional question; None: never answered."""
     answers = [getattr(each, asked.value) for each in standing.consents]
@@ -91,7 +97,7 @@ def consent_refusal(standing: Standing, asked: Collection[OptionalConsent]) -> R
     for each in asked:
         answer = answer_to(standing, each)
         if not answer:
-            name = Consent._meta.get_field(each.value).verbose_name
+            (name,) = questions([each])
             said = (
                 _("The participant has said no to “%(what)s”.")
                 if answer is False
@@ -158,7 +164,7 @@ def permissions_at(site: Site, *, on: dt.date) -> list[ExportPermission]:
 
 def shipments_of(
     user: User, capability: Capability = Capability.VIEW_CASEBOOK
-) -> SiteScopedQuerySet[Shipment]:
+) -> SiteScopedQuerySet[Any]:
     """The shipments of the person's sites with what is packed, received and open in each."""
     line = Q(lines__unexpected=False) & ~Q(lines__state=LineState.UNPACKED)
     return (
@@ -173,6 +179,42 @@ def shipments_of(
 
 
 @dataclass(frozen=True, slots=True)
+class PermissionLine:
+    """A permission with how many aliquots have gone under it, and whether it counts today."""
+
+    permission: ExportPermission
+    packed: int
+    in_force: bool
+
+
+def permission_lines(user: User) -> list[PermissionLine]:
+    """The permissions of the person's sites, those that count first; two queries."""
+    gone = Q(shipments__lines__unexpected=False) & ~Q(shipments__lines__state=LineState.UNPACKED)
+    rows = (
+        ExportPermission.objects.visible_to(user)
+        .select_related("site")
+        .annotate(packed=Count("shipments__lines", filter=gone))
+    )
+    now = trial_now()
+    lines = [
+        PermissionLine(each, each.packed, each.is_in_force(_day(now, each.site.time_zone)))
+        for each in rows.order_by("site__code", "-valid_until", "number")
+    ]
+    return sorted(lines, key=lambda line: not line.in_force)
+
+
+def _day(moment: dt.datetime, zone: str) -> dt.date:
+    return moment.astimezone(ZoneInfo(zone)).date()
+
+
+def days_overdue(shipment: Shipment, now: dt.datetime) -> int:
+    """How many days a parcel on the way is late; 0: it is not."""
+    if shipment.state != ShipmentState.SENT or shipment.due_on is None:
+        return 0
+    return max(0, (_day(now, shipment.time_zone) - shipment.due_on).days)
+
+
+@dataclass(frozen=True, slots=True)
 class Overdue:
     """A parcel on the way that the protocol expects to be there."""
 
@@ -180,26 +222,11 @@ class Overdue:
     days: int
 
 
-def overdue_shipments(
-    user: User, *, now: dt.datetime | None = None, site_id: int | None = None
-) -> list[Overdue]:
+def overdue_shipments(user: User, *, now: dt.datetime, site_id: int | None = None) -> list[Overdue]:
     """Parcels not received in time at the sites where the person ships, the latest first."""
-    moment = now or trial_now()
     sent = Shipment.objects.visible_to(user, Capability.SHIP_SAMPLES)
     sent = sent if site_id is None else sent.filter(site=site_id)
-    waiting = sent.filter(
-        state=ShipmentState.SENT, due_on__lt=moment.date() + dt.timedelta(days=1)
-    ).select_related("site")
-    lines = []
-    for each in waiting.order_by(F("due_on"), "code"):
-        today = moment.astimezone(ZoneInfo(each.time_zone)).date()
-        assert each.due_on is not None
-        if each.due_on < today:
-            lines.append(Overdue(each, (today - each.due_on).days))
-    return lines
-
-
-def contents_of(lines: Collection[ShipmentLine]) -> list[tuple[str, int]]:
-    """How many of each kind of specimen a parcel holds."""
-    found = Counter(each.aliquot.specimen.kind for each in lines if each.aliquot is not None)
-    return sorted(found.items())
+    # No clock is more than a day ahead of UTC's; each parcel then counts by its own.
+    due = sent.filter(state=ShipmentState.SENT, due_on__lte=now.date())
+    rows = due.select_related("site").order_by("due_on", "code")
+    return [Overdue(each, days) for each in rows if (days := days_overdue(each, now))]

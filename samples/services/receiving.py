@@ -207,7 +207,7 @@ def _enter_unexpected(
     own = named if named is not None and named.site_id == parcel.site_id else None
     aliquot = held_aliquots([own])[0] if own is not None else None
     if aliquot is not None and aliquot.state == AliquotState.PACKED:
-        other = Shipment.objects.get(pk=aliquot.shipment_id)
+        other = Shipment.objects.get(aliquots=aliquot)
         raise ScanRefusedError(
             _("In another shipment"),
             _("%(code)s is packed into %(other)s. Unpack it there first.")

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from samples.forms import AliquotScanForm, ScanForm, SpinScanForm, TimedScanForm
-from samples.models import Aliquot, AliquotState, Box, Specimen, SpecimenState
+from samples.models import Aliquot, AliquotState, Box, Shipment, Specimen, SpecimenState
 from samples.selectors.codes import Code, find
 from samples.selectors.plan import samples_of_visit
 from samples.services.aliquots import free_positions
@@ -64,6 +64,8 @@ def address_of(code: Code) -> str:
         return reverse("samples:sample", args=[code.text])
     if isinstance(code.named, Box):
         return reverse("samples:box", args=[code.text])
+    if isinstance(code.named, Shipment):
+        return reverse("samples:shipment", args=[code.text])
     return reverse("samples:overview")
 
 

@@ -17,6 +17,7 @@ from samples.models import Destruction
 from screening.models.consent import Scope
 from tests.factories import Cast, as_person, make_protocol, make_subject, make_visit
 from tests.samples.bench import collected, sampled, technician_at
+from tests.samples.shipping import drafted
 from tests.screening.consenting import consented, make_document, withdraw
 from tests.visits.ledger import Course
 from tests.visits.products import released
@@ -86,6 +87,11 @@ def _samples_withdrawn(cast: Cast) -> uuid.UUID:
         return Destruction.objects.get().pk
 
 
+def _parcel(cast: Cast) -> uuid.UUID:
+    make_protocol(cast.site)
+    return drafted(cast.site, technician_at(cast.site)).pk
+
+
 #: The keys of kinds whose text follows from them: rule, reader, version of the dates, day.
 KEYS = {
     "sae-report": "sae-report:{}:h12:1:0",
@@ -103,6 +109,7 @@ THINGS: dict[str, Callable[[Cast], uuid.UUID]] = {
     "sae-report": _serious_event,
     "sample-destruction": _samples_withdrawn,
     "session-check": _session,
+    "shipment-late": _parcel,
     "visit": _visit,
 }
 

@@ -28,9 +28,9 @@ def drafted(site: Site, by: User, **said: Any) -> Shipment:
         return draft_shipment(by=by, site=site, **said)
 
 
-def frozen(visit: Visit, by: User, box: Box, count: int) -> list[Aliquot]:
-    """So many aliquots of one urine in a box, in the order of their codes."""
-    made = aliquoted(visit, by, "URINE", count=count, volume=Decimal("0.5"))
+def frozen(visit: Visit, by: User, box: Box, count: int, kind: str = "URINE") -> list[Aliquot]:
+    """So many aliquots of one specimen in a box, in the order of their codes."""
+    made = aliquoted(visit, by, kind, count=count, volume=Decimal("0.5"))
     with as_person(by):
         return [
             store_aliquot(aliquot=each, box=box, by=by, at=wall(visit.site, hours=-0.25))

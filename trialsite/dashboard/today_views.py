@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from outcomes.selectors.survival import unknown_survival
 from samples.selectors.destruction import open_destructions
+from samples.selectors.shipping import overdue_shipments
 from samples.selectors.waiting import to_freeze
 from screening.selectors.log import waiting_of
 from trialsite.access.capabilities import Capability, Role
@@ -151,6 +152,9 @@ _PARTS: dict[Section, Any] = {
             request.user, now=shell_of(request).now, site_id=_site_id(request), limit=50
         ),
         "destroying": open_destructions(request.user, _site_id(request)),
+        "late_shipments": overdue_shipments(
+            request.user, now=shell_of(request).now, site_id=_site_id(request)
+        ),
     },
     Section.PEOPLE: lambda request: {
         "people": people_lines(request.user, now=shell_of(request).now)
