@@ -186,7 +186,7 @@ def missing_samples(sites: Iterable[int], *, limit: int = 200) -> list[MissingSa
 
     The caller names only sites whose casebooks the person may see.
     """
-    own, plans = list(sites), _plans()
+    own, plans = list(sites), plans_in_use()
     if not own or not plans:
         return []
     rows = _missing(own, plans, limit)
@@ -210,7 +210,7 @@ def _name(visit: Visit, kind: str) -> str:
     return plan.specimen(kind).name.in_language(get_language() or "en")
 
 
-def _plans() -> list[tuple[int, str, str, int]]:
+def plans_in_use() -> list[tuple[int, str, str, int]]:
     """What each protocol version in use plans: version, event, kind, least number of tubes."""
     versions = Visit.objects.order_by().values_list("protocol_version_id", flat=True).distinct()
     found = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 from django.db import connections
@@ -17,6 +18,7 @@ from outcomes.models import (
 )
 from outcomes.selectors.outcome import overview_of
 from outcomes.selectors.sae_board import ClockState, case_lines
+from samples.models import Aliquot, NotCollected, Shipment, Specimen
 from screening.models import ConsentDocument, Enrolment, ScreeningEntry
 from screening.models.log import Outcome
 from screening.selectors.consent import reconsent_due
@@ -24,6 +26,7 @@ from screening.selectors.eligibility import live_evaluation, signed_decisions
 from screening.services.identity import masked_identities
 from tests import databases
 from tests.demo.making import demonstration
+from tests.samples.replaying import assert_custody_is_true
 from trialsite.access.context import context_of, system_context
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import RecordStatus, Subject, Visit, VisitStatus
@@ -100,13 +103,30 @@ def test_consent_draws_and_deviations_have_their_cases(demo):
     sites = list(Site.objects.values_list("pk", flat=True))
     assert len(reconsent_due(sites)) == 1
     assert ConsentDocument.objects.filter(reconsent_required=True).exists()
-    assert Counter(Deviation.objects.values_list("status", flat=True)) == {"proposed": 3}
+    assert Counter(Deviation.objects.values_list("status", flat=True)) == {"proposed": 5}
     assert PurificationInterval.objects.exists()
     assert not LabPanel.objects.exclude(record__status=RecordStatus.COMPLETE).exists()
     assert set(LabResult.objects.filter(analyte="BILI").values_list("unit", flat=True)) == {
         "umol/L",
         "mg/dL",
     }
+
+
+def test_samples_went_from_the_tube_to_the_freezer_and_one_is_missing(demo):
+    states = Counter(Aliquot.objects.values_list("state", flat=True))
+    assert states.keys() == {"stored", "away", "lost"}
+    assert (states["away"], states["lost"]) == (5, 1)
+    assert Aliquot.objects.filter(thaws=1).count() == 1
+    assert NotCollected.objects.get().reason == "none_passed"
+    proposed = Deviation.objects.filter(kind__startswith="sample_")
+    assert sorted(proposed.values_list("kind", flat=True)) == [
+        "sample_frozen_late",
+        "sample_not_collected",
+    ]
+    assert Shipment.objects.get().state == "received"
+    waiting = Specimen.objects.filter(state__in=["received", "processed"])
+    assert {each.visit.event_oid for each in waiting.select_related("visit")} == {"SE.D0"}
+    assert_custody_is_true(Aliquot.objects.values_list("pk", flat=True), Decimal("0.50"))
 
 
 def test_everybody_in_the_log_is_somebody_in_the_vault(demo):

@@ -48,6 +48,7 @@ from trialsite.demo.outcomes import tell_outcomes
 from trialsite.demo.people import make_people
 from trialsite.demo.product import destroy_one, make_lots
 from trialsite.demo.safety import report_serious_events
+from trialsite.demo.samples import tell_samples
 from trialsite.demo.treatment import Bedside, Team, load, prepare, read, run, start
 from trialsite.protocol import EventRole
 from visits.models import VitalSigns
@@ -152,6 +153,7 @@ def make_study() -> None:
     ]
     for _day, happen in sorted(history, key=lambda event: event[0]):
         happen()
+    tell_samples(study.sites["001"], study.people)
     tell_outcomes(study.people)
     _prepare_session(study)
     report_serious_events(study.people)

@@ -1,0 +1,230 @@
+"""Samples of the demonstration: from the tube to the freezer, and one parcel on its way.
+
+Everything went as planned but for one tube that was frozen too late, one that nobody could
+collect, and one aliquot that did not come out of its parcel. Today's tubes are on the bench.
+What was drawn before the freezer came, and at other sites, waits on the reconciliation list.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from samples.models import Aliquot, Box, ShipmentLine, Specimen, WhyNot
+from samples.services.aliquots import analyse_aliquot, store_aliquot, thaw_aliquot
+from samples.services.expectations import state_not_collected
+from samples.services.shipments import (
+    Route,
+    arrive,
+    draft_shipment,
+    hand_over,
+    pack,
+    receive,
+    report_missing,
+)
+from samples.services.specimens import (
+    SpecimenFacts,
+    aliquot_specimen,
+    centrifuge_specimen,
+    collect_specimen,
+    plan_of,
+    prepare_specimens,
+    receive_specimen,
+)
+from samples.services.storage import add_box, add_freezer
+from trialsite.access.context import context_of
+from trialsite.access.models import Site, User
+from trialsite.casebook.models import Visit, VisitStatus
+from trialsite.casebook.protocols import event_of
+from trialsite.core.clock import trial_today
+from trialsite.core.context import Channel, acting
+from trialsite.demo.clock import just_now, on_day
+from trialsite.protocol.samples import SpecimenMatrix
+
+#: Minutes from collection to each step, and of the one that waited too long.
+_RECEIVED, _SPUN, _DIVIDED, _FROZEN, _TOO_LATE = 20, 35, 55, 75, 165
+#: How long ago today's tubes were drawn.
+_ON_THE_BENCH = 70
+#: The day on which the freezer came.
+_FREEZER_CAME = -20
+#: Days before today on which the parcel left and came.
+_SENT, _CAME = -6, -4
+_IN_THE_PARCEL = 6
+_BY_MATRIX = {
+    SpecimenMatrix.BLOOD: SpecimenFacts(amount=Decimal("5.0"), draw_site="VENOUS"),
+    SpecimenMatrix.URINE: SpecimenFacts(amount=Decimal("30.0"), urine_method="MIDSTREAM"),
+    SpecimenMatrix.FAECES: SpecimenFacts(amount=Decimal("2.0"), bristol=5, blood_seen=False),
+}
+_SPIN = SpecimenFacts(centrifuge_g=2000, centrifuge_minutes=10, centrifuge_celsius=4)
+
+
+@dataclass(slots=True)
+class Bench:
+    """Who works at the bench of a site, and where things go."""
+
+    site: Site
+    nurse: User
+    technician: User
+    boxes: Iterator[Box]
+    box: Box
+    #: What happened once, and does not happen again.
+    told: set[str] = field(default_factory=set)
+
+    def once(self, what: str) -> bool:
+        """Whether it is the first time."""
+        new = what not in self.told
+        self.told.add(what)
+        return new
+
+
+def tell_samples(site: Site, people: Mapping[str, User]) -> None:
+    """The samples of the visits of a site since it has a freezer, and a parcel."""
+    bench = _set_up(site, people)
+    today = trial_today(site.time_zone)
+    with _as(bench.technician):
+        attended = Visit.objects.filter(
+            site=site,
+            status=VisitStatus.ATTENDED,
+            subject__number__isnull=False,
+            attended_on__gte=today + dt.timedelta(days=_FREEZER_CAME),
+        )
+        visits = list(
+            attended.select_related("subject__site", "site").order_by(
+                "attended_on", "subject__number"
+            )
+        )
+    for visit in visits:
+        assert visit.attended_on is not None
+        with on_day((visit.attended_on - today).days, site.time_zone):
+            _collect(bench, visit, of_today=visit.attended_on == today)
+    _use_one(bench)
+    _send(bench)
+
+
+def _set_up(site: Site, people: Mapping[str, User]) -> Bench:
+    technician = people["tech"]
+    with on_day(_FREEZER_CAME, site.time_zone), _as(technician):
+        freezer = add_freezer(
+            site=site,
+            name="−80 A (SYNTHETIC)",
+            room="B1-07",
+            celsius=-80,
+            racks=2,
+            places=4,
+            by=technician,
+        )
+        rack = freezer.racks.order_by("name")[0]
+        boxes = [
+            add_box(site=site, name=name, rack=rack, by=technician)
+            for name in ("Plasma, serum, urine 1", "Plasma, serum, urine 2", "Reserve")
+        ]
+    rest = iter(boxes)
+    return Bench(site, people["nurse"], technician, rest, next(rest))
+
+
+@contextmanager
+def _as(user: User) -> Iterator[None]:
+    with acting(context_of(user, Channel.COMMAND)):
+        yield
+
+
+def _collect(bench: Bench, visit: Visit, *, of_today: bool) -> None:
+    """One visit's tubes: drawn by the nurse, worked up by the technician."""
+    zone = bench.site.time_zone
+    drawn = just_now(zone).replace(hour=8, minute=40)
+    if of_today:
+        drawn = just_now(zone) - dt.timedelta(minutes=_ON_THE_BENCH)
+    tubes: list[Specimen] = []
+    with _as(bench.nurse):
+        for kind in event_of(visit).samples:
+            tubes += _draw(bench, visit, kind, drawn)
+    with _as(bench.technician):
+        for tube in tubes:
+            _work_up(bench, tube, drawn, frozen=not of_today)
+
+
+def _draw(bench: Bench, visit: Visit, kind: str, drawn: dt.datetime) -> list[Specimen]:
+    plan = plan_of(visit).specimen(kind)
+    faeces = plan.matrix is SpecimenMatrix.FAECES and "frozen late" in bench.told
+    if faeces and bench.once("nothing passed"):
+        state_not_collected(visit=visit, kind=kind, reason=WhyNot.NONE_PASSED, by=bench.nurse)
+        return []
+    facts = _BY_MATRIX[plan.matrix]
+    made = prepare_specimens(visit=visit, kind=kind, count=int(plan.tubes.low or 1), by=bench.nurse)
+    return [collect_specimen(specimen=each, by=bench.nurse, at=drawn, facts=facts) for each in made]
+
+
+def _work_up(bench: Bench, tube: Specimen, drawn: dt.datetime, *, frozen: bool) -> None:
+    by = bench.technician
+
+    def after(minutes: int) -> dt.datetime:
+        return drawn + dt.timedelta(minutes=minutes)
+
+    if not frozen:
+        receive_specimen(specimen=tube, by=by, at=after(_RECEIVED))
+    if tube.matrix == SpecimenMatrix.BLOOD:
+        centrifuge_specimen(specimen=tube, by=by, at=after(_SPUN), facts=_SPIN)
+    if not frozen:
+        return
+    parts = aliquot_specimen(specimen=tube, by=by, at=after(_DIVIDED), volume=Decimal("0.50"))
+    in_time = tube.freeze_within < _SPUN + _FROZEN or not bench.once("frozen late")
+    # Faeces have an hour and are frozen as they are.
+    minutes = min(_FROZEN, tube.freeze_within) if in_time else _TOO_LATE
+    for part in parts:
+        _freeze(bench, part, after(minutes))
+
+
+def _freeze(bench: Bench, part: Aliquot, at: dt.datetime) -> None:
+    if Aliquot.objects.filter(box=bench.box).count() == bench.box.capacity:
+        bench.box = next(bench.boxes)
+    store_aliquot(aliquot=part, box=bench.box, by=bench.technician, at=at)
+
+
+def _use_one(bench: Bench) -> None:
+    """One aliquot was thawed for a measurement, and what is left of it frozen again."""
+    with (
+        on_day(_SENT - 1, bench.site.time_zone),
+        _as(bench.technician),
+    ):
+        part = _kept(bench)[-1]
+        said = {"by": bench.technician, "reason": "IL-6, TNF-α (SYNTHETIC)"}
+        thaw_aliquot(aliquot=part, **said)
+        analyse_aliquot(aliquot=part, amount=Decimal("0.20"), **said)
+        box = part.box
+        assert box is not None
+        store_aliquot(aliquot=part, box=box, by=bench.technician)
+
+
+def _kept(bench: Bench) -> list[Aliquot]:
+    """What was in the freezer by then, the oldest first."""
+    morning = dt.datetime.combine(trial_today(bench.site.time_zone), dt.time())
+    rows = Aliquot.objects.filter(site=bench.site, state="stored", frozen_at__lt=morning)
+    return list(rows.select_related("site", "box").order_by("code"))
+
+
+def _send(bench: Bench) -> None:
+    """Six aliquots went to the central laboratory; five came."""
+    by, zone = bench.technician, bench.site.time_zone
+    with on_day(_SENT, zone), _as(by):
+        parcel = draft_shipment(
+            by=by,
+            site=bench.site,
+            destination="Central laboratory (SYNTHETIC)",
+            purpose="Cytokines, first batch",
+            route=Route(address="1 Example Road", carrier="Cold Courier (SYNTHETIC)"),
+        )
+        codes = [each.code for each in _kept(bench)[:_IN_THE_PARCEL]]
+        for code in codes:
+            pack(by=by, shipment=parcel, code=code)
+        hand_over(by=by, shipment=parcel, tracking="CC-0001", dry_ice=Decimal("5.0"))
+    with on_day(_CAME, zone), _as(by):
+        arrive(
+            by=by, shipment=parcel, receiver="L. Laboratory (demo)", logger_celsius=Decimal("-68.5")
+        )
+        for code in codes[:-1]:
+            receive(by=by, shipment=parcel, code=code)
+        line = ShipmentLine.objects.select_related("shipment").get(shipment=parcel, code=codes[-1])
+        report_missing(by=by, line=line, reason="Not in the parcel; the carrier was asked")
