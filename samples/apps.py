@@ -9,12 +9,20 @@ class SamplesConfig(AppConfig):
     def ready(self) -> None:
         from samples import (  # noqa: F401
             datasets,
+            destruction_guards,
             guards,
             kinds,
+            lab_results,
             models,
+            notices,
+            reminders,
+            shipment_datasets,
             shipment_guards,
             slots,
         )
+        from samples.services.withdrawals import follow_withdrawal
+        from screening.following import after_withdrawals
         from trialsite.casebook.evidence import register_evidence
 
         register_evidence(models.Specimen, "collected_at")
+        after_withdrawals(follow_withdrawal)

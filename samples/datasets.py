@@ -11,7 +11,10 @@ from samples.models import (
     Box,
     CustodyEvent,
     CustodyKind,
+    Destruction,
+    DestructionLine,
     NotCollected,
+    Outcome,
     Shipment,
     Specimen,
     SpecimenState,
@@ -35,6 +38,7 @@ SPECIMENS, ALIQUOTS, EVENTS, NOT_DONE, BOXES, SHIPMENTS, SITES, SUBJECTS, VISITS
         Visit,
     )
 )
+DESTRUCTIONS, DESTRUCTION_LINES = (model._meta.db_table for model in (Destruction, DestructionLine))
 _WHO = (
     Column(name="SITEID", sql="t.code", label=_("Site"), sdtm="DM.SITEID"),
     Column(name="SUBJID", sql="u.number", label=_("Subject number"), sdtm="DM.SUBJID"),
@@ -86,7 +90,8 @@ def _events() -> Dataset:
             ),
             Column(name="BOX", sql="b.code", label=_("Box")),
             Column(name="POSITION", sql='e."position"', label=_("Position"), kind=Kind.INTEGER),
-            Column(name="SHIPMENT", sql="h.code", label=_("Shipment")),
+            Column(name="SHIPMENT", sql="h.code", label=_("Shipment"), sdtm="BE.BEGRPID"),
+            Column(name="PLACE", sql="nullif(e.place, '')", label=_("Where")),
             Column(name="AMOUNT", sql="e.amount", label=_("Amount"), kind=Kind.FLOAT),
             Column(name="CELSIUS", sql="e.celsius", label=_("Temperature, °C"), kind=Kind.FLOAT),
             Column(name="REASON", sql="nullif(e.reason, '')", label=_("Reason")),
@@ -240,6 +245,46 @@ def _not_collected() -> Dataset:
     )
 
 
+def _destruction() -> Dataset:
+    return Dataset(
+        name="samples_destruction",
+        title=_("Samples to be destroyed after a withdrawal"),
+        columns=(
+            *_WHO,
+            Column(name="BEREFID", sql="coalesce(a.code, s.code)", label=_("Code")),
+            Column(name="SPECTYP", sql="s.kind", label=_("Specimen"), sdtm="BE.BESPEC"),
+            Column(
+                name="WITHDRAWN",
+                sql="d.withdrawn_at",
+                label=_("Consent withdrawn"),
+                kind=Kind.MOMENT,
+            ),
+            Column(
+                name="OUTCOME",
+                sql="nullif(l.outcome, '')",
+                label=_("What became of it"),
+                codes=dict(Outcome.choices),
+            ),
+            Column(name="OUTDTM", sql="e.happened_at", label=_("Observed"), kind=Kind.DATETIME),
+            Column(name="REASON", sql="nullif(e.reason, '')", label=_("Reason")),
+            Column(name="CONFIRM", sql="nullif(e.place, '')", label=_("Confirmed by")),
+            Column(name="CLOSED", sql="d.closed_at", label=_("List closed"), kind=Kind.MOMENT),
+            Column(
+                name="LIFTED",
+                sql="d.lifted_at",
+                label=_("No longer to be destroyed"),
+                kind=Kind.MOMENT,
+            ),
+        ),
+        source=f"{DESTRUCTION_LINES} l JOIN {DESTRUCTIONS} d ON d.id = l.destruction_id "
+        f"JOIN {SPECIMENS} s ON s.id = l.specimen_id {_FROM} "
+        f"LEFT JOIN {ALIQUOTS} a ON a.id = l.aliquot_id LEFT JOIN {EVENTS} e ON e.id = l.event_id",
+        where="s.voided_at IS NULL",
+        site="s.site_id",
+        order=f'{_ORDER}, d.opened_at, s.code COLLATE "C", a.code COLLATE "C" NULLS FIRST, l.id',
+    )
+
+
 @register_datasets
 def samples() -> list[Dataset]:
-    return [_events(), _specimens(), _aliquots(), _not_collected()]
+    return [_events(), _specimens(), _aliquots(), _not_collected(), _destruction()]

@@ -126,11 +126,16 @@ BEGIN
   IF NEW.aliquot_id IS NOT NULL THEN
     RETURN NEW;
   END IF;
-  SELECT x.state INTO own FROM public.{SPECIMENS} x WHERE x.id = NEW.specimen_id;
+  SELECT x.state, x.received_at, x.centrifuged_at INTO own
+    FROM public.{SPECIMENS} x WHERE x.id = NEW.specimen_id;
   IF NOT FOUND THEN
     RETURN NEW;  -- the foreign key refuses it
   END IF;
   following := {_steps(SPECIMEN_STEPS)};
+  IF NEW.kind = 'found' AND own.state = 'lost' THEN
+    following := CASE WHEN own.centrifuged_at IS NOT NULL THEN 'processed'
+                      WHEN own.received_at IS NOT NULL THEN 'received' ELSE 'collected' END;
+  END IF;
   IF NEW.kind = 'corrected' AND own.state NOT IN ('discarded', 'destroyed') THEN
     following := own.state;
     SELECT e.kind INTO of_what FROM public.{EVENTS} e WHERE e.id = NEW.corrects_id;
@@ -165,6 +170,8 @@ DECLARE
   own record;
   cells integer;
   following text;
+  before text;
+  parcel uuid;
   first_frozen boolean := NEW.kind = 'stored';
 BEGIN
   SELECT x.state, x.volume, x.frozen_at, s.aliquoted_at AT TIME ZONE s.time_zone AS made INTO own
@@ -174,6 +181,15 @@ BEGIN
     RETURN NEW;
   END IF;
   following := {_steps(ALIQUOT_STEPS)};
+  IF NEW.kind = 'found' AND own.state = 'lost' THEN
+    -- As it was when it was lost: never frozen, thawed, elsewhere, or frozen out of its box.
+    SELECT e.kind, e.shipment_id INTO before, parcel FROM public.{EVENTS} e
+      WHERE e.aliquot_id = NEW.aliquot_id
+        AND e.kind IN ('stored', 'refrozen', 'thawed', 'packed', 'unpacked', 'shipped', 'arrived')
+      ORDER BY e.number DESC LIMIT 1;
+    following := CASE WHEN before IS NULL THEN 'made' WHEN before = 'thawed' THEN 'thawed'
+                      WHEN before = 'arrived' THEN 'away' ELSE 'held' END;
+  END IF;
   first_frozen := first_frozen AND own.frozen_at IS NULL;
   IF NEW.kind = 'corrected' AND own.state NOT IN ('used', 'discarded', 'destroyed') THEN
     following := own.state;
@@ -201,9 +217,10 @@ BEGIN
       box_id = CASE following WHEN 'stored' THEN coalesce(NEW.box_id, x.box_id) END,
       "position" = CASE following WHEN 'stored' THEN coalesce(NEW."position", x."position") END,
       shipment_id = CASE WHEN following IN ('packed', 'shipped', 'away', 'thawed')
-                         THEN coalesce(NEW.shipment_id, x.shipment_id) END,
+                         THEN coalesce(NEW.shipment_id, x.shipment_id, parcel) END,
       thaws = x.thaws + CASE NEW.kind WHEN 'thawed' THEN 1 ELSE 0 END,
-      volume = x.volume - CASE NEW.kind WHEN 'analysed' THEN coalesce(NEW.amount, 0) ELSE 0 END,
+      volume = CASE NEW.kind WHEN 'analysed' THEN x.volume - coalesce(NEW.amount, 0)
+                             WHEN 'used_up' THEN x.volume * 0 ELSE x.volume END,
       frozen_at = CASE WHEN first_frozen THEN NEW.happened_at ELSE x.frozen_at END,
       time_zone = CASE WHEN first_frozen THEN NEW.time_zone ELSE x.time_zone END
     WHERE x.id = NEW.aliquot_id;

@@ -12,7 +12,6 @@ from typing import Any
 
 from django.utils import translation
 from django.utils.functional import Promise
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from samples.labels import symbol
@@ -99,7 +98,7 @@ def manifest_pdf(shipment: Shipment, lines: Sequence[ShipmentLine]) -> bytes:
         head=shipment.code,
         foot=_both(_("Human material. Codes only: no name leaves the site.")),
         watermark="" if shipment.sent_at else _both(_("DRAFT")),
-        language=get_language() or "en",
+        language="en",
     )
     return pdf(TEMPLATE, data, about=about, at=shipment.opened_at)
 
@@ -135,10 +134,10 @@ def _both_of(text: Text) -> str:
 
 
 def _facts(shipment: Shipment, count: int) -> list[list[str]]:
-    cooling = Cooling(shipment.cooling).label
+    cooling, site = Cooling(shipment.cooling).label, shipment.site
     permission = shipment.permission
     facts: list[tuple[str | Promise, str]] = [
-        (_("From"), str(shipment.site)),
+        (_("From"), f"{site.code} {site.name}" + (f" / {site.name_zh}" if site.name_zh else "")),
         (_("To"), shipment.destination),
         (_("Address"), shipment.address.replace("\r\n", "\n")),
         (_("Purpose"), shipment.purpose),

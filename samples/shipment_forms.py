@@ -169,7 +169,8 @@ class HandOverForm(TimeForm):
     )
 
     def __init__(self, *args: Any, shipment: Shipment, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"carrier": shipment.carrier}, **kwargs)
+        kwargs["initial"] = {"carrier": shipment.carrier}
+        super().__init__(*args, **kwargs)
 
     @property
     def said(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from samples.views import (
+    destruction,
     labels,
     one,
     permissions,
@@ -26,6 +27,11 @@ urlpatterns: list[URLPattern] = [
     path("samples/visits/<uuid:pk>/labels/", labels.of_visit, name="visit_labels"),
     path("samples/not-collected/<uuid:pk>/take-back/", visits.take_back, name="take_back"),
     path("samples/custody/<uuid:pk>/correct/", one.correct, name="correct"),
+    path("samples/destruction/", destruction.overview, name="destructions"),
+    path("samples/destruction/<uuid:pk>/", destruction.one, name="destruction"),
+    path("samples/destruction/<uuid:pk>/destroy/", destruction.destroy, name="destroy"),
+    path("samples/destruction/<uuid:pk>/close/", destruction.close, name="close_destruction"),
+    path("samples/destruction/lines/<uuid:pk>/", destruction.explain, name="explain"),
     path("samples/freezers/", storage.freezers, name="freezers"),
     path("samples/freezers/new/", storage.new_freezer, name="new_freezer"),
     path("samples/freezers/<uuid:pk>/racks/", storage.new_rack, name="new_rack"),

@@ -196,13 +196,18 @@ class Standing:
     @property
     def withdrawn_since(self) -> dict[Scope, dt.date]:
         """Since which day at the site each scope is withdrawn without a break."""
-        gone: dict[Scope, dt.date] = {}
+        return {scope: act.wall.date() for scope, act in self.withdrawn_by.items()}
+
+    @property
+    def withdrawn_by(self) -> dict[Scope, Withdrawal]:
+        """The act since which each scope is withdrawn without a break."""
+        gone: dict[Scope, Withdrawal] = {}
         acts: list[ConsentPart] = [*self.withdrawals, *self.consents]
         for act in sorted(acts, key=in_order):
             if isinstance(act, Withdrawal):
                 named = {Scope(each) for each in act.scopes}
                 for scope in ALL if Scope.ALL_DATA in named else named:
-                    gone.setdefault(scope, act.wall.date())
+                    gone.setdefault(scope, act)
             elif isinstance(act, Consent):
                 for each in act.resumes:
                     gone.pop(Scope(each), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from samples.models.custody import CustodyEvent, LabelPrint, NotCollected, WhyNot
+from samples.models.destruction import Destruction, DestructionLine, Outcome
 from samples.models.shipment_lines import Condition, LineState, ShipmentLine
 from samples.models.shipments import Cooling, ExportPermission, Shipment, ShipmentState
 from samples.models.specimens import Aliquot, DrawSite, Specimen, UrineMethod
@@ -32,12 +33,15 @@ __all__ = [
     "Cooling",
     "CustodyEvent",
     "CustodyKind",
+    "Destruction",
+    "DestructionLine",
     "DrawSite",
     "ExportPermission",
     "Freezer",
     "LabelPrint",
     "LineState",
     "NotCollected",
+    "Outcome",
     "Rack",
     "Shipment",
     "ShipmentLine",

@@ -6,7 +6,7 @@ import uuid
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from samples.models.shipments import Shipment
@@ -104,6 +104,13 @@ class CustodyEvent(models.Model):
             models.CheckConstraint(
                 condition=Q(kind=CustodyKind.CORRECTED) ^ Q(corrects=None),
                 name="custody_corrects_iff_correction",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind=CustodyKind.DESTROYED)
+                | (Q(witness__isnull=False) & ~Q(witness=F("entered_by")))
+                | (Q(witness=None) & ~Q(place="")),
+                name="custody_destroyed_is_witnessed",
+                violation_error_message=_("Destroying is witnessed by a second person."),
             ),
             models.CheckConstraint(
                 condition=Q(amount=None) | Q(amount__gt=0),

@@ -55,6 +55,7 @@ class CustodyKind(models.TextChoices):
     SHIPPED = "shipped", _("Shipped")
     ARRIVED = "arrived", _("Received")
     ANALYSED = "analysed", _("Analysed")
+    USED_UP = "used_up", _("Used up")
     EXCURSION = "excursion", _("Temperature excursion")
     DISCARDED = "discarded", pgettext_lazy("sample", "Discarded")
     DESTROYED = "destroyed", pgettext_lazy("sample", "Destroyed")
@@ -79,7 +80,8 @@ SPECIMEN_STEPS: dict[tuple[str, str], str] = {
     **{(each, _K.DISCARDED): _S.DISCARDED for each in (*_LIVE_SPECIMEN, _S.LOST)},
     **{(each, _K.DESTROYED): _S.DESTROYED for each in (*_LIVE_SPECIMEN, _S.LOST)},
     **{(each, _K.LOST): _S.LOST for each in _LIVE_SPECIMEN},
-    (_S.LOST, _K.FOUND): _S.RECEIVED,
+    # Received or centrifuged before it was lost, it is so again.
+    (_S.LOST, _K.FOUND): _S.COLLECTED,
 }
 
 ALIQUOT_STEPS: dict[tuple[str, str], str] = {
@@ -89,6 +91,7 @@ ALIQUOT_STEPS: dict[tuple[str, str], str] = {
     (_A.THAWED, _K.REFROZEN): _A.STORED,
     (_A.THAWED, _K.ANALYSED): _A.THAWED,
     (_A.MADE, _K.ANALYSED): _A.MADE,
+    **{(each, _K.USED_UP): _A.USED for each in (*_LIVE_ALIQUOT, _A.LOST)},
     (_A.AWAY, _K.ANALYSED): _A.AWAY,
     **{(each, _K.PACKED): _A.PACKED for each in (_A.STORED, _A.HELD, _A.AWAY)},
     (_A.PACKED, _K.UNPACKED): _A.HELD,
@@ -98,6 +101,7 @@ ALIQUOT_STEPS: dict[tuple[str, str], str] = {
     **{(each, _K.DISCARDED): _A.DISCARDED for each in (*_LIVE_ALIQUOT, _A.LOST)},
     **{(each, _K.DESTROYED): _A.DESTROYED for each in (*_LIVE_ALIQUOT, _A.LOST)},
     **{(each, _K.LOST): _A.LOST for each in _LIVE_ALIQUOT},
+    # Frozen before it was lost; one never frozen is made again, one thawed is thawed.
     (_A.LOST, _K.FOUND): _A.HELD,
 }
 
@@ -109,6 +113,24 @@ OVER = (_A.USED, _A.DISCARDED, _A.DESTROYED)
 LIVE_SPECIMENS = _LIVE_SPECIMEN
 LIVE_ALIQUOTS = _LIVE_ALIQUOT
 #: What must say why.
-NEEDS_REASON = (_K.DISCARDED, _K.DESTROYED, _K.LOST, _K.FOUND, _K.EXCURSION, _K.CORRECTED)
+NEEDS_REASON = (
+    _K.DISCARDED,
+    _K.DESTROYED,
+    _K.USED_UP,
+    _K.LOST,
+    _K.FOUND,
+    _K.EXCURSION,
+    _K.CORRECTED,
+)
+#: What is not done any more once the consent for samples is withdrawn. That something has
+#: thawed on its way or in a broken freezer is a fact: it is entered.
+NEEDS_CONSENT = (
+    _K.COLLECTED,
+    _K.PROCESSED,
+    _K.ALIQUOTED,
+    _K.ANALYSED,
+    _K.PACKED,
+    _K.SHIPPED,
+)
 #: What names the shipment, of which the manifest has a line.
 OF_A_SHIPMENT = (_K.PACKED, _K.UNPACKED, _K.SHIPPED, _K.ARRIVED)

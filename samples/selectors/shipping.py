@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q
@@ -68,6 +69,12 @@ def consents_asked(shipment: Shipment) -> tuple[OptionalConsent, ...]:
     return tuple(dict.fromkeys(asked))
 
 
+def questions(asked: Iterable[OptionalConsent]) -> list[str]:
+    """The optional questions in words."""
+    words = {each.name: str(each.verbose_name) for each in Consent._meta.concrete_fields}
+    return [words[each.value] for each in asked]
+
+
 def answer_to(standing: Standing, asked: OptionalConsent) -> bool | None:
     """The latest standing answer to an optional question; None: never answered."""
     answers = [getattr(each, asked.value) for each in standing.consents]
@@ -90,7 +97,7 @@ def consent_refusal(standing: Standing, asked: Collection[OptionalConsent]) -> R
     for each in asked:
         answer = answer_to(standing, each)
         if not answer:
-            name = Consent._meta.get_field(each.value).verbose_name
+            (name,) = questions([each])
             said = (
                 _("The participant has said no to “%(what)s”.")
                 if answer is False
@@ -157,7 +164,7 @@ def permissions_at(site: Site, *, on: dt.date) -> list[ExportPermission]:
 
 def shipments_of(
     user: User, capability: Capability = Capability.VIEW_CASEBOOK
-) -> SiteScopedQuerySet[Shipment]:
+) -> SiteScopedQuerySet[Any]:
     """The shipments of the person's sites with what is packed, received and open in each."""
     line = Q(lines__unexpected=False) & ~Q(lines__state=LineState.UNPACKED)
     return (

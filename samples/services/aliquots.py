@@ -9,14 +9,13 @@ from decimal import Decimal
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from samples.kinds import FROZEN_LATE
 from samples.models import Aliquot, AliquotState, Box, CustodyKind
+from samples.services.freezing import judge_freezing
 from samples.services.log import Happening, enter, held_aliquots, wall_now
+from samples.services.withdrawals import follow_late_entry, refuse_withdrawn
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
-from trialsite.conduct.services.deviations import propose_deviation
 from trialsite.core.exceptions import DomainError, TransitionError
-from trialsite.core.partial_dates import PartialDate
 from trialsite.crf.violations import ImpossibleError
 
 #: How an aliquot can end.
@@ -62,30 +61,9 @@ def store_aliquot(
     said = Happening(at=wall, box=box, position=_position(box, position))
     enter(aliquot, kind, by, said)
     stored = fresh(aliquot)
-    if aliquot.frozen_at is None and stored.frozen_late:
-        propose_late(stored)
+    if aliquot.frozen_at is None:
+        judge_freezing(stored.specimen)
     return stored
-
-
-def propose_late(aliquot: Aliquot) -> None:
-    """Put before the site that a specimen was frozen after the protocol's limit, once."""
-    specimen = aliquot.specimen
-    said = _("%(kind)s %(code)s was frozen %(minutes)d minutes after collection; at most %(most)d.")
-    assert aliquot.frozen_at is not None
-    propose_deviation(
-        site=specimen.site,
-        kind=FROZEN_LATE.code,
-        key=f"{FROZEN_LATE.code}:{specimen.pk}",
-        description=said
-        % {
-            "kind": specimen.kind_name,
-            "code": specimen.code,
-            "minutes": aliquot.minutes_to_freeze or 0,
-            "most": specimen.freeze_within,
-        },
-        subject=specimen.subject,
-        occurred_on=PartialDate.parse(aliquot.frozen_at.date().isoformat()),
-    )
 
 
 @transaction.atomic
@@ -119,6 +97,7 @@ def thaw_aliquot(
     if aliquot.state == AliquotState.THAWED:
         return aliquot
     _demand(reason)
+    refuse_withdrawn(aliquot.specimen.subject)
     if aliquot.thaws >= aliquot.thaws_at_most:
         raise TransitionError(
             _("It has been thawed %(thaws)d times; the protocol allows %(most)d.")
@@ -149,6 +128,19 @@ def analyse_aliquot(
 
 
 @transaction.atomic
+def use_up_aliquot(
+    *, aliquot: Aliquot, reason: str, by: User, at: dt.datetime | None = None
+) -> Aliquot:
+    """Nothing is left of an aliquot, whether or not its volume was ever measured."""
+    aliquot = _one(aliquot, by)
+    if aliquot.state == AliquotState.USED:
+        return aliquot
+    _demand(reason)
+    enter(aliquot, CustodyKind.USED_UP, by, Happening(at=at, reason=reason))
+    return fresh(aliquot)
+
+
+@transaction.atomic
 def end_aliquot(
     *,
     aliquot: Aliquot,
@@ -167,7 +159,10 @@ def end_aliquot(
     _demand(reason)
     if kind is CustodyKind.DESTROYED and (witness is None or witness.pk == by.pk):
         raise ImpossibleError({"witness": [_("Destroying is witnessed by a second person.")]})
-    enter(aliquot, kind, by, Happening(at=at, reason=reason, witness=witness))
+    said = Happening(
+        at=at, reason=reason, witness=witness if kind is CustodyKind.DESTROYED else None
+    )
+    enter(aliquot, kind, by, said)
     return fresh(aliquot)
 
 
@@ -175,10 +170,12 @@ def end_aliquot(
 def find_aliquot(
     *, aliquot: Aliquot, reason: str, by: User, at: dt.datetime | None = None
 ) -> Aliquot:
-    """A lost aliquot was found again: it is in hand, and waits for its position."""
+    """A lost aliquot was found again: it is in hand as it was lost, frozen, thawed or never
+    frozen, and waits for its position."""
     aliquot = _one(aliquot, by)
     _demand(reason)
     enter(aliquot, CustodyKind.FOUND, by, Happening(at=at, reason=reason))
+    follow_late_entry(aliquot.specimen.subject, by)
     return fresh(aliquot)
 
 

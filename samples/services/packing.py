@@ -146,7 +146,7 @@ def _refuse_state(parcel: Shipment, aliquot: Aliquot) -> None:
             _("This specimen has been voided: %(why)s") % {"why": aliquot.specimen.void_reason},
         )
     if aliquot.state == AliquotState.PACKED:
-        other = Shipment.objects.get(pk=aliquot.shipment_id)
+        other = Shipment.objects.get(aliquots=aliquot)
         raise ScanRefusedError(
             _("In another shipment"),
             _("%(code)s is packed into %(other)s.") % (code | {"other": other.code}),

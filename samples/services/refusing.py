@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from django.db import DatabaseError, models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from samples.destruction_guards import NOT_ACCOUNTED, WITHDRAWN
 from samples.guards import NO_POSITION, NO_SUCH_STEP, OUT_OF_ORDER, VOIDED
 from samples.shipment_guards import LINES_OPEN, NOT_PERMITTED, NOT_SO_FAR
 from trialsite.crf.violations import ImpossibleError, refusal_of, said_by
@@ -17,6 +18,8 @@ _STATES = {
     OUT_OF_ORDER: ("happened_at", _("Something that comes before it is dated later.")),
     NO_POSITION: ("position", _("There is no such position, or the box is closed.")),
     VOIDED: ("", _("This specimen has been voided.")),
+    WITHDRAWN: ("", _("The consent for samples is withdrawn: this sample is to be destroyed.")),
+    NOT_ACCOUNTED: ("", _("Not every sample is destroyed or explained yet.")),
     NOT_SO_FAR: ("", _("This cannot be done with the shipment in its present state.")),
     NOT_PERMITTED: ("permission", _("No export permission is in force for this shipment.")),
     LINES_OPEN: ("", _("Lines of this shipment are open, or nothing is packed.")),
@@ -42,6 +45,7 @@ _FIELDS = {
     "aliquot_volume_not_negative": "amount",
     "custody_says_why": "reason",
     "custody_amount_is_something": "amount",
+    "custody_destroyed_is_witnessed": "witness",
     "freezer_is_cold": "celsius",
     "rack_holds_boxes": "places",
     "box_has_positions": "rows",

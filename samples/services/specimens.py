@@ -22,8 +22,10 @@ from samples.models import (
     Specimen,
     SpecimenState,
 )
+from samples.services.freezing import judge_freezing
 from samples.services.log import Happening, enter, held_specimen, wall_now
 from samples.services.refusing import sample_refusals
+from samples.services.withdrawals import follow_late_entry
 from screening.models.consent import Scope
 from screening.selectors.consent import standing_of
 from screening.services.consent import ProcedureRefusedError, note_refused_procedure
@@ -83,6 +85,7 @@ def prepare_specimens(
         raise DomainError(_("This session is another subject’s."))
     if not 1 <= count <= 50:
         raise ImpossibleError({"count": [_("1 to 50 tubes at a time.")]})
+    session = session or _session_of(visit)
     standing = Specimen.objects.standing().filter(visit=visit, kind=kind)
     beyond = standing.count() + count > tubes_planned(visit, kind)
     if beyond and not extra_reason.strip():
@@ -93,6 +96,12 @@ def prepare_specimens(
         _labelled(visit, subject, definition, by, session, extra_reason.strip() if beyond else "")
         for _n in range(count)
     ]
+
+
+def _session_of(visit: Visit) -> TreatmentSession | None:
+    """The treatment session of a visit, where it had just one."""
+    found = list(TreatmentSession.objects.standing().filter(record__visit=visit)[:2])
+    return found[0] if len(found) == 1 else None
 
 
 def _labelled(
@@ -185,6 +194,7 @@ def collect_specimen(
     NotCollected.objects.standing().filter(visit=specimen.visit_id, kind=specimen.kind).update(
         voided_at=trial_now(), voided_by=by, void_reason=_("It was collected after all.")
     )
+    follow_late_entry(specimen.subject, by)
     return _fresh(specimen)
 
 
@@ -197,10 +207,10 @@ def _refuse_collection(specimen: Specimen, wall: dt.datetime) -> None:
     fact = standing.fact
     if fact is None or moment < fact.given_at:
         raise ImpossibleError({"happened_at": [_("This is before the consent.")]})
-    since = standing.withdrawn_since.get(Scope.SAMPLES)
+    withdrawal = standing.withdrawn_by.get(Scope.SAMPLES)
     refusals = standing.refusals(Scope.SAMPLES)
     # What was drawn before the withdrawal was drawn with consent, however late it is entered.
-    if refusals and (since is None or wall.date() >= since):
+    if refusals and (withdrawal is None or moment >= withdrawal.at):
         reason = " ".join(refusals)
         name = specimen.kind_name
         raise ProcedureRefusedError(
@@ -260,7 +270,9 @@ def aliquot_specimen(
     if volume is not None:
         _refuse_too_much(specimen, count, volume)
     enter(specimen, CustodyKind.ALIQUOTED, by, Happening(at=at))
-    return [_aliquot(specimen, n, volume, plan, by) for n in range(1, count + 1)]
+    made = [_aliquot(specimen, n, volume, plan, by) for n in range(1, count + 1)]
+    follow_late_entry(specimen.subject, by)
+    return made
 
 
 def _refuse_too_much(specimen: Specimen, count: int, volume: Decimal) -> None:
@@ -317,34 +329,64 @@ ENDS = (CustodyKind.DISCARDED, CustodyKind.DESTROYED, CustodyKind.LOST)
 
 @transaction.atomic
 def end_specimen(
-    *, specimen: Specimen, kind: CustodyKind, reason: str, by: User, at: dt.datetime | None = None
+    *,
+    specimen: Specimen,
+    kind: CustodyKind,
+    reason: str,
+    by: User,
+    at: dt.datetime | None = None,
+    witness: User | None = None,
 ) -> Specimen:
-    """A specimen was discarded, destroyed or lost before it was aliquoted."""
+    """A specimen was discarded, destroyed or lost before it was aliquoted; destroying is
+    witnessed by a second person."""
     specimen = _for(specimen, by)
     if kind not in ENDS:
         raise DomainError(_("A specimen is discarded, destroyed or lost."))
     if specimen.state == kind:
         return specimen
     _demand(reason)
-    enter(specimen, kind, by, Happening(at=at, reason=reason))
+    if kind is CustodyKind.DESTROYED and (witness is None or witness.pk == by.pk):
+        raise ImpossibleError({"witness": [_("Destroying is witnessed by a second person.")]})
+    said = Happening(
+        at=at, reason=reason, witness=witness if kind is CustodyKind.DESTROYED else None
+    )
+    enter(specimen, kind, by, said)
+    return _fresh(specimen)
+
+
+@transaction.atomic
+def find_specimen(
+    *, specimen: Specimen, reason: str, by: User, at: dt.datetime | None = None
+) -> Specimen:
+    """A lost specimen was found again; it is as far as it was when it was lost."""
+    specimen = _for(specimen, by)
+    _demand(reason)
+    enter(specimen, CustodyKind.FOUND, by, Happening(at=at, reason=reason))
+    follow_late_entry(specimen.subject, by)
     return _fresh(specimen)
 
 
 @transaction.atomic
 def correct_time(*, event: CustodyEvent, at: dt.datetime, reason: str, by: User) -> CustodyEvent:
-    """Put the time of an event right; the event and its correction both stay."""
+    """Put the time of an event right; the event and its correction both stay.
+
+    Whether the specimen was frozen in time is judged anew.
+    """
     by.require(Capability.HANDLE_SAMPLES, site=event.site_id)
     _demand(reason)
     sample = event.aliquot or event.specimen
     if event.kind == CustodyKind.COLLECTED:
         specimen = held_specimen(event.specimen)
         _refuse_collection(specimen, at)
-    return enter(
+    correction = enter(
         sample,
         CustodyKind.CORRECTED,
         by,
         Happening(at=at, zone=event.time_zone, reason=reason, corrects=event),
     )
+    with because(reason.strip()):
+        judge_freezing(_fresh(event.specimen))
+    return correction
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -24,13 +25,16 @@ from samples.forms import (
     SpinForm,
     TimeForm,
 )
+from samples.lab_results import results_of
 from samples.models import Aliquot, CustodyEvent, CustodyKind, Specimen
 from samples.selectors.codes import find
+from samples.selectors.people import witnesses_at
 from samples.services.aliquots import (
     analyse_aliquot,
     end_aliquot,
     find_aliquot,
     thaw_aliquot,
+    use_up_aliquot,
 )
 from samples.services.specimens import (
     aliquot_specimen,
@@ -39,6 +43,7 @@ from samples.services.specimens import (
     correct_time,
     describe_specimen,
     end_specimen,
+    find_specimen,
     receive_specimen,
     void_specimen,
 )
@@ -46,9 +51,8 @@ from samples.views.acting import GET_AND_POST, act_page, typed
 from trialsite.access.capabilities import Capability
 from trialsite.access.forms import ReasonForm
 from trialsite.access.http import StaffRequest, requires
-from trialsite.access.models import User
-from trialsite.casebook.protocols import visit_name
-from visits.selectors.products import staff_at
+from trialsite.casebook.protocols import protocol_of, visit_name
+from trialsite.labs.models import LabResult
 
 Sample = Specimen | Aliquot
 
@@ -76,10 +80,19 @@ def sample(request: StaffRequest, code: str) -> HttpResponse:
         "visit_name": visit_name(specimen.visit),
         "aliquots": specimen.aliquots.select_related("box").order_by("number"),
         "custody": _custody(specimen, aliquot),
+        "results": [(each, _analyte(each)) for each in results_of(specimen, aliquot)],
         "acts": _offered(found) if may else [],
         "may_handle": may,
     }
     return render(request, "samples/sample.html", context)
+
+
+def _analyte(result: LabResult) -> str:
+    """What was measured, by the protocol's name in the present language."""
+    labs = protocol_of(result.panel.record.protocol_version_id).labs
+    named = {each.key: each.name for each in labs.analytes} if labs else {}
+    name = named.get(result.analyte)
+    return name.in_language(get_language() or "en") if name else result.analyte
 
 
 def _custody(specimen: Specimen, aliquot: Aliquot | None) -> list[CustodyEvent]:
@@ -102,14 +115,14 @@ def _offered(found: Sample) -> list[tuple[str, str]]:
         "received": ("spin", "aliquot", "describe", "end", "void"),
         "processed": ("aliquot", "describe", "end", "void"),
         "aliquoted": ("describe", "void"),
-        "lost": ("describe",),
+        "lost": ("found", "end", "describe"),
     }
     parts: dict[str, tuple[str, ...]] = {
-        "made": ("end",),
+        "made": ("analyse", "used", "end"),
         "stored": ("thaw", "end"),
         "held": ("thaw", "end"),
-        "away": ("analyse", "thaw", "end"),
-        "thawed": ("analyse", "end"),
+        "away": ("analyse", "used", "thaw", "end"),
+        "thawed": ("analyse", "used", "end"),
         "lost": ("found", "end"),
     }
     if isinstance(found, Specimen):
@@ -131,6 +144,7 @@ _WORDS: dict[str, Callable[[], str]] = {
     "void": lambda: _("Void the specimen"),
     "thaw": lambda: _("Thaw"),
     "analyse": lambda: _("Analysed"),
+    "used": lambda: _("Used up"),
     "found": lambda: _("Found again"),
 }
 
@@ -206,23 +220,20 @@ def _describe(request: StaffRequest, it: Any) -> Prepared:
     )
 
 
-def _people(request: StaffRequest, it: Sample) -> list[User]:
-    return [each for each in staff_at([it.site]) if each.pk != request.user.pk]
-
-
 def _end_specimen(request: StaffRequest, it: Any) -> Prepared:
-    form = EndForm(typed(request), people=_people(request, it))
+    form = EndForm(typed(request), people=witnesses_at(it.site, beside=request.user))
     return form, lambda: end_specimen(
         specimen=it,
         kind=CustodyKind(form.cleaned_data["kind"]),
         reason=form.cleaned_data["reason"],
         by=request.user,
         at=form.moment,
+        witness=form.second,
     )
 
 
 def _end_aliquot(request: StaffRequest, it: Any) -> Prepared:
-    form = EndForm(typed(request), people=_people(request, it))
+    form = EndForm(typed(request), people=witnesses_at(it.site, beside=request.user))
     return form, lambda: end_aliquot(
         aliquot=it,
         kind=CustodyKind(form.cleaned_data["kind"]),
@@ -243,8 +254,9 @@ def _void(request: StaffRequest, it: Any) -> Prepared:
 def _timed(service: Callable[..., object]) -> Callable[[StaffRequest, Any], Prepared]:
     def prepared(request: StaffRequest, it: Any) -> Prepared:
         form = ReasonAndTimeForm(typed(request))
+        named = "aliquot" if isinstance(it, Aliquot) else "specimen"
         return form, lambda: service(
-            aliquot=it, reason=form.cleaned_data["reason"], by=request.user, at=form.moment
+            **{named: it}, reason=form.cleaned_data["reason"], by=request.user, at=form.moment
         )
 
     return prepared
@@ -268,12 +280,14 @@ _SPECIMEN_ACTS: dict[str, Callable[[StaffRequest, Any], Prepared]] = {
     "aliquot": _aliquot,
     "describe": _describe,
     "end": _end_specimen,
+    "found": _timed(find_specimen),
     "void": _void,
 }
 _ALIQUOT_ACTS: dict[str, Callable[[StaffRequest, Any], Prepared]] = {
     "thaw": _timed(thaw_aliquot),
     "found": _timed(find_aliquot),
     "analyse": _analyse,
+    "used": _timed(use_up_aliquot),
     "end": _end_aliquot,
 }
 

@@ -131,7 +131,7 @@ def _page(
         "blocked": blocked,
         "waiting": len(waiting),
         "lines": (waiting if receiving else lines[::-1])[:100],
-        "count": len(lines),
+        "count": sum(not each.unexpected for each in lines),
         "receiving": receiving,
     }
     code = 422 if refused is not None else status

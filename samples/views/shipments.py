@@ -23,7 +23,13 @@ from samples.models import (
     ShipmentState,
 )
 from samples.selectors.codes import read_code
-from samples.selectors.shipping import consents_asked, days_overdue, permissions_at, shipments_of
+from samples.selectors.shipping import (
+    consents_asked,
+    days_overdue,
+    permissions_at,
+    questions,
+    shipments_of,
+)
 from samples.services.shipment_log import lines_of
 from samples.services.shipments import (
     arrive,
@@ -45,7 +51,6 @@ from samples.shipment_forms import (
     RouteForm,
 )
 from samples.views.acting import GET_AND_POST, act_page, did, typed
-from screening.models.consent import Consent
 from trialsite.access.capabilities import Capability
 from trialsite.access.forms import ReasonForm
 from trialsite.access.http import StaffRequest, requires
@@ -101,15 +106,15 @@ def shipment(request: StaffRequest, code: str) -> HttpResponse:
     found = shipment_for(request, code, Capability.VIEW_CASEBOOK)
     lines = lines_of(found)
     may_ship = request.user.can(Capability.SHIP_SAMPLES, site=found.site_id)
-    asked = [Consent._meta.get_field(each.value).verbose_name for each in consents_asked(found)]
     context = {
         "shipping": True,
         "shipment": found,
         "lines": lines,
         "unsettled": sum(not each.is_settled for each in lines),
-        "received": sum(each.state == LineState.RECEIVED for each in lines),
+        "listed": sum(not each.unexpected for each in lines),
+        "received": sum(each.state == LineState.RECEIVED for each in lines if not each.unexpected),
         "overdue": days_overdue(found, trial_now()),
-        "asked": asked,
+        "asked": questions(consents_asked(found)),
         "may_ship": may_ship,
         "acts": _acts(found, lines) if may_ship else [],
     }

@@ -15,7 +15,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from samples.forms import NotCollectedForm, PrepareForm
 from samples.models import NotCollected
+from samples.selectors.destruction import open_destructions
 from samples.selectors.plan import KindOfVisit, missing_samples, samples_of_visit
+from samples.selectors.shipping import overdue_shipments
 from samples.selectors.waiting import to_freeze
 from samples.services.expectations import state_not_collected, take_back_statement
 from samples.services.specimens import prepare_specimens
@@ -38,9 +40,11 @@ def visit_for(request: StaffRequest, pk: uuid.UUID, capability: Capability) -> V
 @require_safe
 def overview(request: StaffRequest) -> HttpResponse:
     """What is to be frozen, the most urgent first, and what is missing at visits."""
-    sites = request.user.access.sites(Capability.VIEW_CASEBOOK)
+    sites, now = request.user.access.sites(Capability.VIEW_CASEBOOK), trial_now()
     context = {
-        "freezing": to_freeze(request.user, now=trial_now()),
+        "destroying": open_destructions(request.user),
+        "freezing": to_freeze(request.user, now=now),
+        "late_shipments": overdue_shipments(request.user, now=now),
         "missing": missing_samples(sites),
         "may_handle": request.user.can(Capability.HANDLE_SAMPLES),
     }

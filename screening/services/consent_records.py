@@ -11,6 +11,7 @@ from typing import TypeVar
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from screening import following
 from screening.models.consent import ConsentPart, Scope
 from screening.selectors.consent import PRESENT, investigators_of, standings_of
 from trialsite.access.capabilities import Capability
@@ -125,7 +126,8 @@ _GOES_ON = {
 def follow_withdrawals(subject: Subject, *, by: User) -> None:
     """Let the schedule end where participation has, and go on where it has been taken up again.
 
-    Samples concern no visit; all data includes the others (decisions C5).
+    Samples concern no visit: the app above follows them. All data includes the others
+    (decisions C5).
     """
     since = standings_of([subject])[subject.pk].withdrawn_since
     for scope, kept in _GOES_ON.items():
@@ -140,6 +142,7 @@ def follow_withdrawals(subject: Subject, *, by: User) -> None:
             )
         else:
             reopen_schedule(subject=subject, cause=ClosingCause.WITHDRAWAL, scope=scope, by=by)
+    following.tell(subject, by)
 
 
 def sync_subjects(subjects: Collection[Subject]) -> int:

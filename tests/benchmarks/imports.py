@@ -12,12 +12,9 @@ from tests.labs.hospital import MAPPING, export
 from trialsite.access.capabilities import Role
 from trialsite.access.context import context_of
 from trialsite.core.context import Channel, acting
-from trialsite.labs.services.imports import (
-    accept_import,
-    choose,
-    prepare_import,
-)
+from trialsite.labs.services.imports import choose, prepare_import
 from trialsite.labs.services.mappings import keep_mapping
+from trialsite.labs.services.taking import accept_import
 
 RESULTS = int(os.environ.get("IMPORT_RESULTS", "100000"))
 _A_DRAW = 25

@@ -253,19 +253,6 @@ def test_an_archive_that_is_more_than_a_workbook_is_refused_before_it_is_opened(
     assert time.process_time() - began < 10
 
 
-@pytest.mark.requirement("IM3")
-@pytest.mark.requirement("IM4")
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(data=st.data())
-def test_a_damaged_workbook_is_read_or_refused_and_never_fails_otherwise(data):
-    content = bytearray(plain_book())
-    for _n in range(data.draw(st.integers(1, 6))):
-        at = data.draw(st.integers(4, len(content) - 1))
-        content[at] = data.draw(st.integers(0, 255))
-    with contextlib.suppress(UnreadableFileError):
-        read(bytes(content))
-
-
 @settings(max_examples=150, deadline=None)
 @given(content=st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(content):

@@ -22,11 +22,11 @@ from trialsite.core.context import Channel, acting
 from trialsite.labs.importing.models import LabImport
 from trialsite.labs.models import LabResult
 from trialsite.labs.services.imports import (
-    accept_import,
     choose,
     prepare_import,
 )
 from trialsite.labs.services.mappings import keep_mapping
+from trialsite.labs.services.taking import accept_import
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,12 @@ from django.utils.translation import override
 
 from outcomes.models import Suspected
 from outcomes.services.sae_entry import FirstWord, report_event
+from samples.models import Destruction
+from screening.models.consent import Scope
 from tests.factories import Cast, as_person, make_protocol, make_subject, make_visit
-from tests.screening.consenting import consented, make_document
+from tests.samples.bench import collected, sampled, technician_at
+from tests.samples.shipping import drafted
+from tests.screening.consenting import consented, make_document, withdraw
 from tests.visits.ledger import Course
 from tests.visits.products import released
 from trialsite.conduct.services.proposals import propose_hold
@@ -75,6 +79,19 @@ def _stopped_lot(cast: Cast) -> uuid.UUID:
         return LotDecision.objects.filter(lot=lot).latest("number").pk
 
 
+def _samples_withdrawn(cast: Cast) -> uuid.UUID:
+    visit = sampled(cast)
+    collected(visit, technician_at(cast.site))
+    withdraw(cast, visit.subject, Scope.SAMPLES)
+    with as_person(cast.nurse):
+        return Destruction.objects.get().pk
+
+
+def _parcel(cast: Cast) -> uuid.UUID:
+    make_protocol(cast.site)
+    return drafted(cast.site, technician_at(cast.site)).pk
+
+
 #: The keys of kinds whose text follows from them: rule, reader, version of the dates, day.
 KEYS = {
     "sae-report": "sae-report:{}:h12:1:0",
@@ -90,7 +107,9 @@ THINGS: dict[str, Callable[[Cast], uuid.UUID]] = {
     "product-alert": _stopped_lot,
     "reconsent": _reconsent,
     "sae-report": _serious_event,
+    "sample-destruction": _samples_withdrawn,
     "session-check": _session,
+    "shipment-late": _parcel,
     "visit": _visit,
 }
 

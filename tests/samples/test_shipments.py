@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from decimal import Decimal
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -256,7 +257,7 @@ def test_the_database_packs_nothing_for_abroad_without_permission(cast, technici
             added_by=technician,
             added_at=dt.datetime.now(dt.UTC),
         )
-    assert refused.value.__cause__.sqlstate == "TS065"
+    assert getattr(refused.value.__cause__, "sqlstate", "") == "TS065"
 
 
 def test_handing_over_sends_every_aliquot_on_its_way(technician, parcel, tubes):
@@ -301,7 +302,7 @@ def test_nothing_is_packed_into_what_has_left(technician, parcel, tubes):
 def test_received_with_one_missing_which_is_explained_and_found_later(technician, parcel, tubes):
     parcel = sent(parcel, technician, *tubes)
     with as_person(technician):
-        arrive(by=technician, shipment=parcel, receiver="Dr Li", logger_celsius=-72)
+        arrive(by=technician, shipment=parcel, receiver="Dr Li", logger_celsius=Decimal(-72))
         for each in tubes[:2]:
             assert receive(by=technician, shipment=parcel, code=each.code).tone == "done"
         assert receive(by=technician, shipment=parcel, code=tubes[0].code).tone == "already"

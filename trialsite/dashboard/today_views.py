@@ -10,6 +10,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from outcomes.selectors.survival import unknown_survival
+from samples.selectors.destruction import open_destructions
+from samples.selectors.shipping import overdue_shipments
 from samples.selectors.waiting import to_freeze
 from screening.selectors.log import waiting_of
 from trialsite.access.capabilities import Capability, Role
@@ -148,7 +150,11 @@ _PARTS: dict[Section, Any] = {
     Section.FREEZING: lambda request: {
         "freezing": to_freeze(
             request.user, now=shell_of(request).now, site_id=_site_id(request), limit=50
-        )
+        ),
+        "destroying": open_destructions(request.user, _site_id(request)),
+        "late_shipments": overdue_shipments(
+            request.user, now=shell_of(request).now, site_id=_site_id(request)
+        ),
     },
     Section.PEOPLE: lambda request: {
         "people": people_lines(request.user, now=shell_of(request).now)

@@ -114,6 +114,7 @@ class ResultAnswer(serializers.Serializer[Any]):
     flag = _codes(ResultFlag.choices, allow_blank=True)
     significance = _codes(Significance.choices, allow_blank=True)
     confirmed = serializers.CharField()
+    specimen_ref = serializers.CharField(help_text="The specimen's identifier as printed")
 
 
 class PanelInBrief(serializers.Serializer[Any]):
@@ -171,6 +172,7 @@ class ResultBody(Body):
     missing = _codes(MissingReason.choices, required=False, default="", allow_blank=True)
     significance = _codes(Significance.choices, required=False, default="", allow_blank=True)
     confirmed = _text(500)
+    specimen_ref = _text(40, help_text="The specimen's identifier as printed")
     stated_anew = serializers.BooleanField(
         required=False,
         default=False,
@@ -246,7 +248,7 @@ def said_range(row: ReferenceRange) -> dict[str, Any]:
 
 def said_result(row: LabResult) -> dict[str, Any]:
     names = ("id", "analyte", "text", "unit", "missing", "comparator", "canonical_unit")
-    more = ("range_unit", "flag", "significance", "confirmed")
+    more = ("range_unit", "flag", "significance", "confirmed", "specimen_ref")
     numbers = ("value", "factor", "canonical", "range_low", "range_high")
     return {
         **{name: getattr(row, name) for name in (*names, *more)},
@@ -306,6 +308,7 @@ def texts_of_body(body: dict[str, Any]) -> dict[str, str]:
             ".missing": "missing",
             ".sig": "significance",
             ".confirm": "confirmed",
+            ".ref": "specimen_ref",
         }
         texts |= {f"{row['analyte']}{part}": row[name] for part, name in parts.items()}
     return texts

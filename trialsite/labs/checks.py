@@ -38,6 +38,8 @@ class Drawn:
     analytes: Mapping[str, Analyte]
     collected_at: dt.datetime | None
     laboratory: str
+    #: What speaks against a specimen that rows name, by its identifier.
+    specimens: Mapping[str, str]
 
     def exact(self, key: str) -> Decimal | None:
         """The canonical value; a mere limit such as "<5" decides no comparison."""
@@ -136,6 +138,16 @@ def _laboratories(drawn: Drawn) -> Iterator[Broken]:
             yield Broken(f"LB.{key}.LABORATORY", key, message, content)
 
 
+def _specimens(drawn: Drawn) -> Iterator[Broken]:
+    """One question for each specimen, at the first of its results."""
+    asked: set[str] = set()
+    for key, row in drawn.results.items():
+        ref = row.specimen_ref
+        if ref in drawn.specimens and ref not in asked:
+            asked.add(ref)
+            yield Broken(f"LB.{key}.SPECIMEN", key, drawn.specimens[ref], (ref,))
+
+
 def _each(drawn: Drawn) -> Iterator[Broken]:
     for key, row in drawn.results.items():
         analyte = drawn.analytes.get(key)
@@ -164,5 +176,6 @@ CHECKS: tuple[Check, ...] = (
     _coagulation,
     _platelets,
     _laboratories,
+    _specimens,
     _each,
 )

@@ -89,6 +89,12 @@ def _result() -> tuple[Column, ...]:
     return (
         Column(name="LBTESTCD", sql="d.analyte", label=_("Analyte"), sdtm="LB.LBTESTCD"),
         Column(
+            name="LBREFID",
+            sql="nullif(d.specimen_ref, '')",
+            label=_("Specimen ID"),
+            sdtm="LB.LBREFID",
+        ),
+        Column(
             name="LBORRES",
             sql="nullif(d.text, '')",
             label=_("Result as printed"),

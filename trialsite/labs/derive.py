@@ -19,7 +19,7 @@ from trialsite.labs.selectors import plain
 from trialsite.protocol.labs import Analyte
 
 #: The columns of a result that entry decides, then those that follow from it.
-ENTERED = ("text", "unit", "missing", "significance", "confirmed")
+ENTERED = ("text", "unit", "missing", "significance", "confirmed", "specimen_ref")
 DERIVED = ("comparator", "value", "factor", "canonical", "canonical_unit")
 SNAPSHOT = ("range_id", "range_low", "range_high", "range_unit", "range_factor", "flag")
 ABNORMAL = frozenset({ResultFlag.LOW, ResultFlag.HIGH})
@@ -33,6 +33,7 @@ def columns_of(analyte: Analyte, row: RowEntry) -> dict[str, Any]:
         "missing": row.missing,
         "significance": row.significance,
         "confirmed": row.confirmed,
+        "specimen_ref": row.specimen_ref,
     }
     if row.value is None:
         empty = {"value": None, "factor": None, "canonical": None}

@@ -1,8 +1,8 @@
 """What a person or a client entered into a lab panel, understood or answered field by field.
 
 One reading for the page, the paste and the API: flat texts in, a header, rows and errors
-out. A row's fields are `<analyte>`, `.unit`, `.missing`, `.sig`, `.confirm`; the panels the
-draw was for are `panel.<key>`. Nothing here touches the database.
+out. A row's fields are `<analyte>`, `.unit`, `.missing`, `.sig`, `.confirm`, `.ref`; the panels
+the draw was for are `panel.<key>`. Nothing here touches the database.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ HEADER = (
     "significance",
     "comment",
 )
-PARTS = ("", ".unit", ".missing", ".sig", ".confirm")
+PARTS = ("", ".unit", ".missing", ".sig", ".confirm", ".ref")
+#: Longest identifier of a specimen.
+MOST_REF = 40
 #: Fits the columns: 24 digits before the point and, after conversion, 18 behind it.
 _LARGEST = Decimal(10) ** 18
 _FINEST = -12
@@ -71,6 +73,7 @@ class RowEntry:
     missing: str = ""
     significance: str = ""
     confirmed: str = ""
+    specimen_ref: str = ""
     comparator: str = ""
     value: Decimal | None = None
     #: The judgement and the comment that were chosen anew, be they the same words as before.
@@ -104,7 +107,7 @@ def read_panel(
     for panel in protocol.labs.panels:
         if texts.get(f"panel.{panel.key}", "").strip():
             entry.panels.append(panel.key)
-    rest = texts.get("rest.missing", "").strip()
+    rest = {part: texts.get(f"rest{part}", "").strip() for part in (".missing", ".ref")}
     known = {analyte.key: analyte for analyte in protocol.labs.analytes}
     for key in rows_named(texts):
         if key not in known:
@@ -165,7 +168,10 @@ def _restated(key: str, texts: Mapping[str, str], base: Mapping[str, str] | None
 
 
 def _row(
-    analyte: Analyte, texts: Mapping[str, str], rest: str, base: Mapping[str, str] | None
+    analyte: Analyte,
+    texts: Mapping[str, str],
+    rest: Mapping[str, str],
+    base: Mapping[str, str] | None,
 ) -> RowEntry:
     parts = {part: texts.get(f"{analyte.key}{part}", "").strip() for part in PARTS}
     text, missing, significance = parts[""], parts[".missing"], parts[".sig"]
@@ -175,8 +181,9 @@ def _row(
         raise ValidationError(_("Either a value or a reason why there is none."))
     if significance and significance not in Significance.values:
         raise ValidationError(_("“%(text)s” is not one of the choices.") % {"text": significance})
+    ref = _specimen_ref(parts, rest)
     if not text:
-        return RowEntry(missing=missing or rest)
+        return RowEntry(missing=missing or rest[".missing"], specimen_ref=ref)
     comparator, value = read_result(analyte, text)
     unit = parts[".unit"]
     if (unit or value is not None) and unit not in analyte.accepted_units:
@@ -186,10 +193,22 @@ def _row(
         unit=unit if value is not None else "",
         significance=significance,
         confirmed=parts[".confirm"][:500],
+        specimen_ref=ref,
         comparator=comparator,
         value=value,
         restated=_restated(analyte.key, texts, base),
     )
+
+
+def _specimen_ref(parts: Mapping[str, str], rest: Mapping[str, str]) -> str:
+    """The row's own specimen, else the one stated for every line that has a result."""
+    own = parts[".ref"]
+    if own and not (parts[""] or parts[".missing"] or rest[".missing"]):
+        raise ValidationError(_("Enter the result of this specimen, or why there is none."))
+    ref = own or (rest[".ref"] if parts[""] else "")
+    if len(ref) > MOST_REF or not ref.isprintable():
+        raise ValidationError(_("This is longer than a specimen ID, or holds what cannot be read."))
+    return ref
 
 
 def unit_refusal(analyte: Analyte, unit: str) -> str:
@@ -229,6 +248,7 @@ def texts_of(panel: LabPanel | None, results: Iterable[LabResult]) -> dict[str, 
             ".missing": result.missing,
             ".sig": result.significance,
             ".confirm": result.confirmed,
+            ".ref": result.specimen_ref,
         }
         texts |= {f"{result.analyte}{part}": text for part, text in parts.items() if text}
     return texts

@@ -41,6 +41,7 @@ class ImportLineAnswer(serializers.Serializer[Any]):
     analyte = serializers.CharField()
     text = serializers.CharField()
     unit = serializers.CharField()
+    specimen_ref = serializers.CharField(help_text="The specimen's identifier as printed")
     stands = serializers.CharField(help_text="What is in the casebook now")
     message = serializers.CharField()
     choice = serializers.CharField()
@@ -66,6 +67,9 @@ class ImportInBrief(serializers.Serializer[Any]):
     problem = serializers.CharField(help_text="Why the last attempt to take it failed")
     lines = serializers.IntegerField()
     counts = serializers.DictField(child=serializers.IntegerField(), help_text="By outcome")
+    unchecked_people = serializers.IntegerField(
+        help_text="People of whom neither sex nor birth date could be compared"
+    )
     open = serializers.IntegerField(help_text="Lines that need a choice first")
     writes = serializers.IntegerField(help_text="Results that are written when it is taken")
     changes = serializers.IntegerField(help_text="Of these, changes of what stands")
@@ -115,6 +119,9 @@ def said_mapping(row: LabFileMapping) -> dict[str, Any]:
     }
 
 
+_COUNTED = ("lines", "counts", "unchecked_people", "open", "writes", "changes")
+
+
 def said_import(
     found: LabImport, report: dict[str, Any] | None = None, digest: str = ""
 ) -> dict[str, Any]:
@@ -127,7 +134,7 @@ def said_import(
         "SITEID": found.site.code,
         "laboratory": found.laboratory_id,
         "mapping": found.mapping_id,
-        **{name: shown[name] for name in ("lines", "counts", "open", "writes", "changes")},
+        **{name: shown[name] for name in _COUNTED},
         "digest": digest or found.digest,
         "items": shown["items"],
     }

@@ -34,17 +34,18 @@ from trialsite.labs.import_answers import (
     said_mapping,
 )
 from trialsite.labs.importing.models import ImportState, LabFileMapping, LabImport
-from trialsite.labs.importing.reporting import report_of
+from trialsite.labs.importing.reporting import basis_of, report_of
 from trialsite.labs.models import Laboratory
 from trialsite.labs.services.imports import (
     AT_ONCE,
-    accept_import,
     choose,
     discard_import,
+    is_current,
     plan_now,
     prepare_import,
 )
 from trialsite.labs.services.mappings import keep_mapping
+from trialsite.labs.services.taking import accept_import, take_back
 
 KEEPS = Policy(Audience.STAFF, Capability.MANAGE_LABS)
 
@@ -93,11 +94,13 @@ class ImportRows(Endpoint):
         )
 
     def answer(self, found: LabImport, code: int = 200) -> Response:
-        """The import with its comparison: made now while it waits and is not too large."""
+        """The import with its comparison: made anew where the casebook has changed since,
+        unless the file is too large for that."""
         found = self.found(self.rows(), pk=found.pk)
-        if found.is_open and found.report["lines"] <= AT_ONCE:
+        if found.is_open and found.report["lines"] <= AT_ONCE and not is_current(found):
             plan = plan_now(found)
-            return Response(said_import(found, report_of(plan), plan.digest), status=code)
+            report = report_of(basis_of(plan), plan.choices)
+            return Response(said_import(found, report, plan.digest), status=code)
         return Response(said_import(found), status=code)
 
 
@@ -183,12 +186,22 @@ class LabImportAcceptance(ImportRows):
         return self.answer(taken)
 
 
+class LabImportReturn(ImportRows):
+    policy = {"POST": ENTERS}
+
+    @extend_schema(request=None, responses=ImportAnswer)
+    def create(self, request: Request, lab_import: uuid.UUID) -> Response:
+        """Take an import back from the worker that has not begun with it."""
+        found = self.found(self.rows(), pk=lab_import)
+        return self.answer(take_back(found=found, by=self.request.user))
+
+
 class LabImportDiscard(ImportRows):
     policy = {"POST": SEES}
 
     @extend_schema(request=ImportDiscard, responses=ImportAnswer)
     def create(self, request: Request, lab_import: uuid.UUID) -> Response:
-        """Put a prepared import away; nothing of it was written."""
+        """Put an import away that waits for the site or the worker; nothing of it was written."""
         found, body = self.found(self.rows(), pk=lab_import), self.body(ImportDiscard)
         return self.answer(discard_import(found=found, reason=body["reason"], by=self.request.user))
 
@@ -203,5 +216,6 @@ routes: list[URLPattern] = [
     path("lab-imports/<uuid:lab_import>/", LabImports.as_view(DETAIL)),
     path("lab-imports/<uuid:lab_import>/choices/", LabImportChoices.as_view(ACT)),
     path("lab-imports/<uuid:lab_import>/accept/", LabImportAcceptance.as_view(ACT)),
+    path("lab-imports/<uuid:lab_import>/return/", LabImportReturn.as_view(ACT)),
     path("lab-imports/<uuid:lab_import>/discard/", LabImportDiscard.as_view(ACT)),
 ]

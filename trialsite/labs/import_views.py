@@ -17,24 +17,25 @@ from trialsite.access.http import StaffRequest, requires, requires_by_method
 from trialsite.core.exceptions import DomainError, NotPermittedError
 from trialsite.exports.reading.limits import MOST_BYTES
 from trialsite.exports.reading.mappings import MappingError
+from trialsite.labs.importing.mapping import stored_mapping
 from trialsite.labs.importing.models import ImportState, LabFileMapping, LabImport
 from trialsite.labs.importing.outcomes import SETTLED, WORDS, Outcome
 from trialsite.labs.importing.planning import Plan
-from trialsite.labs.importing.reporting import csv_of, report_of
+from trialsite.labs.importing.reporting import basis_of, csv_of, report_of
 from trialsite.labs.models import Laboratory
 from trialsite.labs.selectors import labs_of
 from trialsite.labs.services.imports import (
     AT_ONCE,
     AlreadyImportedError,
-    StaleImportError,
-    accept_import,
     choose,
     compare_again,
     discard_import,
+    is_current,
     plan_now,
     prepare_import,
 )
 from trialsite.labs.services.mappings import keep_mapping, mapping_of
+from trialsite.labs.services.taking import StaleImportError, accept_import, take_back
 
 ACCEPTED = ".csv,.tsv,.txt,.xlsx,.xls"
 _LISTED = 100
@@ -139,7 +140,7 @@ def _keep_choices(request: StaffRequest, found: LabImport) -> HttpResponse:
 def _page(
     request: StaffRequest, found: LabImport, error: str = "", status: int = 200
 ) -> HttpResponse:
-    report, digest = _present(found)
+    report, digest, outdated = _present(found)
     groups = [
         {
             "outcome": outcome.value,
@@ -150,27 +151,38 @@ def _page(
         }
         for outcome in WORDS
     ]
+    waits = found.state == ImportState.ACCEPTING
+    enters = request.user.can(Capability.ENTER_DATA, site=found.site_id)
     context = {
         "found": found,
         "report": report,
         "digest": digest,
         "groups": [each for each in groups if each["count"]],
         "sections": [each for each in groups if each["items"]],
-        "may_take": found.is_open and request.user.can(Capability.ENTER_DATA, site=found.site_id),
-        "may_discard": found.is_open and _may_prepare(request, found.site_id),
+        "may_take": found.is_open and enters,
+        "may_take_back": waits and enters,
+        "may_discard": (found.is_open or waits) and _may_prepare(request, found.site_id),
+        "may_compare": found.is_open and _may_prepare(request, found.site_id),
+        "compares_people": stored_mapping(found.mapping.text).compares_people,
+        "outdated": outdated,
         "reason": request.POST.get("reason", ""),
         "error": error,
-        "waits": found.state == ImportState.ACCEPTING,
+        "waits": waits,
     }
     return render(request, "labs/import.html", context, status=status)
 
 
-def _present(found: LabImport) -> tuple[dict[str, Any], str]:
-    """The comparison to show: made now while it can still be taken and is not too large."""
-    if found.is_open and found.report["lines"] <= AT_ONCE:
-        plan = plan_now(found)
-        return report_of(plan), plan.digest
-    return found.report, found.digest
+def _present(found: LabImport) -> tuple[dict[str, Any], str, bool]:
+    """The comparison to show, its digest, and whether the casebook has changed since.
+
+    It is made anew where it has, unless the file is too large for that.
+    """
+    if not found.is_open or is_current(found):
+        return found.report, found.digest, False
+    if found.report["lines"] > AT_ONCE:
+        return found.report, found.digest, True
+    plan = plan_now(found)
+    return report_of(basis_of(plan), plan.choices), plan.digest, False
 
 
 @requires(Capability.VIEW_CASEBOOK)
@@ -236,10 +248,18 @@ def accept(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     return redirect("labs:import", found.pk)
 
 
+@requires(Capability.ENTER_DATA)
+@require_POST
+def return_to_site(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Take a file back from the worker that has not begun with it."""
+    found = _found(request, pk)
+    return _act(request, found, lambda: take_back(found=found, by=request.user))
+
+
 @requires(Capability.VIEW_CASEBOOK)
 @require_POST
 def discard(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
-    """Put a prepared file away; nothing of it is written."""
+    """Put a file away that waits; nothing of it is written."""
     found = _found(request, pk)
     reason = request.POST.get("reason", "")
     return _act(request, found, lambda: discard_import(found=found, reason=reason, by=request.user))
@@ -270,6 +290,7 @@ def mapping(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
         "present": present,
         "text": text,
         "problems": problems,
+        "compares_people": present is None or stored_mapping(present.text).compares_people,
         "history": history.select_related("created_by"),
         "may_manage": request.user.can(Capability.MANAGE_LABS, site=laboratory.site_id),
         "rows": min(max(text.count("\n") + 2, 18), 40),
@@ -295,6 +316,7 @@ columns:
   unit: Unit
   # comparator: Sign
   # specimen: Specimen
+  # specimen_ref: Barcode    # the number of the tube, as the laboratory prints it
   # laboratory: Laboratory
   # sex: Sex                 # compared with the casebook, never stored
   # born: Born

@@ -274,6 +274,8 @@ class LabResult(models.Model):
     )
     analyte = models.CharField(_("Analyte"), max_length=20)
     text = models.CharField(_("Result as printed"), max_length=40, blank=True)
+    #: The tube it was measured in, as the printout names it (LBREFID).
+    specimen_ref = models.CharField(_("Specimen ID"), max_length=40, blank=True)
     comparator = models.CharField(_("Comparator"), max_length=2, blank=True)
     value = _exact(_("Value"))
     unit = models.CharField(_("Unit as printed"), max_length=40, blank=True)
@@ -308,6 +310,11 @@ class LabResult(models.Model):
                 fields=["subject", "analyte"],
                 condition=Q(voided_at=None),
                 name="standing_results",
+            ),
+            models.Index(
+                fields=["specimen_ref"],
+                condition=Q(voided_at=None) & ~Q(specimen_ref=""),
+                name="results_of_specimen",
             ),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [

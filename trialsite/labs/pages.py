@@ -75,6 +75,8 @@ class Line:
     inherited: bool = False
     #: The CTCAE grade with that of the baseline, in words.
     grade: str = ""
+    #: What the people of the specimens say against the one named here.
+    warning: str = ""
     mine: str = ""
     theirs: str = ""
     queries: list[Query] = field(default_factory=list)
@@ -93,6 +95,10 @@ class Line:
     @property
     def confirm(self) -> str:
         return self._part(".confirm")
+
+    @property
+    def specimen_ref(self) -> str:
+        return self._part(".ref")
 
     @property
     def units(self) -> list[tuple[str, str, bool]]:
@@ -168,6 +174,11 @@ class PanelPage:
     needs_reason: bool = False
 
     @property
+    def rest_ref(self) -> str:
+        """The specimen stated for every result that names none, while it is not yet saved."""
+        return self.texts.get("rest.ref", "")
+
+    @property
     def base_text(self) -> str:
         return json.dumps(self.base, ensure_ascii=False)
 
@@ -219,7 +230,9 @@ def without_idle_parts(texts: Mapping[str, str]) -> dict[str, str]:
     return {
         name: text
         for name, text in texts.items()
-        if name.partition(".")[0] not in idle or name.endswith(".missing") or "." not in name
+        if name.partition(".")[0] not in idle
+        or name.endswith((".missing", ".ref"))
+        or "." not in name
     }
 
 
@@ -259,9 +272,9 @@ def in_words(texts: Mapping[str, str], key: str) -> str:
         return texts.get(key, "") or "–"
     reasons = {str(code): str(word) for code, word in MissingReason.choices}
     judged = {str(code): str(word) for code, word in Significance.choices}
-    value, unit, missing, sig, comment = (texts.get(part, "") for part in row_parts(key))
+    value, unit, missing, sig, comment, ref = (texts.get(part, "") for part in row_parts(key))
     words = [value, unit_label(unit) if value else "", reasons.get(missing, "")]
-    words += [judged.get(sig, ""), f"({comment})" if comment else ""]
+    words += [judged.get(sig, ""), f"({comment})" if comment else "", ref]
     return " ".join(word for word in words if word) or "–"
 
 
@@ -337,6 +350,7 @@ class Grid:
 
     def _judge(self, line: Line) -> None:
         doubt = self.sheet.doubt(line.key)
+        line.warning = self.sheet.specimens.get(line.specimen_ref, "")
         line.confirming = bool(doubt) or bool(line.confirm)
         line.shifted = self.sheet.shifted(line.key)
         line.grade = self.grades.words(line.key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,13 +44,26 @@ def _years(born: dt.date, day: dt.date) -> int:
 
 def person_of(subject_id: uuid.UUID) -> Person:
     """The subject as the forms describe them: one query for each form that does."""
-    said: dict[str, Any] = {}
-    for table, names in _tables():
-        rows = stored(table).filter(subject_id=subject_id, record__voided_at=None)
-        for row in rows.order_by("-record__completed_at")[:1]:
+    return people_of([subject_id])[subject_id]
+
+
+def people_of(subjects: Collection[uuid.UUID]) -> dict[uuid.UUID, Person]:
+    """Each of the subjects, by as many queries as for one."""
+    said: dict[uuid.UUID, dict[str, Any]] = {each: {} for each in subjects}
+    for _form, table, names in _tables():
+        rows = stored(table).filter(subject_id__in=subjects, record__voided_at=None)
+        seen: set[uuid.UUID] = set()
+        for row in rows.order_by("-record__completed_at"):
+            if row.subject_id in seen:
+                continue
+            seen.add(row.subject_id)
             for variable, name in names.items():
                 if getattr(row, name) not in (None, ""):
-                    said.setdefault(variable, getattr(row, name))
+                    said[row.subject_id].setdefault(variable, getattr(row, name))
+    return {each: _person(found) for each, found in said.items()}
+
+
+def _person(said: dict[str, Any]) -> Person:
     sex, age, born = said.get(SEX, ""), said.get(AGE), said.get(BORN)
     return Person(
         sex=sex if sex in {Sex.MALE, Sex.FEMALE} else "",
@@ -59,8 +72,13 @@ def person_of(subject_id: uuid.UUID) -> Person:
     )
 
 
-def _tables() -> Iterator[tuple[type[ItemData], dict[str, str]]]:
-    for form in forms().values():
+def forms_of_people() -> frozenset[str]:
+    """The forms that say who a subject is."""
+    return frozenset(form for form, _table, _names in _tables())
+
+
+def _tables() -> Iterator[tuple[str, type[ItemData], dict[str, str]]]:
+    for oid, form in forms().items():
         for table in form.tables:
             names = {
                 item.sdtm: name
@@ -68,4 +86,4 @@ def _tables() -> Iterator[tuple[type[ItemData], dict[str, str]]]:
                 if item.sdtm in {SEX, BORN, AGE}
             }
             if names:
-                yield table, names
+                yield oid, table, names

@@ -47,6 +47,7 @@ from trialsite.labs.selectors import (
     previous_facts,
     ranges_on,
 )
+from trialsite.labs.specimen_checks import specimen_warnings
 from trialsite.protocol import Protocol
 from trialsite.protocol.labs import Analyte
 
@@ -230,8 +231,15 @@ class Sheet:
                 analytes=self.analytes,
                 collected_at=self.drawn,
                 laboratory=panel.laboratory.code if panel.laboratory else "",
+                specimens=self.specimens,
             )
         )
+
+    @cached_property
+    def specimens(self) -> Mapping[str, str]:
+        """What speaks against the specimens that the rows name, by their identifier."""
+        refs = {row.specimen_ref for row in self.results.values()} - {""}
+        return specimen_warnings(self.record.subject_id, refs)
 
     def problems(self) -> dict[str, str]:
         """What stands in the way of completion, by field."""

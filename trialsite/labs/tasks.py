@@ -8,7 +8,7 @@ from celery import shared_task
 
 from trialsite.access.context import system_context
 from trialsite.core.context import Channel, acting
-from trialsite.labs.services.imports import give_back, take_one, waiting_imports
+from trialsite.labs.services.taking import begin, give_back, take_one, waiting_imports
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,9 @@ def take_imports() -> int:
     for key in waiting:
         try:
             with acting(system_context("lab imports", Channel.TASK)):
-                taken += take_one(key)
+                begun = begin(key)
+            with acting(system_context("lab imports", Channel.TASK)):
+                taken += begun and take_one(key)
         except Exception:
             # One file that cannot be taken holds up no other site: it goes back to its own.
             logger.exception("Import %s was not taken", key)

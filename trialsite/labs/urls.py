@@ -46,5 +46,6 @@ urlpatterns = [
     path("labs/imports/<uuid:pk>/lines.csv", import_views.lines, name="import_lines"),
     path("labs/imports/<uuid:pk>/compare/", import_views.compare, name="compare_import"),
     path("labs/imports/<uuid:pk>/accept/", import_views.accept, name="accept_import"),
+    path("labs/imports/<uuid:pk>/return/", import_views.return_to_site, name="return_import"),
     path("labs/imports/<uuid:pk>/discard/", import_views.discard, name="discard_import"),
 ]

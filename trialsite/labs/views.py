@@ -274,6 +274,7 @@ def look(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
             if doubt.slip
             else "",
             "confirm": bool(doubt),
+            "warning": line.warning,
         }
     )
 

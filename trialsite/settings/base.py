@@ -327,6 +327,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     },
     "verify-trail": {"task": "trialsite.casebook.tasks.verify_trail", "schedule": 3600},
     "consent-states": {"task": "screening.tasks.mark_consent_states", "schedule": 24 * 3600},
+    "unfrozen-samples": {
+        "task": "samples.tasks.judge_unfrozen_samples",
+        "schedule": 24 * 3600,
+    },
     "lab-imports": {
         "task": "trialsite.labs.tasks.take_imports",
         "schedule": 20,

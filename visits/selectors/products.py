@@ -17,6 +17,7 @@ from trialsite.access.capabilities import Capability, roles_granting
 from trialsite.access.models import Membership, Site, SiteScopedQuerySet, User
 from trialsite.casebook.models import Subject
 from trialsite.casebook.protocols import protocol_of
+from trialsite.core import slots
 from trialsite.core.clock import trial_now
 from trialsite.notify.models import Notice
 from trialsite.protocol import Interval
@@ -32,6 +33,9 @@ from visits.models import (
     ReleaseTest,
     TreatmentSession,
 )
+
+#: What apps above know of those whom a lot reached; shown on its recall page.
+LOT_RECALL = slots.declare("visits.lot.recall")
 
 #: The protocol's ranges that loaded cells are held against.
 VIABILITY, CELLS = "VIAB", "CELLDOSE"

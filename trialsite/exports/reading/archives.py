@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -31,6 +32,21 @@ _UNWELCOME = re.compile(r"vbaproject|externallinks/|activex|embeddings/|\.(?:exe
 _PLACE = re.compile(rb"[\s]r\s*=\s*[\"']\$?([A-Za-z]{1,4})\$?([0-9]{1,9})[\"']")
 _SHEET = re.compile(r"worksheets/[^/]+\.xml$", re.IGNORECASE)
 _OVERLAP = 64
+#: What a workbook is packed with (ISO/IEC 29500-2); bzip2 and LZMA are not, and the latter
+#: would let a file of a few bytes ask for gigabytes.
+_PACKED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+#: What the archive's reader raises for bytes that are no archive. Sizes and places of 64 bits
+#: overflow, and an overflow is no ValueError.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+)
 
 
 def expect_harmless(content: bytes) -> None:
@@ -41,14 +57,16 @@ def expect_harmless(content: bytes) -> None:
             total = 0
             for entry in archive.infolist():
                 total += _expect_sound(archive, entry, total)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+    except _DAMAGED as error:
         raise UnreadableFileError(
             _("The workbook is damaged or incomplete. Save it anew and try again.")
         ) from error
     except (NotImplementedError, RuntimeError) as error:
-        raise UnreadableFileError(
-            _("The workbook is packed in a way that is not read. Save it anew as .xlsx.")
-        ) from error
+        raise UnreadableFileError(_packed_otherwise()) from error
+
+
+def _packed_otherwise() -> str:
+    return _("The workbook is packed in a way that is not read. Save it anew as .xlsx.")
 
 
 def _expect_plain(entries: list[zipfile.ZipInfo]) -> None:
@@ -58,16 +76,22 @@ def _expect_plain(entries: list[zipfile.ZipInfo]) -> None:
     if len(set(names)) < len(names):
         raise UnreadableFileError(_("A part of the workbook stands in it twice."))
     for entry, name in zip(entries, names, strict=True):
-        if name.startswith("/") or ".." in name.split("/") or ":" in name:
-            raise UnreadableFileError(_("The workbook names a place outside itself."))
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            raise UnreadableFileError(_("The workbook names a place outside itself."))
-        if entry.flag_bits & 0x1:
-            raise UnreadableFileError(_("The workbook is locked. Save it without a password."))
-        if _UNWELCOME.search(name):
-            raise UnreadableFileError(
-                _("The workbook holds macros, links or other files. Save it as a plain .xlsx.")
-            )
+        if said := _unwelcome(entry, name):
+            raise UnreadableFileError(said)
+
+
+def _unwelcome(entry: zipfile.ZipInfo, name: str) -> str:
+    """Why a part is not opened; empty where it may be."""
+    outside = name.startswith("/") or ".." in name.split("/") or ":" in name
+    if outside or stat.S_ISLNK(entry.external_attr >> 16):
+        return _("The workbook names a place outside itself.")
+    if entry.flag_bits & 0x1:
+        return _("The workbook is locked. Save it without a password.")
+    if entry.compress_type not in _PACKED:
+        return _packed_otherwise()
+    if _UNWELCOME.search(name):
+        return _("The workbook holds macros, links or other files. Save it as a plain .xlsx.")
+    return ""
 
 
 def _expect_sound(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, before: int) -> int:

@@ -16,3 +16,6 @@ MOST_CELLS = 6_000_000
 #: What the process that opens a workbook may use.
 CHILD_SECONDS = 60
 CHILD_BYTES = 1536 * 1024 * 1024
+#: What it may write, and how long it may take on a machine that does other things too.
+CHILD_WRITES = 1024 * 1024 * 1024
+CHILD_PATIENCE = 3 * CHILD_SECONDS

@@ -1,7 +1,9 @@
 """Opens one sheet of a workbook and writes its rows as JSON lines; run as a process of its own.
 
 A workbook is read by native code that a hostile file may exhaust or stop: here it can take
-nothing with it. Address space and processor time are limited before the file is opened.
+nothing with it. Address space, processor time and output are limited before the file is
+opened; what is wider or longer than is read goes out cut, one more than the limit, so that
+it is refused and not swallowed.
 """
 
 from __future__ import annotations
@@ -20,19 +22,25 @@ OK, LOCKED, NO_SHEET, BROKEN, WIDE = 0, 3, 4, 5, 6
 
 def main() -> int:
     """Read the workbook from standard input; the arguments are limits and the sheet's name."""
-    size, seconds, cells, name = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-    resource.setrlimit(resource.RLIMIT_AS, (size, size))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    size, seconds, written, *most = map(int, sys.argv[1:7])
+    for what, limit in (
+        (resource.RLIMIT_AS, size),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, written),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (limit, limit))
     try:
-        return _write(io.BytesIO(sys.stdin.buffer.read()), name, cells)
+        code = _write(io.BytesIO(sys.stdin.buffer.read()), sys.argv[7], *most)
+        sys.stdout.flush()
     except python_calamine.PasswordError:
         return LOCKED
-    except (Exception, BaseExceptionGroup):
+    except BaseException:  # a panic of the native code is no Exception
         return BROKEN
+    return code
 
 
-def _write(file: io.BytesIO, name: str, cells: int) -> int:
+def _write(file: io.BytesIO, name: str, cells: int, columns: int, longest: int) -> int:
     workbook = python_calamine.CalamineWorkbook.from_filelike(file)
     names = [
         each.name
@@ -50,7 +58,8 @@ def _write(file: io.BytesIO, name: str, cells: int) -> int:
     out.write(json.dumps(found) + "\n")
     for number, row in enumerate(sheet.to_python(skip_empty_area=False), start=1):
         if any(cell != "" for cell in row):
-            out.write(json.dumps([number, *map(_text, row)]) + "\n")
+            texts = (_text(cell)[: longest + 1] for cell in row[: columns + 1])
+            out.write(json.dumps([number, *texts]) + "\n")
     out.write("null\n")
     return OK
 

@@ -8,14 +8,21 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Timer
 from typing import IO
 
 from django.utils.translation import gettext as _
 
 from trialsite.exports.reading import sheet_reader
 from trialsite.exports.reading.archives import expect_harmless
-from trialsite.exports.reading.limits import CHILD_BYTES, CHILD_SECONDS, MOST_CELLS
+from trialsite.exports.reading.limits import (
+    CHILD_BYTES,
+    CHILD_PATIENCE,
+    CHILD_SECONDS,
+    CHILD_WRITES,
+    LONGEST_CELL,
+    MOST_CELLS,
+    MOST_COLUMNS,
+)
 from trialsite.exports.reading.problems import UnreadableFileError
 from trialsite.exports.reading.tables import Row, Table, split
 
@@ -46,50 +53,53 @@ def read_workbook(content: bytes, *, sheet: str = "", header_row: int = 1) -> Ta
 
 
 def _rows(content: bytes, sheet: str) -> Iterator[Row]:
-    """The name of the sheet as a row, then its rows, as the process writes them."""
-    with tempfile.TemporaryFile() as file:
-        file.write(content)
-        file.seek(0)
-        with _process(file, sheet) as process:
-            killer = Timer(CHILD_SECONDS, process.kill)
-            killer.start()
-            try:
-                yield from _read(process)
-            finally:
-                killer.cancel()
-                process.kill()
+    """The name of the sheet as a row, then its rows.
+
+    The process has ended before the first is given: however long they are looked at, it is
+    not waited for, and a sheet that breaks off in the middle gives none.
+    """
+    try:
+        with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as written:
+            file.write(content)
+            file.seek(0)
+            code = _run(file, written, sheet)
+            if code != sheet_reader.OK:
+                raise UnreadableFileError(_refusal(code))
+            written.seek(0)
+            yield from map(_row, iter(written.readline, b"null\n"))
+    except OSError as error:
+        # No process, descriptor or space left: nothing is wrong with the file.
+        raise UnreadableFileError(
+            _("Workbooks cannot be opened at this moment. Try again in a minute.")
+        ) from error
 
 
-def _process(file: IO[bytes], sheet: str) -> subprocess.Popen[str]:
+def _row(line: bytes) -> Row:
+    said = json.loads(line)
+    return Row(0, (said,)) if isinstance(said, str) else Row(said[0], tuple(said[1:]))
+
+
+def _run(file: IO[bytes], written: IO[bytes], sheet: str) -> int:
+    """Let the process write the sheet's rows; how it ended."""
+    limits = (CHILD_BYTES, CHILD_SECONDS, CHILD_WRITES, MOST_CELLS, MOST_COLUMNS, LONGEST_CELL)
     # -I: neither environment nor working directory choose what is imported; nothing of ours
     # is needed but this one file.
-    limits = [str(CHILD_BYTES), str(CHILD_SECONDS), str(MOST_CELLS)]
-    return subprocess.Popen(  # noqa: S603  (our own file; the sheet's name is one argument)
-        [sys.executable, "-I", str(Path(sheet_reader.__file__)), *limits, sheet],
-        stdin=file,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        encoding="utf-8",
-        env={"PYTHONUTF8": "1"},
-    )
-
-
-def _read(process: subprocess.Popen[str]) -> Iterator[Row]:
-    assert process.stdout is not None
-    whole = False
-    for line in process.stdout:
-        if not line.endswith("\n"):
-            break
-        said = json.loads(line)
-        if said is None:
-            whole = True
-        elif isinstance(said, str):
-            yield Row(0, (said,))
-        else:
-            yield Row(said[0], tuple(said[1:]))
-    if process.wait() != sheet_reader.OK or not whole:
-        raise UnreadableFileError(_refusal(process.returncode))
+    command = [sys.executable, "-I", str(Path(sheet_reader.__file__)), *map(str, limits), sheet]
+    try:
+        done = subprocess.run(  # noqa: S603  (our own file; the sheet's name is one argument)
+            command,
+            stdin=file,
+            stdout=written,
+            stderr=subprocess.DEVNULL,
+            env={"PYTHONUTF8": "1"},
+            timeout=CHILD_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UnreadableFileError(
+            _("The workbook takes too long to read. Keep only the sheet that is needed.")
+        ) from error
+    return done.returncode
 
 
 def _refusal(code: int) -> str:

@@ -76,6 +76,11 @@ class Item:
     units: tuple[str, ...] = ()
 
     @property
+    def ref(self) -> str:
+        """The specimen the file names."""
+        return self.line.drawn.specimen_ref
+
+    @property
     def comparable(self) -> tuple[object, ...]:
         """What must not have changed between looking and taking."""
         draw = self.draw and (
@@ -83,7 +88,7 @@ class Item:
             self.draw.collected.isoformat(),
             str(self.draw.panel_id or ""),
         )
-        said = (self.analyte, self.text, self.unit, self.stands, list(self.units))
+        said = (self.analyte, self.text, self.unit, self.stands, list(self.units), self.ref)
         return (self.line.key, self.outcome.value, draw, *said)
 
 
@@ -93,6 +98,8 @@ class Comparison:
     def __init__(self, standing: Standing, mapping: LabMapping, labs: Labs) -> None:
         self.standing, self.mapping = standing, mapping
         self.matcher = Matcher(labs.analytes)
+        #: Whose sex or birth date the file states as the casebook has it.
+        self.recognised: set[uuid.UUID] = set()
         self._now = trial_now()
         self._ones: dict[str, Matcher] = {}
         self._understood: dict[tuple[str, str, str, str], PastedRow] = {}
@@ -143,12 +150,14 @@ class Comparison:
         if not sex and not born:
             return ""
         person = self.standing.person(subject)
-        if sex in {"M", "F"} and person.sex and sex != person.sex:
+        stated = sex in {"M", "F"} and bool(person.sex)
+        if stated and sex != person.sex:
             return _("The file and the casebook differ in this person's sex.")
+        if stated or (born and person.born):
+            self.recognised.add(subject.pk)
         if born and person.born:
-            known = PartialDate.parse(person.born)
-            stated = PartialDate.parse(born)
-            if stated.latest < known.earliest or stated.earliest > known.latest:
+            known, said = PartialDate.parse(person.born), PartialDate.parse(born)
+            if said.latest < known.earliest or said.earliest > known.latest:
                 return _("The file and the casebook differ in this person's birth date.")
         return ""
 
@@ -276,6 +285,8 @@ def against(item: Item, stands: LabResult | None, analyte: Analyte) -> Item:
         return replace(item, outcome=Outcome.NEW, stands="")
     said = f"{stands.text} {stands.unit}".strip() if stands.text else stands.get_missing_display()
     same = _same(item, stands, analyte)
+    if item.ref and item.ref != stands.specimen_ref:
+        same, said = False, f"{said} · {stands.specimen_ref or '–'}"
     return replace(item, outcome=Outcome.SAME if same else Outcome.CHANGED, stands=said)
 
 

@@ -14,6 +14,7 @@ from trialsite.exports.reading.layout import UnreadableCellError, read_moment, w
 from trialsite.exports.reading.problems import UnreadableFileError
 from trialsite.exports.reading.tables import Row, Table, fitted, name_key
 from trialsite.labs.codes import Specimen
+from trialsite.labs.entry import MOST_REF
 from trialsite.labs.importing.mapping import LabMapping
 from trialsite.labs.importing.outcomes import Outcome
 
@@ -26,6 +27,8 @@ class Drawn:
     subject: str = ""
     collected: dt.datetime | None = None
     specimen: str = ""
+    #: The tube, as the laboratory numbers it.
+    specimen_ref: str = ""
     sex: str = ""
     born: str = ""
     problem: Outcome | None = None
@@ -92,9 +95,13 @@ class LineReader:
             line=row.line,
             subject=self._cell(cells, "subject"),
             specimen=specimen or self.mapping.specimen,
+            specimen_ref=self._cell(cells, "specimen_ref"),
             sex=self._code("sexes", self._cell(cells, "sex")).upper(),
             born=self._born(self._cell(cells, "born")),
         )
+        if len(found.specimen_ref) > MOST_REF or not found.specimen_ref.isprintable():
+            message = _("This is longer than a specimen ID, or holds what cannot be read.")
+            return _refused(replace(found, specimen_ref=""), Outcome.ROW, message)
         laboratory = self._cell(cells, "laboratory")
         if laboratory and name_key(laboratory) not in self._laboratories:
             return _refused(found, Outcome.LABORATORY, laboratory)

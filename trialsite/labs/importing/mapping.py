@@ -31,6 +31,7 @@ class Columns:
     unit: str = ""
     comparator: str = ""
     specimen: str = ""
+    specimen_ref: str = ""
     laboratory: str = ""
     sex: str = ""
     born: str = ""
@@ -86,6 +87,11 @@ class LabMapping:
     def wide(self) -> bool:
         """Whether a row holds a whole draw."""
         return bool(self.results)
+
+    @property
+    def compares_people(self) -> bool:
+        """Whether a row says more of its person than a number that may be another's."""
+        return bool(self.columns.sex or self.columns.born)
 
     @property
     def headers(self) -> tuple[str, ...]:

@@ -60,13 +60,13 @@ class LabFileMapping(models.Model):
         return f"{self.laboratory_id} {self.version}"
 
 
-@guarded(site="site_id", secret=("report",))
+@guarded(site="site_id", secret=("basis", "report"))
 class LabImport(models.Model):
     """One file of a laboratory's results, prepared for a site that takes it as its own.
 
     The file rests encrypted under `stored_as`; `sha256` is of the file as it came, and stands
     in the reason of every change it makes. `report` is the comparison a person looked at, and
-    `digest` says which; `choices` are what they said about single lines.
+    `digest` says which; `choices` are what they said about single lines of `basis`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -81,6 +81,8 @@ class LabImport(models.Model):
     state = models.CharField(
         _("State"), max_length=10, choices=ImportState, default=ImportState.PREPARED
     )
+    #: What the comparison found of every line, whatever was chosen since.
+    basis = models.JSONField(default=dict)
     report = models.JSONField(default=dict)
     digest = models.CharField(max_length=64)
     compared_at = models.DateTimeField(_("Compared"))
@@ -95,6 +97,8 @@ class LabImport(models.Model):
     discarded_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     discarded_at = models.DateTimeField(_("Put away"), null=True, blank=True)
     discard_reason = models.CharField(_("Reason for putting away"), max_length=500, blank=True)
+    #: How often the worker has begun with it.
+    attempts = models.PositiveSmallIntegerField(default=0)
     #: Why the last attempt to take it in the background failed.
     problem = models.CharField(max_length=1000, blank=True)
     version = models.PositiveIntegerField(default=0)

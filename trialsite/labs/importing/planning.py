@@ -11,6 +11,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -35,7 +36,7 @@ from trialsite.labs.sheet import Sheet
 LEAVE, TAKE, AS = "leave", "take", "as:"
 
 
-@dataclass(slots=True)
+@dataclass
 class Plan:
     """The items of a file, each with what was chosen for it."""
 
@@ -51,7 +52,10 @@ class Plan:
 
     def decided(self, item: Item) -> Item | None:
         """The item as it is to be written; None where nothing is."""
-        said = self.choice(item)
+        return self.becomes(item, self.choice(item))
+
+    def becomes(self, item: Item, said: str) -> Item | None:
+        """The same, if this were said about it."""
         if said == LEAVE or item.outcome not in WRITTEN | {Outcome.SLIP, Outcome.TWICE}:
             return None
         if item.outcome in WRITTEN:
@@ -64,10 +68,6 @@ class Plan:
         stands = draw.results.get(item.analyte) if draw else None
         found = against(chosen, stands, self.comparison.matcher.analytes[item.analyte])
         return None if found.outcome is Outcome.SAME else found
-
-    def is_left(self, item: Item) -> bool:
-        """Whether somebody said to leave it out."""
-        return self.choice(item) == LEAVE
 
     @property
     def unsettled(self) -> Iterator[Item]:
@@ -100,12 +100,24 @@ class Plan:
         """Lines by outcome."""
         return dict(Counter(item.outcome.value for item in self.items))
 
+    @cached_property
+    def compared(self) -> str:
+        """SHA-256 over what the comparison found, whatever was said about it."""
+        return _hash([item.comparable for item in self.items])
+
     @property
     def digest(self) -> str:
         """SHA-256 over everything that decides what would be written."""
-        stated = [item.comparable for item in self.items], sorted(self.choices.items())
-        text = json.dumps(stated, ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest_of(self.compared, self.choices)
+
+
+def digest_of(compared: str, choices: Mapping[str, str]) -> str:
+    """A comparison with what was said about its lines."""
+    return _hash([compared, sorted(choices.items())])
+
+
+def _hash(stated: object) -> str:
+    return hashlib.sha256(json.dumps(stated, ensure_ascii=False).encode()).hexdigest()
 
 
 def options_of(item: Item) -> tuple[str, ...]:
@@ -137,12 +149,6 @@ def plan_of(
     plan = Plan(comparison, comparison.items(lines), table.read_as, choices or {})
     _send_to_pages(plan)
     return plan
-
-
-def people_of(content: bytes, *, laboratory: Laboratory, mapping: LabFileMapping) -> Standing:
-    """The subjects that a file names, before anything is compared."""
-    _table, lines = _read(content, laboratory, mapping, None)
-    return Standing(laboratory, {line.drawn.subject for line in lines if line.drawn.subject})
 
 
 def _read(
@@ -213,7 +219,9 @@ def entry_of(sheet: Sheet, laboratory: Laboratory, items: list[Item]) -> PanelEn
     for item in items:
         texts |= {item.analyte: item.text, f"{item.analyte}.unit": item.unit}
         texts[f"{item.analyte}.missing"] = ""
-        if item.outcome is Outcome.CHANGED:
+        texts[f"{item.analyte}.ref"] = item.ref or texts.get(f"{item.analyte}.ref", "")
+        stated = (base.get(item.analyte, ""), base.get(f"{item.analyte}.unit", ""))
+        if item.outcome is Outcome.CHANGED and stated != (item.text, item.unit):
             texts |= {f"{item.analyte}.confirm": "", f"{item.analyte}.sig": ""}
     protocol = protocol_of(sheet.record.protocol_version_id)
     return read_panel(protocol, texts, base=base)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Container, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,8 +13,8 @@ from django.utils.translation import gettext as _
 from trialsite.casebook.protocols import visit_name
 from trialsite.core.spreadsheets import neutralise
 from trialsite.core.units import unit_label
-from trialsite.labs.importing.comparing import Item
-from trialsite.labs.importing.outcomes import SETTLED, WORDS, Outcome
+from trialsite.labs.importing.comparing import DrawKey, Item
+from trialsite.labs.importing.outcomes import OPEN, SETTLED, WORDS, Outcome
 from trialsite.labs.importing.planning import AS, LEAVE, TAKE, Plan, options_of
 from trialsite.labs.results import canonical_of
 from trialsite.labs.selectors import plain
@@ -22,26 +23,84 @@ from trialsite.labs.selectors import plain
 MOST_LISTED = 500
 
 
-def report_of(plan: Plan) -> dict[str, Any]:
-    """Counts, the lines that need a look or change something, and the draws."""
+def basis_of(plan: Plan) -> dict[str, Any]:
+    """What a comparison found, kept so that a choice about one line compares nothing again.
+
+    `askable` are the lines of which something may be said: key, address, outcome, place among
+    the draws, and what each option makes of the line ("" stands for no choice and for nothing
+    written). `stamp` tells whether all this is still so.
+    """
+    places: dict[DrawKey, int] = {}
+    asked = [_askable(plan, item, places) for item in plan.items if options_of(item)]
+    settled = [item for item in plan.items if item.outcome is Outcome.NEW]
+    new = Counter(_place(item, places) for item in settled)
+    order = sorted(places, key=lambda key: (key.collected, str(key.subject_id), key.specimen))
+    at = {places[key]: number for number, key in enumerate(order)}
     shown = [item for item in plan.items if _is_shown(item)]
-    unknown = {i.line.drawn.subject for i in plan.items if i.outcome is Outcome.UNKNOWN_PERSON}
+    standing, people = plan.comparison.standing, {key.subject_id for key in places}
     return {
+        "stamp": standing.stamp,
+        "labels": standing.labels,
+        "compared": plan.compared,
         "lines": len(plan.items),
         "counts": plan.counts,
-        "unknown_people": len(unknown),
-        "open": sum(1 for _each in plan.unsettled),
-        "left": sum(plan.is_left(item) for item in plan.items),
-        "changes": sum(
-            found is not None and found.outcome is Outcome.CHANGED
-            for found in map(plan.decided, plan.items)
+        "unknown_people": len(
+            {i.line.drawn.subject for i in plan.items if i.outcome is Outcome.UNKNOWN_PERSON}
         ),
-        "writes": sum(plan.decided(item) is not None for item in plan.items),
+        "people": len(people),
+        "unchecked_people": len(people - plan.comparison.recognised),
+        "settled": len(settled),
+        "askable": [[*one[:3], at.get(one[3], -1), one[4]] for one in asked],
         "items": [said_item(plan, item) for item in shown[:MOST_LISTED]],
-        "listed": min(len(shown), MOST_LISTED),
         "shown": len(shown),
-        "draws": list(_draws(plan))[:MOST_LISTED],
+        "draws": [_draw(plan, key, new[places[key]]) for key in order],
     }
+
+
+def _place(item: Item, places: dict[DrawKey, int]) -> int:
+    return places.setdefault(item.draw, len(places)) if item.draw else -1
+
+
+def _askable(plan: Plan, item: Item, places: dict[DrawKey, int]) -> list[Any]:
+    becomes = {}
+    for said in ("", *options_of(item)):
+        found = plan.becomes(item, said)
+        if said or found is not None:
+            becomes[said] = found.outcome.value if found else ""
+    return [item.line.key, item.line.place, item.outcome.value, _place(item, places), becomes]
+
+
+def report_of(basis: Mapping[str, Any], choices: Mapping[str, str]) -> dict[str, Any]:
+    """Counts, the lines that need a look or change something, and the draws, as was chosen."""
+    draws = [dict(each) for each in basis["draws"]]
+    tally: Counter[str] = Counter(writes=basis["settled"])
+    for key, _place, outcome, at, becomes in basis["askable"]:
+        said = _said(choices, key, becomes)
+        if not said and outcome in OPEN:
+            tally["open"] += 1
+            continue
+        tally["left"] += said == LEAVE
+        if found := becomes.get(said, ""):
+            tally["writes"] += 1
+            tally["changes"] += found == Outcome.CHANGED
+            draws[at]["changed" if found == Outcome.CHANGED else "new"] += 1
+    names = ("lines", "counts", "unknown_people", "people", "unchecked_people", "shown")
+    options = {item["key"]: [each["value"] for each in item["options"]] for item in basis["items"]}
+    return {
+        **{name: basis[name] for name in names},
+        **{name: tally[name] for name in ("open", "left", "changes", "writes")},
+        "items": [
+            item | {"choice": _said(choices, item["key"], options[item["key"]])}
+            for item in basis["items"]
+        ],
+        "listed": len(basis["items"]),
+        "draws": [each for each in draws if each["new"] or each["changed"]][:MOST_LISTED],
+    }
+
+
+def _said(choices: Mapping[str, str], key: str, options: Container[str]) -> str:
+    said = choices.get(key, "")
+    return said if said in options else ""
 
 
 def _is_shown(item: Item) -> bool:
@@ -63,9 +122,9 @@ def said_item(plan: Plan, item: Item) -> dict[str, Any]:
         "analyte": item.analyte,
         "text": item.text[:80],
         "unit": item.unit[:40],
+        "specimen_ref": item.ref,
         "stands": item.stands,
         "message": item.message,
-        "choice": plan.choice(item),
         "options": [_option(plan, item, each) for each in options_of(item)],
     }
 
@@ -86,24 +145,23 @@ def _option(plan: Plan, item: Item, option: str) -> dict[str, str]:
     return {"value": option, "label": f"{item.text} {unit_label(unit)}{said}{as_printed}"}
 
 
-def _draws(plan: Plan) -> Iterator[dict[str, Any]]:
-    for key, items in plan.by_draw().items():
-        visit = plan.comparison.visit_of(key)
-        draw = plan.comparison.draw_of(key)
-        at = draw.panel.record.visit if draw else visit
-        yield {
-            "subject": plan.comparison.standing.subjects[key.subject_id].label,
-            "collected": key.collected.isoformat(" ", "minutes"),
-            "visit": visit_name(at) if at else "",
-            "panel": str(key.panel_id or ""),
-            "new": sum(item.outcome is Outcome.NEW for item in items),
-            "changed": sum(item.outcome is Outcome.CHANGED for item in items),
-        }
+def _draw(plan: Plan, key: DrawKey, new: int) -> dict[str, Any]:
+    visit = plan.comparison.visit_of(key)
+    draw = plan.comparison.draw_of(key)
+    at = draw.panel.record.visit if draw else visit
+    return {
+        "subject": plan.comparison.standing.subjects[key.subject_id].label,
+        "collected": key.collected.isoformat(" ", "minutes"),
+        "visit": visit_name(at) if at else "",
+        "panel": str(key.panel_id or ""),
+        "new": new,
+        "changed": 0,
+    }
 
 
 _COLUMNS = (
     *("line", "place", "outcome", "subject", "collected", "test", "analyte", "text", "unit"),
-    *("stands", "message", "choice"),
+    *("specimen_ref", "stands", "message", "choice"),
 )
 
 
@@ -113,6 +171,9 @@ def csv_of(plan: Plan) -> str:
     writer = csv.writer(out)
     writer.writerow(_COLUMNS)
     for item in plan.items:
-        said = said_item(plan, item) | {"outcome": str(WORDS[item.outcome])}
+        said = said_item(plan, item) | {
+            "outcome": str(WORDS[item.outcome]),
+            "choice": plan.choice(item),
+        }
         writer.writerow([neutralise(str(said[name])) for name in _COLUMNS])
     return out.getvalue()

@@ -23,8 +23,9 @@ from trialsite.casebook.models import (
     VisitStatus,
 )
 from trialsite.labs.codes import FORM_OID
+from trialsite.labs.importing.stamps import stamp_of, subjects_named
 from trialsite.labs.models import Laboratory, LabPanel, LabResult
-from trialsite.labs.people import Person, person_of
+from trialsite.labs.people import Person, people_of
 from trialsite.labs.selectors import plain
 
 Series = list[tuple[dt.datetime, Decimal]]
@@ -46,16 +47,16 @@ class Standing:
 
     def __init__(self, laboratory: Laboratory, labels: Collection[str]) -> None:
         self.laboratory = laboratory
+        self.labels = sorted(labels)
+        #: Taken before anything is read: what is read is never older than it.
+        self.stamp = stamp_of(laboratory, self.labels)
         self._by_label: dict[str, set[uuid.UUID]] = defaultdict(set)
         self.subjects: dict[uuid.UUID, Subject] = {}
-        rows = Subject.objects.filter(
-            Q(screening_number__in=labels) | Q(number__in=labels), site_id=laboratory.site_id
-        )
+        rows = subjects_named(laboratory.site_id, self.labels)
         for subject in rows.select_related("site"):
             self.subjects[subject.pk] = subject
             for label in {subject.screening_number, subject.number} - {None, ""}:
                 self._by_label[str(label)].add(subject.pk)
-        self._people: dict[uuid.UUID, Person] = {}
 
     def subject(self, label: str) -> Subject | None:
         """The one subject of this number; a number that two carry is nobody's."""
@@ -64,9 +65,16 @@ class Standing:
 
     def person(self, subject: Subject) -> Person:
         """Sex and age as far as the forms say them."""
-        if subject.pk not in self._people:
-            self._people[subject.pk] = person_of(subject.pk)
         return self._people[subject.pk]
+
+    @cached_property
+    def _people(self) -> dict[uuid.UUID, Person]:
+        return people_of(list(self.subjects))
+
+    @property
+    def moved(self) -> bool:
+        """Whether anything that was read has changed since."""
+        return stamp_of(self.laboratory, self.labels) != self.stamp
 
     @cached_property
     def draws(self) -> dict[tuple[uuid.UUID, dt.datetime], list[StandingDraw]]:

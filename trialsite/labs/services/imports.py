@@ -9,25 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-import uuid
 from collections.abc import Iterable
 from pathlib import PurePosixPath
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
-from trialsite.access.context import context_of
 from trialsite.access.models import User
-from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.core.clock import trial_now
-from trialsite.core.context import Channel, acting
-from trialsite.core.exceptions import DomainError, NotPermittedError, TransitionError
-from trialsite.crf.services import IncompleteError, ReasonRequiredError
-from trialsite.crf.violations import ImpossibleError
+from trialsite.core.exceptions import DomainError, TransitionError
+from trialsite.crf.services import ReasonRequiredError
 from trialsite.exports.reading.files import expect_size
-from trialsite.labs.codes import FORM_OID
-from trialsite.labs.importing.comparing import DrawKey, Item
 from trialsite.labs.importing.keeping import file_of, keep_file
 from trialsite.labs.importing.models import (
     KEPT_FOR,
@@ -36,13 +30,11 @@ from trialsite.labs.importing.models import (
     LabFileMapping,
     LabImport,
 )
-from trialsite.labs.importing.outcomes import Outcome
-from trialsite.labs.importing.planning import LEAVE, Plan, entry_of, options_of, people_of, plan_of
-from trialsite.labs.importing.reporting import report_of
+from trialsite.labs.importing.planning import LEAVE, Plan, digest_of, plan_of
+from trialsite.labs.importing.reporting import basis_of, report_of
+from trialsite.labs.importing.stamps import stamp_of
 from trialsite.labs.models import Laboratory
 from trialsite.labs.services.mappings import mapping_of
-from trialsite.labs.services.panels import open_panel, save_panel
-from trialsite.labs.sheet import Sheet
 
 #: Results that a page or a request reads and takes at once; more are prepared by the command
 #: and taken by the worker.
@@ -66,10 +58,6 @@ class AlreadyImportedError(DomainError):
         super().__init__(message % {"day": f"{taken:%Y-%m-%d}", "person": person.full_name})
 
 
-class StaleImportError(DomainError):
-    """What stands in the casebook has changed since the comparison was looked at."""
-
-
 @transaction.atomic
 def prepare_import(
     *, laboratory: Laboratory, content: bytes, filename: str, by: User, most: int | None = AT_ONCE
@@ -89,6 +77,7 @@ def prepare_import(
     _expect_unknown(mapping, sha256, by)
     _expect_room(laboratory.site_id)
     plan = plan_of(content, laboratory=laboratory, mapping=mapping, most=most)
+    basis = basis_of(plan)
     now = trial_now()
     made = LabImport(
         site_id=laboratory.site_id,
@@ -99,7 +88,8 @@ def prepare_import(
         sha256=sha256,
         stored_as=keep_file(content),
         read_as=plan.read_as[:200],
-        report=report_of(plan),
+        basis=basis,
+        report=report_of(basis, {}),
         digest=plan.digest,
         compared_at=now,
         prepared_by=by,
@@ -157,18 +147,34 @@ def plan_now(found: LabImport) -> Plan:
     )
 
 
-def _locked(found: LabImport) -> LabImport:
-    rows = LabImport.objects.select_for_update(no_key=True, of=("self",))
-    return rows.select_related("laboratory__site", "mapping").get(pk=found.pk)
+def is_current(found: LabImport) -> bool:
+    """Whether the comparison that is kept is still what a new one would be."""
+    stamp: str = found.basis["stamp"]
+    return stamp_of(found.laboratory, found.basis["labels"]) == stamp
 
 
-def _expect_open(found: LabImport) -> None:
+def locked_import(found: LabImport) -> LabImport:
+    """The import with its row locked. One that the worker holds is not waited for."""
+    handed_over = LabImport.objects.filter(pk=found.pk, state=ImportState.ACCEPTING).exists()
+    rows = LabImport.objects.select_for_update(no_key=True, of=("self",), skip_locked=handed_over)
+    got = rows.select_related("laboratory__site", "mapping").filter(pk=found.pk).first()
+    if got is None:
+        raise TransitionError(_being_taken())
+    return got
+
+
+def _being_taken() -> str:
+    return _("This import is being taken into the casebook right now.")
+
+
+def expect_open(found: LabImport) -> None:
+    """Refuse an import that was taken, is being taken, was put away or has expired."""
     if found.state == ImportState.ACCEPTED:
         raise AlreadyImportedError(
             LabImport.objects.select_related("accepted_by", "prepared_by").get(pk=found.pk)
         )
     if found.state == ImportState.ACCEPTING:
-        raise TransitionError(_("This import is being taken into the casebook right now."))
+        raise TransitionError(_being_taken())
     if not found.is_open:
         raise TransitionError(_("This import was put away or has expired. Prepare the file anew."))
 
@@ -176,17 +182,20 @@ def _expect_open(found: LabImport) -> None:
 @transaction.atomic
 def compare_again(*, found: LabImport, by: User) -> LabImport:
     """Compare anew with what stands now, and keep that as what people look at."""
-    found = _locked(found)
+    found = locked_import(found)
     _require_preparing(found.site_id, by)
-    _expect_open(found)
-    _keep_report(found, plan_now(found))
+    expect_open(found)
+    found.compared_at = trial_now()
+    _keep(found, basis_of(plan_now(found)), found.choices)
     return found
 
 
-def _keep_report(found: LabImport, plan: Plan) -> None:
-    found.report, found.digest, found.compared_at = report_of(plan), plan.digest, trial_now()
-    found.choices, found.version = dict(plan.choices), found.version + 1
-    found.save(update_fields=["report", "digest", "compared_at", "choices", "version"])
+def _keep(found: LabImport, basis: dict[str, Any], choices: dict[str, str]) -> None:
+    found.basis, found.choices, found.version = basis, choices, found.version + 1
+    found.report, found.digest = report_of(basis, choices), digest_of(basis["compared"], choices)
+    found.save(
+        update_fields=["basis", "report", "digest", "compared_at", "choices", "version"],
+    )
 
 
 @transaction.atomic
@@ -195,190 +204,40 @@ def choose(
 ) -> LabImport:
     """Say of single lines what becomes of them; of the outcomes in `leave_all`, leave all out.
 
-    Only the site chooses: the data are its own. An empty choice takes one back.
+    Only the site chooses: the data are its own. An empty choice takes one back. The file is
+    compared anew only where something in the casebook has changed since.
     """
-    found = _locked(found)
+    found = locked_import(found)
     by.require(Capability.ENTER_DATA, site=found.site_id)
-    _expect_open(found)
-    plan = plan_now(found)
+    expect_open(found)
+    basis = found.basis
+    if not is_current(found):
+        basis, found.compared_at = basis_of(plan_now(found)), trial_now()
     said = {key: text for key, text in found.choices.items() if key not in choices}
-    whole = set(leave_all)
-    for item in plan.items:
-        key = item.line.key
-        chosen = LEAVE if item.outcome in whole else choices.get(key, "")
-        if chosen and chosen in options_of(item):
+    wanted, whole = {key: text for key, text in choices.items() if text}, set(leave_all)
+    for key, place, outcome, _at, becomes in basis["askable"]:
+        chosen = wanted.pop(key, "")
+        chosen = LEAVE if outcome in whole else chosen
+        if chosen and chosen not in becomes:
+            raise DomainError(_("Line %(place)s cannot be taken so.") % {"place": place})
+        if chosen:
             said[key] = chosen
-        elif chosen:
-            raise DomainError(_("Line %(place)s cannot be taken so.") % {"place": item.line.place})
-    plan.choices = said
-    _keep_report(found, plan)
+    for key in wanted:
+        raise DomainError(_("Line %(place)s cannot be taken so.") % {"place": key[:20]})
+    _keep(found, basis, said)
     return found
-
-
-@transaction.atomic
-def accept_import(
-    *, found: LabImport, by: User, digest: str, reason: str = "", at_once: bool = True
-) -> LabImport:
-    """Take everything that is settled into the casebook, or nothing.
-
-    `digest` is of the comparison the person looked at. Raises StaleImportError where it would
-    now do something else, ReasonRequiredError where values change without one. Large imports
-    are handed to the worker unless `at_once`.
-    """
-    found = _locked(found)
-    by.require(Capability.ENTER_DATA, site=found.site_id)
-    _expect_open(found)
-    if found.report["lines"] > AT_ONCE and not at_once:
-        return _hand_over(found, by=by, digest=digest, reason=reason)
-    return _take(found, by=by, digest=digest, reason=reason)
-
-
-def _hand_over(found: LabImport, *, by: User, digest: str, reason: str) -> LabImport:
-    if digest != found.digest:
-        raise StaleImportError(_stale())
-    if found.report["open"]:
-        raise DomainError(_("Say first what becomes of the lines that need a look."))
-    if found.report["changes"] and not reason.strip():
-        raise ReasonRequiredError(_("Say why values that stand are changed."))
-    found.state, found.asked_by, found.reason = ImportState.ACCEPTING, by, reason.strip()[:300]
-    found.problem = ""
-    found.version += 1
-    found.save(update_fields=["state", "asked_by", "reason", "problem", "version"])
-    return found
-
-
-def waiting_imports() -> list[uuid.UUID]:
-    """The imports that were handed to the worker, the first one first."""
-    rows = LabImport.objects.filter(state=ImportState.ACCEPTING).order_by("prepared_at")
-    return list(rows.values_list("pk", flat=True))
-
-
-@transaction.atomic
-def take_one(key: uuid.UUID) -> bool:
-    """Take an import as the person who accepted it; whether it was.
-
-    The row's lock is the lease: a second worker passes over it, and where one dies its
-    transaction ends with it and the next begins anew (decisions D11). What is refused goes
-    back to the site with the reason.
-    """
-    rows = LabImport.objects.select_for_update(no_key=True, of=("self",), skip_locked=True)
-    rows = rows.select_related("laboratory__site", "mapping", "asked_by")
-    found = rows.filter(pk=key, state=ImportState.ACCEPTING).first()
-    if found is None or found.asked_by is None:
-        return False
-    person = found.asked_by
-    try:
-        with acting(context_of(person, Channel.IMPORT)):
-            person.require(Capability.ENTER_DATA, site=found.site_id)
-            _take(found, by=person, digest=found.digest, reason=found.reason)
-    except DomainError as error:
-        LabImport.objects.filter(pk=key).update(
-            state=ImportState.PREPARED, problem=str(error)[:1000]
-        )
-        return False
-    return True
-
-
-@transaction.atomic
-def give_back(key: uuid.UUID) -> None:
-    """An import that failed for a reason of ours stands as prepared again, and says so."""
-    LabImport.objects.filter(pk=key, state=ImportState.ACCEPTING).update(
-        state=ImportState.PREPARED,
-        problem=_("It could not be taken. Nothing was written; try it again or put it away."),
-    )
-
-
-def _take(found: LabImport, *, by: User, digest: str, reason: str) -> LabImport:
-    plan = _plan_under_lock(found)
-    if plan.digest != digest:
-        raise StaleImportError(_stale())
-    if any(plan.unsettled):
-        raise DomainError(_("Say first what becomes of the lines that need a look."))
-    taken = plan.taken()
-    changes = any(item.outcome is Outcome.CHANGED for items in taken.values() for item in items)
-    reason = reason.strip()[:300]
-    if changes and not reason:
-        raise ReasonRequiredError(_("Say why values that stand are changed."))
-    said = f"Lab import {found.pk}, SHA-256 {found.sha256}"
-    said = f"{said}: {reason}" if reason else said
-    with acting(context_of(by, Channel.IMPORT, reason=said)):
-        for key, items in taken.items():
-            _write(plan, key, items, by=by, reason=said)
-    found.report, found.digest, found.state = report_of(plan), plan.digest, ImportState.ACCEPTED
-    found.accepted_by, found.accepted_at, found.reason = by, trial_now(), reason
-    found.problem = ""
-    found.version += 1
-    found.save()
-    return found
-
-
-def _stale() -> str:
-    return _(
-        "What stands in the casebook has changed since this comparison was shown. Look at it "
-        "again; nothing was taken."
-    )
-
-
-def _plan_under_lock(found: LabImport) -> Plan:
-    """The plan while nobody else can change what it was made from.
-
-    Records are locked before subjects, as a page that saves does it.
-    """
-    people = people_of(file_of(found), laboratory=found.laboratory, mapping=found.mapping)
-    subjects = list(people.subjects)
-    records = CrfRecord.objects.filter(subject__in=subjects, form_oid=FORM_OID).order_by("pk")
-    list(records.select_for_update(no_key=True).values_list("pk"))
-    own = Subject.objects.filter(pk__in=subjects).order_by("pk")
-    list(own.select_for_update(no_key=True).values_list("pk"))
-    return plan_now(found)
-
-
-def _write(plan: Plan, key: DrawKey, items: list[Item], *, by: User, reason: str) -> None:
-    """One draw: the one that stands, the empty one its visit expects, or one more."""
-    record = _record(plan, key, by=by)
-    sheet = Sheet(record)
-    try:
-        save_panel(
-            record=record,
-            entry=entry_of(sheet, plan.comparison.standing.laboratory, items),
-            by=by,
-            base_version=record.version,
-            reason=reason,
-        )
-    except NotPermittedError:
-        raise
-    except (ImpossibleError, IncompleteError) as error:
-        message = _("Line %(place)s: %(problem)s") % {
-            "place": items[0].line.place,
-            "problem": " ".join(getattr(error, "problems", {}).values()) or str(error),
-        }
-        raise DomainError(message) from error
-
-
-def _record(plan: Plan, key: DrawKey, *, by: User) -> CrfRecord:
-    draw = plan.comparison.draw_of(key)
-    if draw is not None:
-        return draw.panel.record
-    standing = plan.comparison.standing
-    visit = plan.comparison.visit_of(key)
-    expected = standing.expected.get(visit.pk, []) if visit else []
-    if expected:
-        return expected.pop(0)
-    return open_panel(
-        subject=standing.subjects[key.subject_id],
-        visit_id=visit.pk if visit else None,
-        protocol_version=visit.protocol_version if visit else None,
-        by=by,
-    )
 
 
 @transaction.atomic
 def discard_import(*, found: LabImport, reason: str, by: User) -> LabImport:
-    """Put a prepared import away; nothing of it was written, and its file is removed later."""
-    found = _locked(found)
+    """Put an import away that waits, be it for the site or for the worker.
+
+    Nothing of it was written, and its file is removed later.
+    """
+    found = locked_import(found)
     _require_preparing(found.site_id, by)
-    if found.state != ImportState.PREPARED:
-        _expect_open(found)
+    if found.state not in {ImportState.PREPARED, ImportState.ACCEPTING}:
+        expect_open(found)
     if not reason.strip():
         raise ReasonRequiredError(_("Say why the import is put away."))
     _put_away(found, by=by, reason=reason)

@@ -36,6 +36,10 @@ if (form?.dataset.look) {
     const question = row.querySelector("[data-question]");
     const confirm = row.querySelector("[data-confirm]");
     row.querySelector("[data-server-hint]")?.remove();
+    const warning = row.querySelector("[data-warning]");
+    warning.textContent = said.warning ?? "";
+    warning.hidden = !said.warning;
+    if (said.warning) warning.closest("details").open = true;
     row.querySelector("[data-canonical]").textContent = said.canonical ?? "";
     row.querySelector("[data-range]").textContent = said.range || "–";
     flag.replaceChildren();
@@ -86,10 +90,11 @@ if (form?.dataset.look) {
       show(row, {});
       return;
     }
-    const question = JSON.stringify([text, unit, form.elements.laboratory.value, form.elements.collected_at.value]);
+    const ref = form.elements[`${key}.ref`].value;
+    const question = JSON.stringify([text, unit, ref, form.elements.laboratory.value, form.elements.collected_at.value]);
     if (asked.get(key) === question) return;
     asked.set(key, question);
-    const body = new URLSearchParams({ analyte: key, [key]: text, [`${key}.unit`]: unit });
+    const body = new URLSearchParams({ analyte: key, [key]: text, [`${key}.unit`]: unit, [`${key}.ref`]: ref });
     for (const name of ["laboratory", "collected_at"]) body.set(name, form.elements[name].value);
     const headers = { "X-Autosave": "1", "X-CSRFToken": form.elements.csrfmiddlewaretoken.value };
     const answer = await fetch(form.dataset.look, { method: "POST", headers, body, redirect: "error" }).catch(() => null);
@@ -104,7 +109,7 @@ if (form?.dataset.look) {
     if (event.target.matches("input.labs-result")) look(rowOf(event.target));
   });
   form.addEventListener("change", (event) => {
-    if (event.target.matches("select.labs-unit")) look(rowOf(event.target));
+    if (event.target.matches("select.labs-unit, .labs-ref input")) look(rowOf(event.target));
     if (["laboratory", "collected_at"].includes(event.target.name)) {
       for (const input of results()) if (input.value.trim()) look(rowOf(input));
     }
