@@ -12,6 +12,7 @@ class SamplesConfig(AppConfig):
             destruction_guards,
             guards,
             kinds,
+            lab_results,
             models,
             notices,
             reminders,

@@ -32,7 +32,7 @@ SPECIMENS, ALIQUOTS, EVENTS, LISTS, LINES = (
 )
 
 #: The consent for samples is withdrawn; not every sample is accounted for.
-WITHDRAWN, NOT_ACCOUNTED = "TS064", "TS065"
+WITHDRAWN, NOT_ACCOUNTED = "TS067", "TS068"
 
 
 def _texts(values: Iterable[str]) -> str:
@@ -97,9 +97,9 @@ GUARD_LINE = Function(
 BEGIN
   IF TG_OP = 'INSERT' THEN
     -- Lost before the list was made: its own loss explains it.
-    IF NEW.outcome NOT IN ('', '{Outcome.LOST}') OR NOT EXISTS (
+    IF NEW.outcome NOT IN ('', '{Outcome.LOST}') OR EXISTS (
         SELECT 1 FROM public.{LISTS} d WHERE d.id = NEW.destruction_id
-          AND d.closed_at IS NULL AND d.lifted_at IS NULL)
+          AND (d.closed_at IS NOT NULL OR d.lifted_at IS NOT NULL))
        OR (NEW.outcome = '{Outcome.LOST}' AND NOT EXISTS (
         SELECT 1 FROM public.{EVENTS} e WHERE e.id = NEW.event_id AND e.kind = 'lost'
           AND e.specimen_id = NEW.specimen_id

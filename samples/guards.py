@@ -170,6 +170,8 @@ DECLARE
   own record;
   cells integer;
   following text;
+  before text;
+  parcel uuid;
   first_frozen boolean := NEW.kind = 'stored';
 BEGIN
   SELECT x.state, x.volume, x.frozen_at, s.aliquoted_at AT TIME ZONE s.time_zone AS made INTO own
@@ -180,11 +182,13 @@ BEGIN
   END IF;
   following := {_steps(ALIQUOT_STEPS)};
   IF NEW.kind = 'found' AND own.state = 'lost' THEN
-    -- As it was when it was lost: never frozen, thawed, or frozen and out of its box.
-    SELECT coalesce((SELECT CASE e.kind WHEN 'thawed' THEN 'thawed' ELSE 'held' END
-      FROM public.{EVENTS} e WHERE e.aliquot_id = NEW.aliquot_id
-        AND e.kind IN ('stored', 'refrozen', 'thawed') ORDER BY e.number DESC LIMIT 1), 'made')
-      INTO following;
+    -- As it was when it was lost: never frozen, thawed, elsewhere, or frozen out of its box.
+    SELECT e.kind, e.shipment_id INTO before, parcel FROM public.{EVENTS} e
+      WHERE e.aliquot_id = NEW.aliquot_id
+        AND e.kind IN ('stored', 'refrozen', 'thawed', 'packed', 'unpacked', 'shipped', 'arrived')
+      ORDER BY e.number DESC LIMIT 1;
+    following := CASE WHEN before IS NULL THEN 'made' WHEN before = 'thawed' THEN 'thawed'
+                      WHEN before = 'arrived' THEN 'away' ELSE 'held' END;
   END IF;
   first_frozen := first_frozen AND own.frozen_at IS NULL;
   IF NEW.kind = 'corrected' AND own.state NOT IN ('used', 'discarded', 'destroyed') THEN
@@ -213,7 +217,7 @@ BEGIN
       box_id = CASE following WHEN 'stored' THEN coalesce(NEW.box_id, x.box_id) END,
       "position" = CASE following WHEN 'stored' THEN coalesce(NEW."position", x."position") END,
       shipment_id = CASE WHEN following IN ('packed', 'shipped', 'away', 'thawed')
-                         THEN coalesce(NEW.shipment_id, x.shipment_id) END,
+                         THEN coalesce(NEW.shipment_id, x.shipment_id, parcel) END,
       thaws = x.thaws + CASE NEW.kind WHEN 'thawed' THEN 1 ELSE 0 END,
       volume = CASE NEW.kind WHEN 'analysed' THEN x.volume - coalesce(NEW.amount, 0)
                              WHEN 'used_up' THEN x.volume * 0 ELSE x.volume END,

@@ -12,6 +12,7 @@ from django.utils.translation import pgettext_lazy
 
 from samples.models.custody import CustodyEvent
 from samples.models.specimens import Aliquot, Specimen
+from samples.models.states import AliquotState
 from trialsite.access.models import Site, SiteScopedQuerySet, User
 from trialsite.casebook.models import Subject
 from trialsite.core.guards import guarded
@@ -137,6 +138,12 @@ class DestructionLine(models.Model):
     @property
     def code(self) -> str:
         return self.sample.code
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the site itself has it, as far as custody knows."""
+        away = (AliquotState.SHIPPED, AliquotState.AWAY)
+        return self.aliquot is None or self.aliquot.state not in away
 
     @property
     def is_settled(self) -> bool:

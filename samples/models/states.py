@@ -122,12 +122,12 @@ NEEDS_REASON = (
     _K.EXCURSION,
     _K.CORRECTED,
 )
-#: What is not done any more once the consent for samples is withdrawn.
+#: What is not done any more once the consent for samples is withdrawn. That something has
+#: thawed on its way or in a broken freezer is a fact: it is entered.
 NEEDS_CONSENT = (
     _K.COLLECTED,
     _K.PROCESSED,
     _K.ALIQUOTED,
-    _K.THAWED,
     _K.ANALYSED,
     _K.PACKED,
     _K.SHIPPED,

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from samples.models import Aliquot, AliquotState, Box, CustodyKind
 from samples.services.freezing import judge_freezing
 from samples.services.log import Happening, enter, held_aliquots, wall_now
-from samples.services.withdrawals import follow_late_entry
+from samples.services.withdrawals import follow_late_entry, refuse_withdrawn
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.core.exceptions import DomainError, TransitionError
@@ -97,6 +97,7 @@ def thaw_aliquot(
     if aliquot.state == AliquotState.THAWED:
         return aliquot
     _demand(reason)
+    refuse_withdrawn(aliquot.specimen.subject)
     if aliquot.thaws >= aliquot.thaws_at_most:
         raise TransitionError(
             _("It has been thawed %(thaws)d times; the protocol allows %(most)d.")

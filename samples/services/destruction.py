@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from samples.models import (
-    AliquotState,
     CustodyKind,
     Destruction,
     DestructionLine,
@@ -62,7 +61,7 @@ def destroy_listed(
     waiting = [each for each in _current(destruction, lines) if not each.is_settled]
     if not waiting:
         raise ImpossibleError({"lines": [_("Choose what was destroyed.")]})
-    away = [each.code for each in waiting if _is_away(each)]
+    away = [each.code for each in waiting if not each.is_here]
     if away:
         raise ImpossibleError(
             {"lines": [_("Not here: %(codes)s.") % {"codes": ", ".join(away[:5])}]}
@@ -116,10 +115,6 @@ def explain_line(
 def _current(destruction: Destruction, lines: Collection[DestructionLine]) -> list[DestructionLine]:
     rows = destruction.lines.filter(pk__in=[each.pk for each in lines])
     return list(rows.select_related("specimen__site", "aliquot__site", "destruction"))
-
-
-def _is_away(line: DestructionLine) -> bool:
-    return line.aliquot is not None and line.aliquot.state == AliquotState.SHIPPED
 
 
 def _reason(how: str) -> str:

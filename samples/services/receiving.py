@@ -34,6 +34,7 @@ from samples.services.shipment_log import (
     scanned,
     write_line,
 )
+from samples.services.withdrawals import follow_late_entry
 from trialsite.access.models import User
 from trialsite.core.clock import TrialNow, trial_now
 from trialsite.core.context import because
@@ -248,6 +249,7 @@ def _take_over(
             line.explanation or words or _("Found at %(place)s") % {"place": parcel.destination}
         )
         enter(held, CustodyKind.FOUND, by, Happening(at=wall, reason=reason))
+        follow_late_entry(held.specimen.subject, by)
         held = fresh(held)
     if held.state not in _CAN_COME:
         return

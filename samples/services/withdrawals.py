@@ -76,6 +76,14 @@ def follow_late_entry(subject: Subject, by: User) -> None:
         follow_withdrawal(subject, by)
 
 
+def refuse_withdrawn(subject: Subject) -> None:
+    """Refuse to prepare a sample for use whose participant has withdrawn the consent."""
+    if Destruction.objects.standing().filter(subject=subject).exists():
+        raise TransitionError(
+            _("The consent for samples is withdrawn: this sample is to be destroyed.")
+        )
+
+
 def _lift(destruction: Destruction, by: User) -> None:
     destruction.lifted_at, destruction.lifted_by = trial_now(), by
     with because(_("The withdrawal no longer stands.")):

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -24,6 +25,7 @@ from samples.forms import (
     SpinForm,
     TimeForm,
 )
+from samples.lab_results import results_of
 from samples.models import Aliquot, CustodyEvent, CustodyKind, Specimen
 from samples.selectors.codes import find
 from samples.selectors.people import witnesses_at
@@ -49,7 +51,8 @@ from samples.views.acting import GET_AND_POST, act_page, typed
 from trialsite.access.capabilities import Capability
 from trialsite.access.forms import ReasonForm
 from trialsite.access.http import StaffRequest, requires
-from trialsite.casebook.protocols import visit_name
+from trialsite.casebook.protocols import protocol_of, visit_name
+from trialsite.labs.models import LabResult
 
 Sample = Specimen | Aliquot
 
@@ -77,10 +80,19 @@ def sample(request: StaffRequest, code: str) -> HttpResponse:
         "visit_name": visit_name(specimen.visit),
         "aliquots": specimen.aliquots.select_related("box").order_by("number"),
         "custody": _custody(specimen, aliquot),
+        "results": [(each, _analyte(each)) for each in results_of(specimen, aliquot)],
         "acts": _offered(found) if may else [],
         "may_handle": may,
     }
     return render(request, "samples/sample.html", context)
+
+
+def _analyte(result: LabResult) -> str:
+    """What was measured, by the protocol's name in the present language."""
+    labs = protocol_of(result.panel.record.protocol_version_id).labs
+    named = {each.key: each.name for each in labs.analytes} if labs else {}
+    name = named.get(result.analyte)
+    return name.in_language(get_language() or "en") if name else result.analyte
 
 
 def _custody(specimen: Specimen, aliquot: Aliquot | None) -> list[CustodyEvent]:

@@ -14,7 +14,6 @@ from samples.models import (
     CustodyKind,
     Destruction,
     DestructionLine,
-    Shipment,
     Specimen,
 )
 from samples.services.aliquots import (
@@ -26,6 +25,7 @@ from samples.services.aliquots import (
 )
 from samples.services.destruction import Explanation, destroy_listed, explain_line
 from samples.services.log import Happening, enter
+from samples.services.receiving import arrive, receive
 from samples.services.specimens import (
     aliquot_specimen,
     collect_specimen,
@@ -37,6 +37,7 @@ from samples.services.withdrawals import close_destruction
 from screening.models.consent import Scope
 from screening.services.consent_records import void_part
 from tests.factories import as_person
+from tests.samples import shipping
 from tests.samples.bench import aliquoted, collected, labelled, stored
 from tests.screening.consenting import wall, withdraw
 from trialsite.core.clock import TrialNow
@@ -58,24 +59,10 @@ def open_lines(destruction):
     return [each for each in destruction.lines.all() if not each.is_settled]
 
 
-def parcel(site, by) -> Shipment:
-    return Shipment.objects.create(
-        site=site,
-        code="T001-0001-X",
-        destination="Core laboratory",
-        purpose="Cytokines",
-        time_zone=site.time_zone,
-        opened_by=by,
-        opened_at=TrialNow(),
-    )
-
-
 def sent(aliquot, by):
     """An aliquot that left in a parcel."""
+    shipping.sent(shipping.drafted(aliquot.site, by), by, aliquot)
     with as_person(by):
-        shipment = parcel(aliquot.site, by)
-        enter(aliquot, CustodyKind.PACKED, by, Happening(shipment=shipment))
-        enter(aliquot, CustodyKind.SHIPPED, by, Happening(shipment=shipment))
         return Aliquot.objects.get(pk=aliquot.pk)
 
 
@@ -232,14 +219,14 @@ def test_destroying_a_list_is_witnessed_by_somebody_else(cast, visit, technician
 def test_nothing_more_is_collected_worked_up_thawed_or_packed(cast, visit, technician, box, kept):
     tube = collected(visit, technician, "URINE")
     withdraw(cast, visit.subject, Scope.SAMPLES)
+    shipment = shipping.drafted(visit.site, technician)
     with as_person(technician):
-        shipment = parcel(visit.site, technician)
         for attempt in (
             lambda: aliquot_specimen(specimen=tube, by=technician),
             lambda: thaw_aliquot(aliquot=kept, by=technician, reason="IL-6"),
             lambda: enter(kept, CustodyKind.PACKED, technician, Happening(shipment=shipment)),
         ):
-            with pytest.raises(ImpossibleError, match="to be destroyed"):
+            with pytest.raises(DomainError, match="to be destroyed"):
                 attempt()
         sibling = kept.specimen.aliquots.get(state="made")
         with pytest.raises(ImpossibleError, match="to be destroyed"):
@@ -309,6 +296,25 @@ def test_a_lost_tube_that_is_found_joins_the_list(cast, visit, technician):
     with as_person(technician):
         assert find_specimen(specimen=tube, reason="In the bag", by=technician).state == "collected"
         assert [each.code for each in open_lines(the_list())] == [tube.code]
+
+
+def test_what_is_at_its_destination_is_explained_and_found_there(cast, visit, technician, kept):
+    away = sent(kept, technician)
+    with as_person(technician):
+        parcel = away.shipment
+        arrive(by=technician, shipment=parcel, receiver="Dr Wu")
+        receive(by=technician, shipment=parcel, code=away.code)
+        assert Aliquot.objects.get(pk=away.pk).state == "away"
+    withdraw(cast, visit.subject, Scope.SAMPLES)
+    with as_person(technician):
+        line = the_list().lines.get(aliquot=away)
+        assert not line.is_here
+        explain_line(line=line, why="lost", explanation="Not in their freezer", by=technician)
+        back = find_aliquot(
+            aliquot=Aliquot.objects.get(pk=away.pk), reason="They wrote", by=technician
+        )
+        assert (back.state, back.shipment) == ("away", parcel)
+        assert [each.pk for each in open_lines(line.destruction)] != []
 
 
 def test_a_voided_tube_needs_no_destruction(cast, visit, technician):

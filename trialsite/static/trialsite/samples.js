@@ -5,7 +5,10 @@ const field = document.querySelector("#id_code");
 
 if (field && field.hasAttribute("autofocus")) {
   field.focus();
-  field.select();
+  // A scanner may have begun before this file came: what it has typed is not typed over.
+  if (field.value === field.defaultValue) {
+    field.select();
+  }
   window.addEventListener("focus", () => field.focus());
 }
 
