@@ -52,7 +52,9 @@ def test_the_fax_meets_its_clocks_and_the_signature_is_owed(cast, case, officer,
     assert owed(case) == {"authority"}
     receipt = given(SaeReceipt.objects.select_related("evidence").get)(recipient="ethics")
     assert local(receipt.submitted_at) == "Sat 2026-03-07 00:50"
+    assert receipt.due_at is not None
     assert local(receipt.due_at) == "Sat 2026-03-07 23:50"
+    assert receipt.evidence is not None
     assert receipt.evidence.filename == "fax.pdf"
     # The sponsor knew by the fax.
     assert local(deadlines(case)["authority_grave"].since) == "Sat 2026-03-07 00:50"
@@ -121,7 +123,7 @@ def test_the_signature_is_reminded_of(cast, case, officer, run, sink, clock):
 def test_nurse_and_investigator_do_it_on_the_page(cast, case, clock):
     clock(FRIDAY + 9 * HOUR)
     nurse = sign_in(cast.nurse)
-    body = {
+    body: dict[str, object] = {
         "paper-recipients": ["sponsor", "ethics"],
         "paper-submitted_at": "2026-03-07T00:50",
         "paper-way": "fax",
