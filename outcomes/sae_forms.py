@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -122,8 +123,10 @@ class VersionedForm(forms.Form):
 
     def move_on(self, version: int) -> None:
         """Refused, for somebody else was first: the next attempt knows what stands now."""
-        self.data = self.data.copy()
-        self.data[self.add_prefix("version")] = str(version)
+        data = QueryDict(mutable=True)
+        data.update(self.data)  # type: ignore[arg-type]
+        data[self.add_prefix("version")] = str(version)
+        self.data = data
 
 
 class DescribeForm(VersionedForm):

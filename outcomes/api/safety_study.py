@@ -80,7 +80,7 @@ class DeputyBody(Body):
 
 class ReconciliationAnswer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     source_hash = serializers.CharField()
     rows = serializers.IntegerField()
     made_at = serializers.DateTimeField()
@@ -100,7 +100,7 @@ class ReconciliationLineAnswer(serializers.Serializer[Any]):
 
 
 class ReconciliationBody(Body):
-    source = serializers.CharField(max_length=200)
+    source = serializers.CharField(max_length=200)  # type: ignore[assignment]
     text = serializers.CharField(
         max_length=2_000_000, trim_whitespace=False, help_text="The list, as CSV"
     )
@@ -252,7 +252,7 @@ class Reconciliations(Endpoint):
 
 class ReconciliationLines(Reconciliations):
     policy = {"GET": SEES}
-    serializer_class = ReconciliationLineAnswer
+    serializer_class = ReconciliationLineAnswer  # type: ignore[assignment]
     filters = {"found": Filter("found", choices=tuple(Found.values))}
 
     def list(self, request: Request, reconciliation: uuid.UUID) -> Response:  # type: ignore[override]

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from outcomes.models import SaeCase, UnreportedDeath
+from outcomes.selectors.sae_deaths import DeathLine
 from outcomes.services.sae_deaths import settle_death
 from tests.factories import as_person, given, make_subject, sign_in
 from tests.outcomes.conftest import save_death, save_event
@@ -31,7 +32,7 @@ def died(cast, subject, clock) -> UnreportedDeath:
     return found
 
 
-def on_the_board(user) -> list:
+def on_the_board(user) -> list[DeathLine]:
     return [each["line"] for each in sign_in(user).get("/safety/").context["deaths"]]
 
 
@@ -40,7 +41,9 @@ def notices(state=None) -> set[tuple[str, str]]:
     rows = Notice.objects.filter(kind="sae-death").select_related("recipient")
     if state is not None:
         rows = rows.filter(state=state)
-    return {(row.recipient.full_name, row.dedupe_key.split(":")[2]) for row in rows}
+    return {
+        (row.recipient.full_name, row.dedupe_key.split(":")[2]) for row in rows if row.recipient
+    }
 
 
 def test_the_board_shows_it_with_the_clocks_of_a_serious_event(cast, died, officer):

@@ -122,6 +122,7 @@ def test_a_service_names_the_version_it_has_read(cast, case):
 def test_a_report_whose_signature_was_voided_is_not_sent(cast, case, clock):
     clock(FRIDAY + HOUR)
     report = signed(case, cast.sub_investigator)
+    assert report.signature is not None
     with as_person(cast.sub_investigator):
         void_signature(signature=report.signature, reason="Wrong case", by=cast.sub_investigator)
     clock(FRIDAY + 2 * HOUR)
