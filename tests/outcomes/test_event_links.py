@@ -15,7 +15,7 @@ from trialsite.crf.entry import read_texts
 from trialsite.crf.services import save_crf, save_row, void_row
 from trialsite.review.models import Query
 
-FATAL = SERIOUS | {
+FATAL: dict[str, Any] = SERIOUS | {
     "outcome": "FATAL",
     "grade": "5",
     "results_in_death": "true",
@@ -112,3 +112,10 @@ def test_a_fatal_event_leads_to_the_death_and_the_death_to_it(cast, subject, rec
     assert "Record the death" not in found
     assert f"/records/{death.pk}/" in found
     assert "Fatal: Hypotension" in page(cast.monitor, death)
+
+
+def test_another_event_is_not_shown_as_the_last_state_of_this_one(cast, subject, record):
+    save_event(record, cast.nurse, term="Cough")
+    other = make_record(subject, form_oid="F.AE", repeat_key=2)
+    save_event(other, cast.nurse)
+    assert "Cough" not in page(cast.nurse, other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import get_language, ngettext
@@ -71,7 +72,7 @@ def subject_states(
 ) -> dict[uuid.UUID, SubjectState]:
     """The same rule subject by subject, for the sites that the reader sees; one query."""
     query = gate_states("%(day)s", "%(events)s::text[]", "%(released)s::uuid[]")
-    values = {
+    values: dict[str, Any] = {
         "day": gate.day,
         "events": events_from(gate, protocol),
         "released": list(released),

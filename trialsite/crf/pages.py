@@ -224,8 +224,12 @@ def _canonical(row: ItemData, name: str, item: Item) -> str:
 
 
 def previous_row(record: CrfRecord, table: type[ItemData]) -> ItemData | None:
-    """The same form at the subject's visit before this one, else the last one entered."""
-    if issubclass(table, CrfRow):
+    """The same form at the subject's visit before this one, else the last one entered.
+
+    None for what is named by a coded term: another event or medicine is no earlier state of it.
+    """
+    named = all_items_of(table).get(getattr(table, "caption", ""))
+    if issubclass(table, CrfRow) or (named is not None and named.dictionary):
         return None
     rows = (
         stored(table)

@@ -217,7 +217,7 @@ class SessionChecklist(SessionRows):
 
 class SessionLooks(SessionRows):
     policy = {"GET": SEES, "POST": ENTERS}
-    serializer_class = LookAnswer
+    serializer_class = LookAnswer  # type: ignore[assignment]
 
     def list(self, request: Request, session: uuid.UUID) -> Response:
         """Who has looked for adverse events after the session."""
