@@ -8,12 +8,14 @@ from django.db import connection, connections, transaction
 
 from tests.factories import as_person, make_cast
 from tests.screening.consenting import wall
-from tests.visits.treating import read, running, treatable
+from tests.visits.treating import ended, read, running, treatable
 from tests.waiting import until
-from trialsite.crf.services import lock_record
-from visits.models import SessionReading
+from trialsite.casebook.models import CrfRecord
+from trialsite.crf.entry import read_texts
+from trialsite.crf.services import lock_record, save_crf
+from visits.models import SessionEnd, SessionReading
 from visits.models.session_codes import State
-from visits.services.sessions import end_session
+from visits.services.sessions import end_session, void_session
 
 
 def test_a_reading_that_saves_itself_and_the_end_of_the_session(committed):
@@ -48,6 +50,36 @@ def test_a_reading_that_saves_itself_and_the_end_of_the_session(committed):
     with as_person(cast.nurse):
         assert SessionReading.objects.get(record_id=session.pk).systolic == 118
     assert [each.state for each in ended] == [State.ENDED]
+
+
+def test_a_form_of_the_session_that_is_saved_and_the_voiding_of_the_session(committed):
+    """Voiding takes the session's forms too: all of them before the subject."""
+    cast = make_cast()
+    session = ended(cast, treatable(cast))
+    voided = []
+
+    def void() -> None:
+        try:
+            with as_person(cast.investigator):
+                voided.append(
+                    void_session(session=session, reason="Other patient", by=cast.investigator)
+                )
+        finally:
+            connections.close_all()
+
+    other = threading.Thread(target=void)
+    with as_person(cast.nurse), transaction.atomic():
+        form = CrfRecord.objects.get(visit=session.record.visit_id, form_oid=SessionEnd.form_oid)
+        lock_record(form, by=cast.nurse)
+        other.start()
+        until(_somebody_waits, what="the voiding waits for the form")
+        entry = read_texts(SessionEnd, {"comment": "Blood returned"})
+        save_crf(record=form, entry=entry, by=cast.nurse, base_version=0)
+    other.join()
+    assert [each.voided_at is not None for each in voided] == [True]
+    with as_person(cast.nurse):
+        form.refresh_from_db()
+    assert (form.version, form.voided_at is not None) == (2, True)
 
 
 def _somebody_waits() -> bool:

@@ -267,6 +267,8 @@ def void_session(
     Day zero moves to the next session that started, or is none again; cells go back to the
     stock; of its visit, forms that hold other data stay.
     """
+    by.require(Capability.ENTER_DATA, site=session.site_id)
+    own = _hold_own_records(session)
     session = hold_session(session, by=by, base_version=base_version)
     if not reason.strip():
         raise ImpossibleError({"reason": [_("Voiding needs a reason.")]})
@@ -277,7 +279,7 @@ def void_session(
         session.voided_at, session.void_reason = trial_now(), reason
         store_session(session, by=by, reason=reason)
         follow_times(session, by=by, reason=reason)
-        _void_records(session, reason=reason, by=by)
+        _void_records(session, own, reason=reason, by=by)
         end_causes_of(session)
     session.record.refresh_from_db()
     return session
@@ -287,13 +289,21 @@ def void_session(
 _OWN_FORMS = (FORM_OID, SessionPreparation.form_oid, SessionEnd.form_oid)
 
 
-def _void_records(session: TreatmentSession, *, reason: str, by: User) -> None:
+def _hold_own_records(session: TreatmentSession) -> list[uuid.UUID]:
+    """The session's own records, under lock before the subject is: as each of them is saved."""
+    visit_id = session.record.visit_id
+    own = CrfRecord.objects.standing().filter(pk=session.pk)
+    if visit_id is not None:
+        own = CrfRecord.objects.standing().filter(visit=visit_id, form_oid__in=_OWN_FORMS)
+    return [each.pk for each in own.select_for_update(no_key=True).order_by("pk")]
+
+
+def _void_records(
+    session: TreatmentSession, own: list[uuid.UUID], *, reason: str, by: User
+) -> None:
     """Void the session's own records; cancel its visit where nothing else was entered."""
     visit = session.record.visit
-    own = CrfRecord.objects.standing().filter(pk=session.pk)
-    if visit is not None:
-        own = CrfRecord.objects.standing().filter(visit=visit, form_oid__in=_OWN_FORMS)
-    for record in own.select_for_update(no_key=True):
+    for record in CrfRecord.objects.standing().filter(pk__in=own).order_by("pk"):
         if record.is_closed:
             raise TransitionError(_("This record is locked. Ask the data manager to unlock it."))
         CrfRecord.objects.filter(pk=record.pk).update(
