@@ -18,6 +18,7 @@ from tests.benchmarks import (  # noqa: E402
     imports,
     notices,
     reminders,
+    samples,
     today,
 )
 
@@ -40,6 +41,7 @@ def main() -> None:
                 today.today,
                 imports.importing,
                 endpoints.estimating,
+                samples.at_the_bench,
             ):
                 lines += [*benchmark(), ""]
     finally:

@@ -270,7 +270,7 @@ def test_whoever_does_what_at_once_each_sample_is_where_its_custody_says(bench):
     run_state_machine_as_test(
         bench,
         settings=hypothesis_settings(
-            max_examples=18,
+            max_examples=12,
             stateful_step_count=10,
             deadline=None,
             derandomize=True,
