@@ -24,6 +24,7 @@ from tests.benchmarks import (  # noqa: E402
     imports,
     notices,
     reminders,
+    samples,
     today,
 )
 
@@ -47,6 +48,7 @@ def main(wanted: frozenset[str]) -> None:
                 today.today,
                 imports.importing,
                 endpoints.estimating,
+                samples.at_the_bench,
             ):
                 if wanted and benchmark.__module__.rpartition(".")[2] not in wanted:
                     continue

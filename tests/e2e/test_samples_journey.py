@@ -150,7 +150,7 @@ def all_agree(page: Page, codes: list[str], lost: str, box: Box, by: User) -> No
             code: "lost" if code == lost else "away" for code in codes
         }
         events = CustodyEvent.objects.filter(aliquot__code__in=codes)
-        told = {code: [] for code in codes}
+        told: dict[str, list[str]] = {code: [] for code in codes}
         for code, kind in events.order_by("number").values_list("aliquot__code", "kind"):
             told[code].append(kind)
         came = ["stored", "packed", "shipped", "arrived"]

@@ -47,7 +47,8 @@ def sent(client: ApiClient, path: str, body: dict[str, Any] | None = None, **sai
 
 
 def listed(client: ApiClient, path: str, **said: Any) -> list[Any]:
-    return client.get(path, **said).json()["results"]
+    results: list[Any] = client.get(path, **said).json()["results"]
+    return results
 
 
 def test_a_tube_goes_from_its_label_into_the_box_over_the_api(tara, visit, box):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -76,8 +78,8 @@ def test_what_nobody_permitted_does_not_leave_the_country(cast, tara, aliquots):
 @pytest.mark.usefixtures("visit")
 def test_a_permission_is_recorded_by_an_investigator(cast, tara):
     today = trial_today(cast.site.time_zone).isoformat()
-    body = {"site": "001", "number": "HGR-1", "recipient": "X", "valid_from": today}
-    body |= {"valid_until": today, "kinds": ["URINE"]}
+    body: dict[str, Any] = {"site": "001", "number": "HGR-1", "recipient": "X"}
+    body |= {"valid_from": today, "valid_until": today, "kinds": ["URINE"]}
     assert tara.post("export-permissions/", body).status_code == 403
     made = said(ApiClient(cast.investigator), "export-permissions/", body)
     assert listed(tara, "export-permissions/") == [made]

@@ -190,9 +190,9 @@ def _use_one(bench: Bench) -> None:
         _as(bench.technician),
     ):
         part = _kept(bench)[-1]
-        said = {"by": bench.technician, "reason": "IL-6, TNF-α (SYNTHETIC)"}
-        thaw_aliquot(aliquot=part, **said)
-        analyse_aliquot(aliquot=part, amount=Decimal("0.20"), **said)
+        by, reason = bench.technician, "IL-6, TNF-α (SYNTHETIC)"
+        thaw_aliquot(aliquot=part, by=by, reason=reason)
+        analyse_aliquot(aliquot=part, by=by, reason=reason, amount=Decimal("0.20"))
         box = part.box
         assert box is not None
         store_aliquot(aliquot=part, box=box, by=bench.technician)
