@@ -7,8 +7,10 @@ from django.urls import reverse
 
 from samples.lab_results import check_specimens, is_ours
 from samples.services.specimens import void_specimen
+from screening.models.consent import Scope
 from tests.factories import as_person, make_subject, sign_in
-from tests.samples.bench import aliquoted, collected
+from tests.samples.bench import aliquoted, collected, stored
+from tests.screening.consenting import withdraw
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,20 @@ def test_another_sites_specimen_is_unknown_here(visit, technician, cast):
     with as_person(cast.stranger):
         found = check_specimens(visit.subject_id, [tube.code])
     assert "No sample of your sites" in found[tube.code]
+
+
+def test_the_pages_of_a_sample_whose_consent_is_withdrawn_offer_its_end_only(
+    cast, visit, technician, box
+):
+    kept = stored(visit, technician, box)
+    client = sign_in(technician)
+    address = reverse("samples:sample", args=[kept.code])
+    assert reverse("samples:act", args=[kept.code, "thaw"]) in client.get(address).content.decode()
+    withdraw(cast, visit.subject, Scope.SAMPLES)
+    page = client.get(address).content.decode()
+    assert "samples are to be destroyed" in page
+    assert reverse("samples:act", args=[kept.code, "thaw"]) not in page
+    assert reverse("samples:act", args=[kept.code, "end"]) in page
 
 
 def test_boxes_have_labels(technician, box):
