@@ -66,6 +66,9 @@ BEGIN
     RETURN NEW;  -- it goes along with its subject
   END IF;
   SELECT s.* INTO parcel FROM public.{SHIPMENTS} s WHERE s.id = NEW.shipment_id FOR SHARE;
+  IF NOT FOUND THEN
+    RETURN NEW;  -- the foreign key refuses it
+  END IF;
   IF TG_OP = 'INSERT' THEN
     IF NEW.unexpected THEN
       IF parcel.state NOT IN ('sent', 'received') THEN

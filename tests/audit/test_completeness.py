@@ -206,7 +206,18 @@ _KNOWN: dict[str, dict[str, object]] = {
     "samples_aliquot": {"state": "made", "thaws": 0},
     "samples_custodyevent": {"kind": "lost", "time_zone": "UTC"},
     "samples_notcollected": {"reason": "refused"},
+    "samples_shipmentline": {
+        "state": "packed",
+        "unexpected": False,
+        "in_box": False,
+        **dict.fromkeys(("condition", "explanation"), ""),
+    },
     "labs_purificationinterval": {"kind": "PE", "source": "earlier"},
+}
+
+#: Columns that may be empty, and are not in a plausible row.
+_FILLED: dict[str, dict[str, object]] = {
+    "samples_shipmentline": {"aliquot_id": "00000000-0000-4000-8000-000000000001"},
 }
 
 
@@ -239,7 +250,7 @@ def _columns(owner: psycopg.Connection, table: str) -> dict[str, object]:
     return {
         name: further.get(name, samples.get(kind, 1 if "int" in kind else "x"))
         for name, kind in rows
-    }
+    } | _FILLED.get(table, {})
 
 
 @pytest.mark.requirement("AT1")
