@@ -15,6 +15,8 @@ from typing import Any
 from samples.models import ALIQUOT_STEPS, OVER, Aliquot, CustodyEvent
 
 _INTO_A_BOX = ("stored", "moved", "refrozen")
+#: What decides how a lost one is when it is found again.
+_WHERE = ("stored", "refrozen", "thawed", "packed", "unpacked", "shipped", "arrived")
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Told:
     shipment: uuid.UUID | None = None
     thaws: int = 0
     frozen: CustodyEvent | None = None
+    before: CustodyEvent | None = None
     times: dict[uuid.UUID, Any] = field(default_factory=dict)
 
     def hear(self, event: CustodyEvent) -> None:
@@ -39,6 +42,16 @@ class Told:
         assert (self.state, event.kind) in ALIQUOT_STEPS, (self.state, event.kind)
         self.state = ALIQUOT_STEPS[self.state, event.kind]
         self.times[event.pk] = event.moment
+        self.go(event)
+        self.thaws += event.kind == "thawed"
+        self.take(event)
+
+    def go(self, event: CustodyEvent) -> None:
+        """Where it is now."""
+        if event.kind == "found":
+            self.find()
+        if event.kind in _WHERE:
+            self.before = event
         if event.kind in _INTO_A_BOX:
             self.place = (event.box_id, event.position)
         if self.state != "stored":
@@ -48,12 +61,23 @@ class Told:
             self.shipment = None
         if event.kind == "stored" and self.frozen is None:
             self.frozen = event
-        self.thaws += event.kind == "thawed"
+
+    def take(self, event: CustodyEvent) -> None:
+        """What is left of it."""
+        if self.volume is None:
+            return
         if event.kind == "analysed" and event.amount is not None:
-            assert self.volume is not None
             self.volume -= event.amount
             assert self.volume >= 0, "more was taken than there was"
             self.state = "used" if self.volume == 0 else self.state
+        if event.kind == "used_up":
+            self.volume = Decimal(0)
+
+    def find(self) -> None:
+        """As it was when it was lost; out of its box."""
+        kind = self.before.kind if self.before else ""
+        self.state = {"": "made", "thawed": "thawed", "arrived": "away"}.get(kind, "held")
+        self.shipment = self.before.shipment_id if self.before else None
 
 
 def assert_custody_is_true(aliquots: Collection[uuid.UUID], volume: Decimal | None) -> None:

@@ -39,6 +39,7 @@ from samples.services.aliquots import (
     thaw_aliquot,
 )
 from samples.services.log import wall_now
+from samples.services.shipments import draft_shipment, hand_over, pack, receive, unpack
 from samples.services.specimens import (
     aliquot_specimen,
     collect_specimen,
@@ -74,6 +75,10 @@ ACTS = st.one_of(
     st.tuples(st.just("analyse"), WHICH, st.sampled_from(["0.40", "0.60", "1.00"])),
     st.tuples(st.just("end"), WHICH, st.sampled_from(["destroyed", "discarded", "lost", "lost"])),
     st.tuples(st.just("find"), WHICH),
+    st.tuples(st.just("pack"), WHICH),
+    st.tuples(st.just("unpack"), WHICH),
+    st.tuples(st.just("send")),
+    st.tuples(st.just("come"), WHICH),
     st.tuples(st.just("warm"), WHICH),
     st.tuples(st.just("correct"), WHICH, st.integers(0, 90)),
     st.tuples(st.just("close"), INTO, st.sampled_from([False, False, True])),
@@ -84,7 +89,7 @@ ACTS = st.one_of(
 
 
 class Bench(RuleBasedStateMachine):
-    """Four aliquots, two of them frozen, and two boxes of two positions."""
+    """Four aliquots, two of them frozen, two boxes of two positions, and a parcel."""
 
     cast: ClassVar[Cast]
     visit: ClassVar[Visit]
@@ -107,6 +112,9 @@ class Bench(RuleBasedStateMachine):
             self.boxes = [
                 add_box(site=self.cast.site, by=one, rows=1, columns=2) for _number in range(2)
             ]
+            self.parcel = draft_shipment(
+                by=one, site=self.cast.site, destination="Central laboratory", purpose="IL-6"
+            )
             for aliquot, box in zip(self.aliquots, self.boxes, strict=False):
                 store_aliquot(aliquot=aliquot, box=box, by=one, at=at)
 
@@ -167,6 +175,19 @@ class Bench(RuleBasedStateMachine):
 
     def find(self, by: User, which: int) -> None:
         find_aliquot(aliquot=self.aliquots[which], reason="x", by=by)
+
+    def pack(self, by: User, which: int) -> None:
+        pack(by=by, shipment=self.parcel, code=self.aliquots[which].code)
+
+    def unpack(self, by: User, which: int) -> None:
+        unpack(by=by, shipment=self.parcel, code=self.aliquots[which].code)
+
+    def send(self, by: User) -> None:
+        hand_over(by=by, shipment=self.parcel)
+
+    def come(self, by: User, which: int) -> None:
+        code = self.aliquots[which].code
+        receive(by=by, shipment=self.parcel, code=code, unexpected=which % 2 == 1)
 
     def warm(self, by: User, which: int) -> None:
         note_excursion(aliquots=[self.aliquots[which]], celsius=Decimal(-20), reason="x", by=by)
@@ -249,7 +270,7 @@ def test_whoever_does_what_at_once_each_sample_is_where_its_custody_says(bench):
     run_state_machine_as_test(
         bench,
         settings=hypothesis_settings(
-            max_examples=15,
+            max_examples=18,
             stateful_step_count=10,
             deadline=None,
             derandomize=True,
@@ -263,3 +284,4 @@ def test_whoever_does_what_at_once_each_sample_is_where_its_custody_says(bench):
     assert bench.happened["store refused"] > 5
     assert bench.happened["past done"] + bench.happened["past refused"] > 5
     assert bench.happened["write refused"] > 0
+    assert bench.happened["pack done"] > 0
