@@ -43,7 +43,7 @@ def state_on(course: Course, day: int) -> State:
     dead = course.died_on.by(on) if course.died_on is not None else False
     if dead:
         return State.DEAD
-    if not is_due(course, day):
+    if on > course.cut_on:
         return State.NOT_YET_DUE
     if dead is None or not _proven_alive(course, on):
         return State.UNKNOWN
@@ -112,6 +112,7 @@ def milestone(courses: Sequence[Course], day: int) -> Milestone:
     found: dict[State, list[Course]] = {state: [] for state in State}
     for course in courses:
         found[state_on(course, day)].append(course)
+    waiting = [*found[State.NOT_YET_DUE], *found[State.NO_ANCHOR]]
     early = sum(not is_due(course, day) for course in found[State.DEAD])
     alive = [course for state in ALIVE for course in found[state]]
     evaluable = len(alive) + len(found[State.DEAD]) - early
@@ -124,9 +125,11 @@ def milestone(courses: Sequence[Course], day: int) -> Milestone:
         dosed=len(dosed),
         evaluable=evaluable,
         dead_before_due=early,
-        alive_of_enrolled=proportion(len(alive), len(courses), absent=not_all_due(courses, day)),
+        alive_of_enrolled=proportion(len(alive), len(courses), absent=not_all_due(waiting, day)),
         alive_of_dosed=proportion(
-            sum(course.dosed for course in alive), len(dosed), absent=not_all_due(dosed, day)
+            sum(course.dosed for course in alive),
+            len(dosed),
+            absent=not_all_due([each for each in waiting if each.dosed], day),
         ),
         alive_of_evaluable=proportion(len(alive), evaluable),
         native_of_evaluable=proportion(len(found[State.ALIVE_NATIVE]), evaluable, absent=undecided),

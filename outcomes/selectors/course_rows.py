@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,14 +144,14 @@ def course_rows(sites: Collection[int], *, on: dt.date | None = None) -> list[Co
         for part, subject, values in cursor.fetchall():
             found[part][subject].append(json.loads(values))
     rows = [
-        _row(subject, facts, {part: of[subject] for part, of in found.items()}, on)
+        _row(subject, facts, {part: of.get(subject, ()) for part, of in found.items()}, on)
         for subject, (facts,) in found["enrolled"].items()
     ]
     return sorted(rows, key=lambda row: (row.site, row.number))
 
 
 def _row(
-    subject: uuid.UUID, facts: list[Any], parts: dict[str, list[Any]], on: dt.date | None
+    subject: uuid.UUID, facts: list[Any], parts: dict[str, Sequence[Any]], on: dt.date | None
 ) -> CourseRow:
     site, number, today, enrolled_on, day_zero, died_on = facts
     alive_on, _space, alive_by = (_only(parts["alive"]) or "").partition(" ")
@@ -169,14 +169,14 @@ def _row(
         withdrawn_on=_day(_only(parts["withdrawn"])),
         alive_on=_day(alive_on),
         alive_by=alive_by,
-        transplanted_on=parts["transplanted"],
+        transplanted_on=list(parts["transplanted"]),
         contacts=sorted((tuple(each) for each in parts["contact"]), key=lambda each: each[0]),
         dispositions=[tuple(each) for each in parts["ended"]],
         fatal=[tuple(each) for each in parts["fatal"]],
     )
 
 
-def _only(values: list[Any]) -> Any:
+def _only(values: Sequence[Any]) -> Any:
     return values[0] if values else None
 
 

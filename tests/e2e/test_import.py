@@ -16,6 +16,7 @@ from tests.e2e.stack import (
 )
 from tests.factories import Cast, as_person, make_subject
 from tests.labs.hospital import MAPPING, export
+from tests.labs.importing import make_person
 from tests.screening.deciding import make_laboratory_of
 from trialsite.labs.models import LabResult
 from trialsite.labs.services.mappings import keep_mapping
@@ -32,7 +33,13 @@ def test_a_nurse_reads_decides_and_takes_a_hospitals_file(
     file = export([each.screening_number for each in people])
     file.rows[11][4:6] = ["1.1", "umol/L"]
     file.rows[40][0] = file.rows[60][0] = "HOSPITAL-77"
+    file.rows[12][5] = "furlong"
+    make_person(people[0], sex="M")
+    make_person(people[9], sex="F")
     file.rows[80][4] = ""
+    stated = visit(cast.data_manager, f"/labs/laboratories/{laboratory.pk}/mapping/", **look)
+    assert_no_sideways_scroll(stated)
+    screenshot(stated, f"lab-mapping-{look['width']}", full_page=True)
     page = visit(cast.nurse, "/labs/imports/", **look)
     if page.locator("#laboratory option[value='']").count():
         page.locator("#laboratory").select_option(str(laboratory.pk))
@@ -43,18 +50,21 @@ def test_a_nurse_reads_decides_and_takes_a_hospitals_file(
     page.locator("form[enctype] button").click()
 
     counts = page.locator(".import-count b")
-    expect(counts).to_have_text(["496", "1", "2", "1"])
+    expect(counts).to_have_text(["445", "1", "2", "50", "1", "1"])
+    # Of the other eight nobody has entered a sex yet.
+    expect(page.locator(".note-warning").first).to_contain_text("8")
     assert_no_sideways_scroll(page)
     assert_accessible(page)
     screenshot(page, f"lab-import-{look['width']}", full_page=True)
-    page.locator("button[name=leave_all][value=unknown_person]").click()
+    for outcome in ("unknown_person", "other_person", "unit"):
+        page.locator(f"button[name=leave_all][value={outcome}]").click()
     page.locator("select[name^='choice.13:']").select_option("as:mg/dL")
     page.locator("button[name=keep]").click()
     take = page.locator("form[action$='/accept/'] button")
-    expect(take).to_have_text(re.compile("497"))
+    expect(take).to_have_text(re.compile("446"))
     take.click()
     expect(page.locator(".tag-success")).to_be_visible()
     assert_no_sideways_scroll(page)
     screenshot(page, f"lab-import-taken-{look['width']}", full_page=True)
     with as_person(cast.nurse):
-        assert LabResult.objects.filter(subject__in=people).count() == 497
+        assert LabResult.objects.filter(subject__in=people).count() == 446

@@ -51,8 +51,9 @@ def rows(subject: Subject, *results: str, at: str = AT) -> str:
 class Desk:
     """One person at the pages of importing."""
 
-    def __init__(self, user: User) -> None:
-        self.client = sign_in(user)
+    def __init__(self, user: User, language: str = "en") -> None:
+        self.client = sign_in(user, headers={"Accept-Language": language})
+        given(type(user).objects.filter(pk=user.pk).update)(language=language)
         self.status, self.html, self.address = 0, "", ""
 
     def open(self, address: str) -> Desk:
