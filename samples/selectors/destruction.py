@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 
 from django.db.models import Count, Q, QuerySet
@@ -26,6 +27,11 @@ def open_destructions(user: User, site_id: int | None = None) -> list[Destructio
     if site_id is not None:
         rows = rows.filter(site=site_id)
     return list(rows.order_by("withdrawn_at", "id"))
+
+
+def open_list_of(subject_id: uuid.UUID) -> Destruction | None:
+    """The list on which a participant's samples are to be destroyed now; None: they are kept."""
+    return Destruction.objects.open().filter(subject=subject_id).first()
 
 
 def lines_of(destruction: Destruction) -> list[DestructionLine]:

@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from samples.labels import LAYOUTS, Label, label_sheet
-from samples.models import LabelPrint, Specimen
+from samples.models import Box, LabelPrint, Specimen
 from samples.services.refusing import sample_refusals
 from samples.services.specimens import aliquot_code
 from trialsite.access.capabilities import Capability
@@ -90,6 +90,23 @@ def print_labels(
     with because(reason.strip()[:300]), sample_refusals(LabelPrint):
         LabelPrint.objects.bulk_create(rows)
     return label_sheet([_label(each) for each in wanted], LAYOUTS[layout], at=now, skip=skip)
+
+
+def box_labels(boxes: Sequence[Box], layout: str) -> bytes:
+    """Labels of boxes as PDF. Where a box stands may change; its label says whose it is."""
+    labels = [
+        Label(
+            each.code,
+            (
+                each.name or _("Box"),
+                str(each.site),
+                _("%(rows)d × %(columns)d positions")
+                % {"rows": each.rows, "columns": each.columns},
+            ),
+        )
+        for each in boxes
+    ]
+    return label_sheet(labels, LAYOUTS[layout], at=trial_now())
 
 
 def _label(wanted: Wanted) -> Label:

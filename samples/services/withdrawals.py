@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from samples.models import (
     LIVE_SPECIMENS,
@@ -165,9 +166,12 @@ def close_destruction(*, destruction: Destruction, by: User) -> Destruction:
         return destruction
     waiting = sum(not each.is_settled for each in destruction.lines.select_related("specimen"))
     if waiting:
-        raise TransitionError(
-            _("%(count)d samples are not destroyed or explained yet.") % {"count": waiting}
+        said = ngettext(
+            "%(count)d sample is not destroyed or explained yet.",
+            "%(count)d samples are not destroyed or explained yet.",
+            waiting,
         )
+        raise TransitionError(said % {"count": waiting})
     return _close(destruction, by)
 
 

@@ -7,16 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.http import HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from samples.labels import LAYOUTS
-from samples.models import Aliquot, LabelPrint
+from samples.models import Aliquot, Box, Freezer, LabelPrint
+from samples.selectors.codes import read_code
 from samples.selectors.plan import samples_of_visit
-from samples.services.labels import Wanted, labels_of, print_labels
+from samples.services.labels import Wanted, box_labels, labels_of, print_labels
 from samples.views.acting import GET_AND_POST, did, typed
 from samples.views.one import sample_for
 from samples.views.visits import visit_for
@@ -67,6 +68,34 @@ def of_sample(request: StaffRequest, code: str) -> HttpResponse:
     )
 
 
+@requires(Capability.HANDLE_SAMPLES)
+@require_safe
+def of_box(request: StaffRequest, code: str) -> HttpResponse:
+    """The label of one box, for the label printer."""
+    seen = Box.objects.visible_to(request.user, Capability.HANDLE_SAMPLES)
+    box = get_object_or_404(seen.select_related("site", "rack__freezer"), code=read_code(code))
+    return _pdf(box_labels([box], "single"), box.code)
+
+
+@requires(Capability.HANDLE_SAMPLES)
+@require_safe
+def of_freezer(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """A sheet with the labels of every box in a freezer."""
+    seen = Freezer.objects.visible_to(request.user, Capability.HANDLE_SAMPLES)
+    freezer = get_object_or_404(seen, pk=pk)
+    boxes = Box.objects.filter(rack__freezer=freezer).select_related("site", "rack__freezer")
+    found = list(boxes.order_by("rack__name", "place"))
+    if not found:
+        raise Http404
+    return _pdf(box_labels(found, "a4-4x12"), "boxes")
+
+
+def _pdf(content: bytes, name: str) -> HttpResponse:
+    answer = HttpResponse(content, content_type="application/pdf")
+    answer["Content-Disposition"] = f'inline; filename="{name}.pdf"'
+    return answer
+
+
 def _new(wanted: list[Wanted]) -> list[Wanted]:
     codes = [each.code for each in wanted]
     seen = set(LabelPrint.objects.filter(code__in=codes).values_list("code", flat=True))
@@ -86,9 +115,7 @@ def _page(
         del form.fields["aliquots"], form.fields["again"]
     made: list[bytes] = []
     if form.is_valid() and did(request, form, lambda: made.append(_printed(request, form, wanted))):
-        answer = HttpResponse(made[0], content_type="application/pdf")
-        answer["Content-Disposition"] = 'inline; filename="labels.pdf"'
-        return answer
+        return _pdf(made[0], "labels")
     context: dict[str, Any] = {"form": form, "back": back, "one": one}
     return render(request, "samples/labels.html", context, status=422 if form.errors else 200)
 

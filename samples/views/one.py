@@ -28,6 +28,7 @@ from samples.forms import (
 from samples.lab_results import results_of
 from samples.models import Aliquot, CustodyEvent, CustodyKind, Specimen
 from samples.selectors.codes import find
+from samples.selectors.destruction import open_list_of
 from samples.selectors.people import witnesses_at
 from samples.services.aliquots import (
     analyse_aliquot,
@@ -73,6 +74,7 @@ def sample(request: StaffRequest, code: str) -> HttpResponse:
     specimen = found.specimen if isinstance(found, Aliquot) else found
     aliquot = found if isinstance(found, Aliquot) else None
     may = request.user.can(Capability.HANDLE_SAMPLES, site=found.site_id)
+    destruction = open_list_of(specimen.subject_id)
     context = {
         "sample": found,
         "specimen": specimen,
@@ -80,8 +82,10 @@ def sample(request: StaffRequest, code: str) -> HttpResponse:
         "visit_name": visit_name(specimen.visit),
         "aliquots": specimen.aliquots.select_related("box").order_by("number"),
         "custody": _custody(specimen, aliquot),
+        "destruction": destruction,
         "results": [(each, _analyte(each)) for each in results_of(specimen, aliquot)],
-        "acts": _offered(found) if may else [],
+        "acts": _offered(found, withdrawn=destruction is not None) if may else [],
+        "usual": _USUAL,
         "may_handle": may,
     }
     return render(request, "samples/sample.html", context)
@@ -107,7 +111,13 @@ def _custody(specimen: Specimen, aliquot: Aliquot | None) -> list[CustodyEvent]:
     )
 
 
-def _offered(found: Sample) -> list[tuple[str, str]]:
+#: The next steps of a sample's way; what ends or thaws it is never the loudest button.
+_USUAL = ("collect", "receive", "spin", "aliquot", "found")
+#: What is not offered any more once the consent for samples is withdrawn.
+_NEED_CONSENT = ("thaw", "analyse", "spin", "aliquot")
+
+
+def _offered(found: Sample, *, withdrawn: bool) -> list[tuple[str, str]]:
     """The acts that its state lets be done, by their addresses, the usual one first."""
     names: dict[str, tuple[str, ...]] = {
         "prepared": ("collect", "void"),
@@ -131,6 +141,8 @@ def _offered(found: Sample) -> list[tuple[str, str]]:
             offered = tuple(each for each in offered if each != "spin")
     else:
         offered = parts.get(found.state, ())
+    if withdrawn:
+        offered = tuple(each for each in offered if each not in _NEED_CONSENT)
     return [(each, str(_WORDS[each]())) for each in offered]
 
 

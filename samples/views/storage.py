@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Count, Exists, OuterRef, Prefetch
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -70,9 +71,11 @@ def grid_of(box: Box, user: Any) -> list[tuple[str, list[Cell]]]:
 def freezers(request: StaffRequest) -> HttpResponse:
     """The freezers of the person's sites with their racks and boxes."""
     found = Freezer.objects.visible_to(request.user).filter(retired_at=None)
+    boxes = Box.objects.annotate(taken=Count("aliquots"))
     context = {
         "freezers": found.select_related("site")
-        .prefetch_related("racks__boxes")
+        .prefetch_related(Prefetch("racks__boxes", boxes.order_by("place")))
+        .annotate(has_boxes=Exists(Box.objects.filter(rack__freezer=OuterRef("pk"))))
         .order_by("site__code", "name"),
         "loose": Box.objects.visible_to(request.user).filter(rack=None).order_by("code"),
         "may_manage": request.user.can(Capability.MANAGE_STORAGE),

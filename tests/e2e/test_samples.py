@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from playwright.sync_api import expect
 
-from samples.models import Aliquot
+from samples.models import Aliquot, Destruction
+from screening.models.consent import Scope
 from tests.e2e.stack import Visitors, assert_accessible, assert_no_sideways_scroll, screenshot
 from tests.factories import Cast, as_person
 from tests.samples.bench import (
@@ -17,8 +20,10 @@ from tests.samples.bench import (
     technician_at,
     visit_of,
 )
-from tests.screening.consenting import make_document
+from tests.screening.consenting import make_document, withdraw
 from tests.visits.treating import treatable
+from trialsite.access.models import User
+from trialsite.casebook.models import Visit
 
 _papers: list[object] = []
 
@@ -28,6 +33,13 @@ def paper(cast: Cast):
     if not _papers:
         _papers.append(make_document(cast, cast.site, version="samples"))
     return _papers[0]
+
+
+def destroying(cast: Cast, of: Visit, technician: User) -> uuid.UUID:
+    """The destruction list of a participant who withdraws."""
+    withdraw(cast, of.subject, Scope.SAMPLES)
+    with as_person(technician):
+        return Destruction.objects.get(subject=of.subject).pk
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
@@ -51,6 +63,9 @@ def test_the_pages_fit_and_are_accessible(visit: Visitors, cast: Cast, language,
         ("freezers", "/samples/freezers/"),
         ("box", f"/samples/boxes/{box.code}/"),
         ("new_box", "/samples/boxes/new/"),
+        ("reconciliation", "/samples/reconciliation/"),
+        ("destructions", "/samples/destruction/"),
+        ("destruction", f"/samples/destruction/{destroying(cast, of, technician)}/"),
         ("today", "/"),
     ):
         page = visit(technician, path, width=width, language=language)

@@ -108,7 +108,7 @@ def test_the_list_closes_only_when_each_is_destroyed_or_explained(cast, visit, t
             destruction=found, lines=[first], how="Autoclaved", witness=cast.nurse, by=technician
         )
         assert done == 1
-        with pytest.raises(TransitionError, match="1 samples"):
+        with pytest.raises(TransitionError, match="1 sample is not"):
             close_destruction(destruction=found, by=technician)
         explain_line(
             line=second, why=Explanation.LOST, explanation="All racks searched", by=technician
@@ -145,7 +145,7 @@ def test_a_live_sample_on_no_line_keeps_the_list_open_too(cast, visit, technicia
         enter(tube, CustodyKind.COLLECTED, technician, Happening(at=wall(visit.site, hours=-48)))
         with pytest.raises(DatabaseError, match="not every sample"), transaction.atomic():
             Destruction.objects.update(closed_at=TrialNow(), closed_by=technician)
-        with pytest.raises(TransitionError, match="1 samples"):
+        with pytest.raises(TransitionError, match="1 sample is not"):
             close_destruction(destruction=found, by=technician)
 
 
@@ -276,7 +276,7 @@ def test_what_was_lost_and_is_found_is_to_be_destroyed_again(cast, visit, techni
             aliquot=Aliquot.objects.get(pk=kept.pk), reason="Behind the rack", by=technician
         )
         assert [each.code for each in open_lines(found)] == [back.code]
-        with pytest.raises(TransitionError, match="1 samples"):
+        with pytest.raises(TransitionError, match="1 sample is not"):
             close_destruction(destruction=found, by=technician)
         explain_line(
             line=found.lines.get(aliquot=back), why="lost", explanation="Again", by=technician
