@@ -14,6 +14,7 @@ from tests import databases  # noqa: E402  (Django first)
 from tests.benchmarks import (  # noqa: E402
     eligibility,
     endpoints,
+    feasibility,
     forms,
     imports,
     notices,
@@ -40,6 +41,7 @@ def main() -> None:
                 today.today,
                 imports.importing,
                 endpoints.estimating,
+                feasibility.judging,
             ):
                 lines += [*benchmark(), ""]
     finally:
