@@ -1,4 +1,4 @@
-"""Feasibility of 10,000 people: reading the file, judging every row, and what the page then holds."""
+"""Feasibility of 10,000 people: reading the file, judging every row, what the page then holds."""
 
 from __future__ import annotations
 

@@ -19,11 +19,12 @@ from trialsite.core.spreadsheets import neutralise
 from trialsite.dashboard.feasibility.result import Judged, Result, ScoreOf, Settling, Tally
 from trialsite.protocol import CriterionCategory, Protocol
 
-#: Where a file has no laboratory of its own, the sentence does not name one.
+#: A file has no laboratory of its own to be named, and the criterion stands beside its sentence.
 _OF_A_FILE: dict[str, str | Promise] = {
     Need.SECOND_DRAW.value: gettext_lazy(
         "%(name)s: a second draw, at least %(hours)s h from the first."
     ),
+    Need.JUDGEMENT.value: gettext_lazy("%(name)s: the investigator must answer."),
     Need.RANGE.value: gettext_lazy("%(name)s: the upper limit of the laboratory."),
 }
 FULFILLED, AGAINST, UNKNOWN = "fulfilled", "against", "unknown"
