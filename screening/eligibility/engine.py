@@ -77,8 +77,7 @@ _EXACT = Context(prec=60)
 def evaluate(protocol: Protocol, facts: Facts) -> Evaluation:
     """One verdict per criterion in the protocol's order, and what follows from them all."""
     facts = in_order(facts)
-    with localcontext(_EXACT):
-        verdicts = tuple(_verdict(protocol, each, facts) for each in protocol.criteria)
+    verdicts = verdicts_of(protocol, facts)
     return Evaluation(
         engine=ENGINE,
         protocol_version=protocol.version,
@@ -86,9 +85,15 @@ def evaluate(protocol: Protocol, facts: Facts) -> Evaluation:
         confirmed=confirmations(protocol),
         facts_hash=content_hash(canonical_json(facts)),
         evaluated_for=facts.day_zero,
-        outcome=_outcome(verdicts),
+        outcome=outcome_of(verdicts),
         verdicts=verdicts,
     )
+
+
+def verdicts_of(protocol: Protocol, facts: Facts) -> tuple[Verdict, ...]:
+    """The verdicts alone, for whoever keeps and signs nothing."""
+    with localcontext(_EXACT):
+        return tuple(_verdict(protocol, each, facts) for each in protocol.criteria)
 
 
 @lru_cache(maxsize=16)
@@ -107,6 +112,7 @@ def items_read(protocol: Protocol) -> frozenset[str]:
     return frozenset(oid for rule in rules for _field, oid in rule.item_uses())
 
 
+@lru_cache(maxsize=16)
 def confirmations(protocol: Protocol) -> tuple[str, ...]:
     """The confirmed assumptions that verdicts may rest on, in order of their paths."""
     confirmed = protocol.provenance.confirmed
@@ -161,7 +167,7 @@ def _said(criterion: Criterion, written: Finding, paths: tuple[str, ...]) -> Ver
     )
 
 
-def _outcome(verdicts: tuple[Verdict, ...]) -> Outcome:
+def outcome_of(verdicts: tuple[Verdict, ...]) -> Outcome:
     """No criterion may speak against the person, and none may be open."""
     if any(each.favourable is False for each in verdicts):
         return Outcome.INELIGIBLE
@@ -170,6 +176,7 @@ def _outcome(verdicts: tuple[Verdict, ...]) -> Outcome:
     return Outcome.ELIGIBLE
 
 
+@lru_cache(maxsize=256)
 def parameters_of(rule: Rule) -> Parameters:
     """A rule's parameters by their path below the rule, as its version of the protocol
     has them."""

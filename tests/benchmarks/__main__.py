@@ -20,6 +20,7 @@ from tests import databases  # noqa: E402  (Django first)
 from tests.benchmarks import (  # noqa: E402
     eligibility,
     endpoints,
+    feasibility,
     forms,
     imports,
     notices,
@@ -49,6 +50,7 @@ def main(wanted: frozenset[str]) -> None:
                 imports.importing,
                 endpoints.estimating,
                 samples.at_the_bench,
+                feasibility.judging,
             ):
                 if wanted and benchmark.__module__.rpartition(".")[2] not in wanted:
                     continue

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]
 
 from trialsite.dashboard.feasibility.result import Result
 from trialsite.dashboard.feasibility.running import run

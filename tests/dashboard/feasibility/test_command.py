@@ -22,7 +22,7 @@ def _study(cast):
 
 @pytest.fixture
 def file(tmp_path) -> Path:
-    path = tmp_path / "patients.csv"
+    path: Path = tmp_path / "patients.csv"
     path.write_bytes(as_csv(table(patients(), umol=True), "gb18030"))
     return path
 

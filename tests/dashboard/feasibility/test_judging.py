@@ -3,7 +3,9 @@ the verdicts are the same, and those that somebody else worked out."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import io
 import math
 from decimal import Decimal
 
@@ -20,8 +22,9 @@ from tests.dashboard.feasibility.hospital import (
     table,
 )
 from trialsite.dashboard.feasibility.people import born_from_age
-from trialsite.dashboard.feasibility.result import Judged, Result, packed, unpacked
-from trialsite.dashboard.feasibility.saying import Words
+from trialsite.dashboard.feasibility.result import Judged, Result, ScoreOf, packed, unpacked
+from trialsite.dashboard.feasibility.running import RowsError
+from trialsite.dashboard.feasibility.saying import Words, write_csv
 from trialsite.protocol.ages import completed_years
 from trialsite.protocol.rules import LeapBirthday
 
@@ -261,3 +264,29 @@ def test_a_birth_date_made_of_an_age_has_that_age_that_day(years, day):
 
 def test_the_kept_form_of_an_answer_is_the_answer(base):
     assert unpacked(packed(base)) == base
+
+
+def test_the_unit_that_is_named_may_stand_behind_a_number_and_no_other():
+    text = """\
+columns: {age: age}
+results:
+  pt: {analyte: PTA, unit: "%"}
+  bili: {analyte: BILI, unit: umol/L}
+"""
+    plain = judged(b"age,pt,bili\n40,35,200\n", text)
+    units = judged("age,pt,bili\n40岁,35％,200 µmol/L\n".encode(), text)
+    assert units.tallies == plain.tallies
+    with pytest.raises(RowsError) as caught:
+        judged(b"age,pt,bili\n40,35,12 mg/dL\n", text)
+    assert [each.place for each in caught.value.problems] == ["2:3"]
+
+
+def test_a_number_below_zero_stays_a_number_in_the_file_that_goes_out():
+    """The version by aetiology without floors may be below zero; it is no formula (EX4)."""
+    written = io.StringIO()
+    found = judged(b"age\n40\n", "columns: {age: age}\n")
+    (one,) = found.people
+    low = ScoreOf(version="unos", raw="-1.25", displayed="-1")
+    found = dataclasses.replace(found, people=(dataclasses.replace(one, scores=(low,)),))
+    write_csv(written, Words(found, protocol()))
+    assert ",-1.25,-1," in written.getvalue()

@@ -38,7 +38,7 @@ survival:
 
 
 @pytest.fixture
-def study(cast) -> Cast:
+def study(cast: Cast) -> Cast:
     make_protocol(cast.site)
     return cast
 

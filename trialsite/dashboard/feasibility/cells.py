@@ -14,7 +14,7 @@ from trialsite.exports.reading.layout import Layout, UnreadableCellError, read_m
 from trialsite.exports.reading.tables import Table, name_key
 from trialsite.labs.importing.lines import is_zero
 from trialsite.labs.importing.mapping import Code
-from trialsite.labs.results import Parsed, Refusal, ResultError, parse_result
+from trialsite.labs.results import Parsed, Refusal, ResultError, folded, parse_result
 
 _LONGEST_SHOWN = 40
 _COMPUTED = re.compile(r"-?[0-9]{1,12}\.[0-9]{13,20}")
@@ -111,9 +111,9 @@ class Cells:
         day = self.day(header)
         return None if day is None else day.isoformat()
 
-    def number(self, header: str) -> Decimal | None:
-        """A plain number, exact."""
-        parsed = self.result(header)
+    def number(self, header: str, *, units: Iterable[str] = ()) -> Decimal | None:
+        """A plain number, exact; one of these units may stand behind it."""
+        parsed = self.result(header, units=units)
         if parsed is None:
             return None
         if parsed.value is None or parsed.comparator:
@@ -121,9 +121,12 @@ class Cells:
             return None
         return parsed.value
 
-    def result(self, header: str, *, zero_is_missing: bool = False) -> Parsed | None:
-        """A printed result: a number, a limit such as <0.2, or a finding in words."""
-        text = self.text(header)
+    def result(
+        self, header: str, *, zero_is_missing: bool = False, units: Iterable[str] = ()
+    ) -> Parsed | None:
+        """A printed result: a number, a limit such as <0.2, or a finding in words; the unit
+        that the mapping names may stand behind it, another one may not."""
+        text = _without(units, self.text(header))
         if not text or (zero_is_missing and is_zero(text)):
             return None
         try:
@@ -137,6 +140,18 @@ class Cells:
     def printed(self, text: str) -> str:
         """A result with the point for its decimal mark."""
         return with_point(text, self._layout.decimal)
+
+
+#: The two signs for a millionth, as UCUM writes them.
+_MICRO = str.maketrans({"\u00b5": "u", "\u03bc": "u"})
+
+
+def _without(units: Iterable[str], text: str) -> str:
+    form = folded(text).translate(_MICRO)
+    for unit in (folded(each).translate(_MICRO) for each in units if each):
+        if form.endswith(unit):
+            return form.removesuffix(unit).strip()
+    return text
 
 
 def _parsed(text: str) -> Parsed:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from screening.eligibility.engine import evaluate
+from screening.eligibility.engine import outcome_of, verdicts_of
 from screening.eligibility.verdicts import Missing, Outcome, Verdict
 from trialsite.dashboard.feasibility.mapping import FeasibilityMapping
 from trialsite.dashboard.feasibility.people import Person
@@ -102,14 +102,16 @@ def judge(people: Iterable[Person], protocol: Protocol) -> Judgements:
 
 
 def _row(person: Person, protocol: Protocol, rules: dict[str, ScoreAbove], needs: _Needs) -> _Row:
-    found = evaluate(protocol, person.facts)
-    unknown = [each for each in found.verdicts if each.favourable is None]
+    verdicts = verdicts_of(protocol, person.facts)
+    unknown = [each for each in verdicts if each.favourable is None]
     return _Row(
         person=person,
-        outcome=found.outcome,
-        against=found.against,
+        outcome=outcome_of(verdicts),
+        against=tuple(each.criterion for each in verdicts if each.favourable is False),
         unknown={each.criterion: _places(each, needs) for each in unknown},
-        scored=tuple(scored(found.verdict(key), rule) for key, rule in rules.items()),
+        scored=tuple(
+            scored(each, rules[each.criterion]) for each in verdicts if each.criterion in rules
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from outcomes.endpoint_words import STATES
 from outcomes.endpoints.milestones import State
-from outcomes.pages.endpoints import STATE_HEADINGS, TITLES, panels
+from outcomes.pages.endpoints import OVERALL, STATE_HEADINGS, TITLES, panels
 from screening.eligibility.verdicts import Outcome
 from trialsite.dashboard.feasibility.result import Judged, Result, Times
 from trialsite.dashboard.feasibility.saying import (
@@ -79,10 +80,14 @@ def survival_context(found: Result, times: Times, protocol: Protocol) -> dict[st
     """The page of survival: the curves of the endpoints' page, over the file's own times."""
     endpoints = endpoints_of_times(times, protocol)
     curves = panels(endpoints, lambda **what: f"#every-{what.get('of', '')}")
+    said = _(
+        "Death is the event; at a transplantation the observation ends, for the file does not "
+        "tell what came after. Kaplan–Meier, 95 % interval by log(−log)."
+    )
     return {
         "found": found,
         "people": endpoints.enrolled,
-        "panels": curves,
+        "panels": [replace(each, says=said) if each.key == OVERALL else each for each in curves],
         "anchor": _("days as the file counts them"),
         "headings": [each for each in STATE_HEADINGS if each.key in set(_STATES)],
         "milestones": [

@@ -36,6 +36,8 @@ from trialsite.labs.matching import Matcher
 from trialsite.protocol import Protocol
 from trialsite.protocol.rules import GradeAtMost, SevereAllergy
 
+#: What may stand behind an age.
+_YEARS = ("周岁", "岁", "years", "y")
 _NOON = dt.time(12)
 _OLDEST = 130
 _YES = {Yes.YES.value: True, Yes.NO.value: False}
@@ -117,7 +119,7 @@ class PeopleReader:
         columns = self._mapping.columns
         if columns.born:
             return cells.born(columns.born)
-        age = cells.number(columns.age)
+        age = cells.number(columns.age, units=_YEARS)
         if age is None:
             return None
         if not 0 <= age < _OLDEST:
@@ -127,7 +129,11 @@ class PeopleReader:
 
     def _labs(self, cells: Cells, moment: dt.datetime, line: int) -> Iterator[LabFact]:
         for each in self._mapping.results:
-            parsed = cells.result(each.column, zero_is_missing=each.zero_is_missing)
+            parsed = cells.result(
+                each.column,
+                zero_is_missing=each.zero_is_missing,
+                units=(each.unit, self._units[each.column]),
+            )
             if parsed is None or parsed.value is None:
                 continue
             self._look(cells, each, parsed.value)

@@ -19,11 +19,12 @@ from trialsite.core.spreadsheets import neutralise
 from trialsite.dashboard.feasibility.result import Judged, Result, ScoreOf, Settling, Tally
 from trialsite.protocol import CriterionCategory, Protocol
 
-#: Where a file has no laboratory of its own, the sentence does not name one.
+#: A file has no laboratory of its own to be named, and the criterion stands beside its sentence.
 _OF_A_FILE: dict[str, str | Promise] = {
     Need.SECOND_DRAW.value: gettext_lazy(
         "%(name)s: a second draw, at least %(hours)s h from the first."
     ),
+    Need.JUDGEMENT.value: gettext_lazy("%(name)s: the investigator must answer."),
     Need.RANGE.value: gettext_lazy("%(name)s: the upper limit of the laboratory."),
 }
 FULFILLED, AGAINST, UNKNOWN = "fulfilled", "against", "unknown"
@@ -165,7 +166,7 @@ def write_csv(out: Writable, words: Words) -> None:
     writer = csv.writer(out)
     writer.writerow([neutralise(each) for each in _headers(words.result)])
     for each in words.result.people:
-        writer.writerow([neutralise(cell) for cell in _cells(words, each)])
+        writer.writerow(_cells(words, each))
 
 
 def _headers(result: Result) -> Iterator[str]:
@@ -180,9 +181,9 @@ def _headers(result: Result) -> Iterator[str]:
 
 
 def _cells(words: Words, each: Judged) -> Iterator[str]:
-    yield from (str(each.line), each.name, each.outcome)
+    yield from (str(each.line), neutralise(each.name), each.outcome)
     yield from (" ".join(each.against), " ".join(each.unknown))
-    yield " ".join(words.need(place) for place in each.settles)
+    yield neutralise(" ".join(words.need(place) for place in each.settles))
     yield _yes(each.possible)
     yield from (_state(each, tally.criterion) for tally in words.result.tallies)
     for score in each.scores:

@@ -133,7 +133,7 @@ def _survival(times: Times, protocol: Protocol) -> Iterator[str]:
         yield ""
         yield f"{TITLES[panel.key]} · {panel.events}/{panel.subjects} {panel.median}".rstrip()
         yield table(
-            (_("Day"), _("At risk"), _("Estimate"), _("95 % interval")),
+            (_("Day"), _("At risk"), _("Estimate"), _("95 %% interval") % {}),
             ((row.day, row.at_risk, row.value, row.interval) for row in panel.points),
         )
     yield ""
