@@ -2,7 +2,7 @@
 
 Nothing of it is in a table or on a disk of ours. It lies encrypted in the cache; the key is
 in the session alone, so that it ends with the session whatever the cache still holds
-(docs/adr/0011-feasibility-sandbox.md).
+(docs/adr/0012-feasibility-sandbox.md).
 """
 
 from __future__ import annotations
