@@ -19,7 +19,7 @@ from trialsite.protocol import Protocol
 def speaker_for(protocol: Protocol, site: Site) -> Speaker:
     """Says verdicts in the present language, with the clock of the site."""
     zone: dt.tzinfo = ZoneInfo(site.time_zone)
-    return Speaker(protocol, names=_LABELS, zone=zone)
+    return Speaker(protocol, names=LABELS, zone=zone)
 
 
 @cache
@@ -45,4 +45,4 @@ class _Labels(Mapping[str, str]):
         return len(_named())
 
 
-_LABELS = _Labels()
+LABELS = _Labels()

@@ -56,6 +56,7 @@ from trialsite.crf.api import slug_of
 from trialsite.crf.entry import read_texts
 from trialsite.crf.registry import form
 from trialsite.crf.services import save_row
+from trialsite.exports.packages import request_package
 from trialsite.labs.models import Laboratory, PurificationInterval, ReferenceRange
 from trialsite.labs.services.imports import prepare_import
 from trialsite.labs.services.mappings import keep_mapping
@@ -285,6 +286,11 @@ def reconciled_line(cast, record):
         return run.lines.exclude(site=None).first().pk
 
 
+def package_of(cast):
+    with as_person(cast.data_manager):
+        return request_package(by=cast.data_manager)
+
+
 #: What one argument needs, made of a record of site 001.
 MADE = {
     "query": query_on,
@@ -320,6 +326,7 @@ MADE = {
     "deputy": deputy_at,
     "reconciliation": lambda cast, record: reconciled(cast, record).pk,
     "difference": reconciled_line,
+    "package": lambda cast, _record: package_of(cast).pk,
 }
 
 

@@ -198,7 +198,7 @@ def repacked(name: str, change: Callable[[bytes], bytes]) -> bytes:
         '<c r="B3"><v>&nothing;</v></c>',
     ],
 )
-def test_a_cell_that_says_what_no_cell_can_is_read_or_refused(cell):
+def test_a_cell_that_says_what_no_cell_can_is_read_or_refused(cell: str) -> None:
     def change(xml: bytes) -> bytes:
         at = xml.index(b'<c r="B3"')
         end = xml.index(b"</c>", at) + 4

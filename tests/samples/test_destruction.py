@@ -168,8 +168,10 @@ def test_each_explanation_ends_the_samples_custody(
         explained = explain_line(
             line=line, why=why, explanation="Letter of today", confirmed_by=confirmed, by=technician
         )
-        assert (explained.outcome, explained.event.reason) == (outcome, "Letter of today")
-        assert explained.event.place == confirmed
+        event = explained.event
+        assert event is not None
+        assert (explained.outcome, event.reason) == (outcome, "Letter of today")
+        assert event.place == confirmed
         assert Aliquot.objects.get(pk=away.pk).state == state
         with pytest.raises(TransitionError, match="entered already"):
             explain_line(line=line, why=why, explanation="Again", by=technician)

@@ -15,8 +15,7 @@ from trialsite.access.http import StaffRequest, requires
 from trialsite.access.models import Site
 from trialsite.core.exceptions import DomainError
 from trialsite.exports import registry
-from trialsite.exports.models import Package
-from trialsite.exports.packages import request_package
+from trialsite.exports.packages import packages_of, request_package
 
 #: Where the API stands (trialsite.urls); its addresses have no names.
 API = "/api/v1/"
@@ -49,7 +48,7 @@ def datasets(request: StaffRequest) -> HttpResponse:
         "sites": Site.objects.filter(pk__in=user.access.sites(Capability.EXPORT)),
         "codebook": f"{API}metadata/codebook.csv",
         "odm": f"{API}metadata/odm/",
-        "packages": Package.objects.filter(requested_by=user)[:_SHOWN],
+        "packages": packages_of(user)[:_SHOWN],
         "packages_at": f"{API}packages/",
     }
     return render(request, "dashboard/datasets.html", context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.http import FileResponse
@@ -16,8 +17,8 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.http import Audience, Policy
 from trialsite.access.rest import Endpoint
 from trialsite.exports.api import AnyAccept
-from trialsite.exports.models import Package, PackageState
-from trialsite.exports.packages import file_of, request_package
+from trialsite.exports.models import PackageState
+from trialsite.exports.packages import file_of, packages_of, request_package
 
 EXPORTS = Policy(Audience.STAFF, Capability.EXPORT)
 
@@ -62,7 +63,7 @@ class Packages(Endpoint):
 
     def list(self, request: Request) -> Response:
         """The packages you have asked for, the newest first."""
-        rows = Package.objects.filter(requested_by=self.request.user)
+        rows = packages_of(self.request.user)
         return self.page(rows, lambda each: PackageAnswer(each).data)
 
     @extend_schema(request=NoBody, responses={202: PackageAnswer})
@@ -77,10 +78,10 @@ class OnePackage(Endpoint):
     policy = {"GET": EXPORTS}
     serializer_class = PackageAnswer
 
-    def retrieve(self, request: Request, pk: str) -> Response:
+    def retrieve(self, request: Request, package: uuid.UUID) -> Response:
         """How a package of yours stands, with its manifest once it is ready."""
-        mine = Package.objects.filter(requested_by=self.request.user)
-        return Response(PackageAnswer(self.found(mine, pk=pk)).data)
+        mine = packages_of(self.request.user)
+        return Response(PackageAnswer(self.found(mine, pk=package)).data)
 
 
 class PackageFile(Endpoint):
@@ -88,20 +89,20 @@ class PackageFile(Endpoint):
     content_negotiation_class = AnyAccept
 
     @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
-    def retrieve(self, request: Request, pk: str) -> FileResponse:
+    def retrieve(self, request: Request, package: uuid.UUID) -> FileResponse:
         """The archive of a package of yours that is ready."""
-        package = self.found(Package.objects.filter(requested_by=self.request.user), pk=pk)
+        found = self.found(packages_of(self.request.user), pk=package)
         return FileResponse(
-            file_of(package).open("rb"),
+            file_of(found).open("rb"),
             as_attachment=True,
-            filename=f"trialsite-{package.finished_at:%Y%m%d-%H%M%S}.zip",
+            filename=f"trialsite-{found.finished_at:%Y%m%d-%H%M%S}.zip",
             content_type="application/zip",
-            headers={"X-Content-SHA256": package.sha256},
+            headers={"X-Content-SHA256": found.sha256},
         )
 
 
 routes: list[URLPattern] = [
     path("packages/", Packages.as_view({"get": "list", "post": "create"})),
-    path("packages/<uuid:pk>/", OnePackage.as_view({"get": "retrieve"})),
-    path("packages/<uuid:pk>/file/", PackageFile.as_view({"get": "retrieve"})),
+    path("packages/<uuid:package>/", OnePackage.as_view({"get": "retrieve"})),
+    path("packages/<uuid:package>/file/", PackageFile.as_view({"get": "retrieve"})),
 ]

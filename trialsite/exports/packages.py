@@ -12,6 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -43,6 +44,11 @@ def request_package(*, by: User) -> Package:
             return Package.objects.create(requested_by=by)
     except IntegrityError as error:
         raise DomainError(_("A package of yours is being made already.")) from error
+
+
+def packages_of(user: User) -> QuerySet[Package]:
+    """What the person has asked for, the newest first; a package is its person's alone."""
+    return Package.objects.filter(requested_by=user)
 
 
 def path_of(package: Package) -> Path:

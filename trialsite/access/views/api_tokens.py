@@ -62,7 +62,7 @@ class TokenForm(forms.Form):
 @open_to_staff
 @never_cache
 @require_http_methods(["GET", "POST"])
-@reauthentication_required
+@reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types here
 def tokens(request: StaffRequest) -> HttpResponse:
     """The person's keys, and a form for a new one, which is shown this once."""
     form = TokenForm(request.POST or None, user=request.user)

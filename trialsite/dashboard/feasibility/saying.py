@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from screening.eligibility.verdicts import Missing, Need, Outcome
 from screening.eligibility.words import OUTCOMES, Speaker
-from screening.eligibility_names import names
+from screening.eligibility_names import LABELS
 from trialsite.core.spreadsheets import neutralise
 from trialsite.dashboard.feasibility.result import Judged, Result, ScoreOf, Settling, Tally
 from trialsite.protocol import CriterionCategory, Protocol
@@ -68,7 +68,7 @@ class Words:
 
     def __init__(self, result: Result, protocol: Protocol) -> None:
         self.result, self._protocol = result, protocol
-        self._speaker = Speaker(protocol, names=names())
+        self._speaker = Speaker(protocol, names=LABELS)
         self._needs = [self._need(each) for each in result.needs]
         named = [v.version for score in result.scores for v in score.versions if v.named]
         self._named = named[0] if named else ""
