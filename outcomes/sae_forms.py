@@ -124,7 +124,7 @@ class VersionedForm(forms.Form):
     def move_on(self, version: int) -> None:
         """Refused, for somebody else was first: the next attempt knows what stands now."""
         data = QueryDict(mutable=True)
-        data.update(self.data)  # type: ignore[arg-type]
+        data.update(self.data)
         data[self.add_prefix("version")] = str(version)
         self.data = data
 
