@@ -78,6 +78,24 @@ def test_on_leaving_a_result_the_row_says_how_it_is_read(visit, cast, record):
     expect(row.locator("[data-flag]")).to_be_empty()
 
 
+@pytest.mark.parametrize("width", [820, 1440])
+def test_the_specimen_of_a_result_is_named_where_the_result_stands(visit, cast, record, width):
+    page = panel(visit, cast, record, width=width)
+    row = page.locator("#item-BILI")
+    page.locator("#f-BILI").fill("12.5")
+    page.locator("[name='BILI.unit']").select_option("mg/dL")
+    row.locator(".labs-ref summary").click()
+    page.locator("#r-BILI").fill("20261123-0045")
+    page.locator("#f-rest-ref").fill("H-77")
+    page.locator("#f-INR").fill("1.1")
+    assert_accessible(page)
+    assert_no_sideways_scroll(page)
+    screenshot(page, f"labs-specimen-{width}", full_page=True)
+    page.locator("button[value=save]").click()
+    expect(row.locator(".labs-ref summary")).to_contain_text("20261123-0045")
+    expect(page.locator("#item-INR .labs-ref summary")).to_contain_text("H-77")
+
+
 def test_a_likely_slip_of_the_unit_is_asked_about_and_mended_by_one_touch(visit, cast, record):
     page = panel(visit, cast, record)
     row, unit = page.locator("#item-CREAT"), page.locator("[name='CREAT.unit']")

@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.core.exceptions import ValidationError
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from trialsite.casebook.models import Subject, Visit
 from trialsite.casebook.moments import death_problem, future_problem
@@ -45,6 +47,17 @@ _OUTCOMES = {
     PasteProblem.NO_UNIT: Outcome.UNIT,
     PasteProblem.UNKNOWN_UNIT: Outcome.UNIT,
     PasteProblem.AMBIGUOUS_UNIT: Outcome.UNIT,
+}
+_UNIT_IN_MAPPING = gettext_lazy(
+    "This unit cannot be told for this analyte: state it in the mapping, or leave the line out."
+)
+#: What is chosen on the page of a paste is stated in the mapping of a file.
+_IN_A_FILE: dict[PasteProblem, Promise] = {
+    PasteProblem.NO_UNIT: gettext_lazy(
+        "The file names no unit here: state it in the mapping, or leave the line out."
+    ),
+    PasteProblem.UNKNOWN_UNIT: _UNIT_IN_MAPPING,
+    PasteProblem.AMBIGUOUS_UNIT: _UNIT_IN_MAPPING,
 }
 #: Draws so long before the person came are asked about: numbers are used again.
 _LONG_BEFORE = dt.timedelta(days=400)
@@ -176,7 +189,7 @@ class Comparison:
             return replace(item, outcome=line.problem, message=line.message)
         row = self._row(line)
         if row.problem in _OUTCOMES:
-            message = str(PROBLEMS[row.problem])
+            message = str(_IN_A_FILE.get(row.problem, PROBLEMS[row.problem]))
             blank = row.refusal in {Refusal.NOT_DONE, Refusal.BLANK} and row.analyte
             outcome = Outcome.BLANK if blank else _OUTCOMES[row.problem]
             return replace(item, outcome=outcome, message="" if blank else message)
