@@ -7,7 +7,7 @@ from collections.abc import Callable
 from trialsite.access.models import User
 from trialsite.casebook.models import Subject
 
-Follower = Callable[[Subject, User], None]
+Follower = Callable[[Subject, User], object]
 
 _followers: list[Follower] = []
 
