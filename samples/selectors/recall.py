@@ -46,7 +46,7 @@ def samples_reached(recall: Recall, user: User) -> list[Reached]:
     if not first:
         return []
     parts = Aliquot.objects.select_related("box__rack__freezer", "shipment").order_by("number")
-    rows = Specimen.objects.standing().visible_to(user).filter(subject__in=first)
+    rows = Specimen.objects.visible_to(user).filter(subject__in=first, voided_at=None)
     rows = rows.exclude(state=SpecimenState.PREPARED).select_related("subject", "visit", "site")
     found = [
         Reached(each, _drawn(each, sessions, first[each.subject_id]), list(each.aliquots.all()))

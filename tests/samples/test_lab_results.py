@@ -8,9 +8,14 @@ from django.urls import reverse
 from samples.lab_results import check_specimens, is_ours
 from samples.services.specimens import void_specimen
 from screening.models.consent import Scope
-from tests.factories import as_person, make_subject, sign_in
+from tests.factories import as_person, given, make_record, make_subject, sign_in
+from tests.labs.conftest import make_laboratory
 from tests.samples.bench import aliquoted, collected, stored
-from tests.screening.consenting import withdraw
+from tests.screening.consenting import wall, withdraw
+from trialsite.casebook.protocols import protocol_of
+from trialsite.labs.entry import read_panel
+from trialsite.labs.models import Laboratory
+from trialsite.labs.services.panels import save_panel
 
 
 @pytest.mark.parametrize(
@@ -83,3 +88,33 @@ def test_boxes_have_labels(technician, box):
         assert answer.status_code == 200
         assert answer["Content-Type"] == "application/pdf"
         assert answer.content.startswith(b"%PDF")
+
+
+@given
+def has_laboratory(cast) -> bool:
+    return Laboratory.objects.filter(site=cast.site, code="CENTRAL").exists()
+
+
+def test_a_result_and_its_specimen_lead_to_each_other(cast, visit, technician):
+    part = aliquoted(visit, technician, "SERUM")[0]
+    if not has_laboratory(cast):
+        make_laboratory(cast.site)
+    record = make_record(visit.subject, form_oid="F.LB")
+    with as_person(cast.nurse):
+        texts = {
+            "laboratory": "CENTRAL",
+            "collected_at": wall(visit.site, hours=-1).isoformat(timespec="minutes"),
+            "specimen": "SERUM",
+            "BILI": "20",
+            "BILI.unit": "umol/L",
+            "BILI.ref": part.code,
+        }
+        entry = read_panel(protocol_of(record.protocol_version_id), texts)
+        save_panel(record=record, entry=entry, by=cast.nurse, base_version=record.version)
+    nurse = sign_in(cast.nurse)
+    panel = reverse("labs:panel", args=[record.pk])
+    for code in (part.code, part.specimen.code):
+        page = nurse.get(reverse("samples:sample", args=[code])).content.decode()
+        assert "Results measured in it" in page
+        assert panel in page
+    assert f"code={part.code}" in nurse.get(panel).content.decode()
