@@ -176,6 +176,13 @@ def test_a_file_larger_than_the_page_takes_is_refused(client, monkeypatch):
     assert token_of(client) == ""
 
 
+def test_a_score_that_nobody_has_is_not_called_settled(client):
+    upload(client, b"age\n40\n", "columns: {age: age}\n")
+    text = words(client.get(RESULT))
+    assert "Computed of nobody: the file lacks an input" in text
+    assert "No version and no rounding changes a verdict" not in text
+
+
 def test_the_names_in_a_file_are_text_on_the_page(client):
     upload(client, b"who,age\n<script>alert(1)</script>,40\n", "columns: {person: who, age: age}\n")
     page = client.get(RESULT).content.decode()
