@@ -178,6 +178,7 @@ _KNOWN: dict[str, dict[str, object]] = {
         **dict.fromkeys(("missing", "comparator", "flag", "significance", "unit"), ""),
         "canonical_unit": "",
     },
+    "visits_eventlook": {"finding": "nothing"},
     "conduct_proposedhold": {"status": "open", "dismiss_reason": ""},
     "visits_devicedeficiency": {
         "component": "MACHINE",
