@@ -202,7 +202,8 @@ def test_a_cell_that_says_what_no_cell_can_is_read_or_refused(cell: str) -> None
     def change(xml: bytes) -> bytes:
         at = xml.index(b'<c r="B3"')
         end = xml.index(b"</c>", at) + 4
-        return xml[:at] + cell.encode() + xml[end:]
+        changed: bytes = xml[:at] + cell.encode() + xml[end:]
+        return changed
 
     content = repacked(SHEET, change)
     with contextlib.suppress(UnreadableFileError):
