@@ -159,6 +159,7 @@ _KNOWN: dict[str, dict[str, object]] = {
         "against": ["EX06"],
         "content_hash": "0" * 64,
     },
+    "samples_destructionline": {"outcome": "", "event_id": None},
     "screening_criterionanswer": {"state": "met", "answer": "met"},
     "screening_screeningentry": {"outcome": "open", "source": "ward", "comment": ""},
     "casebook_visit": {
