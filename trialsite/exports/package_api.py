@@ -30,7 +30,7 @@ class PackageFileAnswer(serializers.Serializer[Any]):
     sha256 = serializers.CharField()
 
 
-class ManifestAnswer(serializers.Serializer[Any]):
+class PackageManifestAnswer(serializers.Serializer[Any]):
     synthetic = serializers.BooleanField()
     software = serializers.CharField()
     as_of = serializers.DateTimeField()
@@ -50,7 +50,7 @@ class PackageAnswer(serializers.Serializer[Any]):
     sha256 = serializers.CharField()
     size = serializers.IntegerField(allow_null=True)
     error = serializers.CharField()
-    manifest = ManifestAnswer(allow_null=True)
+    manifest = PackageManifestAnswer(allow_null=True)
 
 
 class NoBody(serializers.Serializer[Any]):
