@@ -152,8 +152,6 @@ def test_not_even_the_owner_puts_a_row_into_another_site_than_its_subject(model,
 #: What a table's own constraints ask for beside a plausible value of its type.
 _KNOWN: dict[str, dict[str, object]] = {
     "crf_coding": {"dictionary": "MedDRA"},
-    "samples_destructionline": {"outcome": ""},
-    "visits_eventlook": {"finding": "nothing"},
     "screening_eligibilityevaluation": {
         "decision": "ineligible",
         "against": ["EX06"],
