@@ -45,8 +45,9 @@ SPECIMENS, ALIQUOTS, EVENTS, NOT_COLLECTED, LABELS, FREEZERS, RACKS, BOXES, MOVE
 )
 
 #: It cannot happen to a sample in this state; it cannot have been then; there is no such
-#: position; the sample is voided.
+#: position; the sample is voided; nobody saw it destroyed.
 NO_SUCH_STEP, OUT_OF_ORDER, NO_POSITION, VOIDED = "TS060", "TS061", "TS062", "TS063"
+UNWITNESSED = "TS069"
 
 
 def _steps(table: Mapping[tuple[str, str], str]) -> str:
@@ -85,6 +86,13 @@ BEGIN
   IF EXISTS (SELECT 1 FROM public.{SPECIMENS} x
              WHERE x.id = NEW.specimen_id AND x.voided_at IS NOT NULL) THEN
     RAISE EXCEPTION 'the specimen is voided' USING ERRCODE = '{VOIDED}';
+  END IF;
+  -- Only what has left the site is destroyed without a witness: the recipient confirms it.
+  IF NEW.kind = 'destroyed' AND NEW.witness_id IS NULL AND NOT EXISTS (
+      SELECT 1 FROM public.{ALIQUOTS} x WHERE x.id = NEW.aliquot_id
+        AND (x.state IN ('shipped', 'away')
+             OR (x.state = 'thawed' AND x.shipment_id IS NOT NULL))) THEN
+    RAISE EXCEPTION 'nobody saw it destroyed' USING ERRCODE = '{UNWITNESSED}';
   END IF;
   SELECT coalesce(max(e.number), 0) AS number,
          max({_EFFECTIVE}) FILTER (WHERE e.kind <> 'corrected') AS moment

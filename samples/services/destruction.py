@@ -31,6 +31,14 @@ class Explanation(models.TextChoices):
     RECIPIENT = "recipient", gettext_lazy("The recipient has destroyed it, and confirmed so")
 
 
+def explanations_of(line: DestructionLine) -> list[Explanation]:
+    """What can be said of a line: a recipient destroys only what has left the site."""
+    if not line.is_here:
+        return list(Explanation)
+    said = [each for each in Explanation if each is not Explanation.RECIPIENT]
+    return said if line.aliquot else [each for each in said if each is not Explanation.USED]
+
+
 _EVENTS = {
     Explanation.USED: CustodyKind.USED_UP,
     Explanation.LOST: CustodyKind.LOST,
@@ -102,6 +110,10 @@ def explain_line(
         raise ImpossibleError({"confirmed_by": [_("Say who confirmed it.")]})
     if line.aliquot is None and why in {Explanation.USED, Explanation.RECIPIENT}:
         raise DomainError(_("A tube that was not divided is destroyed, discarded or lost."))
+    if recipient and line.is_here:
+        raise TransitionError(
+            _("It is at the site: destroy it before a witness, or say what became of it.")
+        )
     said = Happening(
         at=at,
         reason=explanation,

@@ -23,7 +23,12 @@ from samples.services.aliquots import (
     store_aliquot,
     thaw_aliquot,
 )
-from samples.services.destruction import Explanation, destroy_listed, explain_line
+from samples.services.destruction import (
+    Explanation,
+    destroy_listed,
+    explain_line,
+    explanations_of,
+)
 from samples.services.log import Happening, enter
 from samples.services.receiving import arrive, receive
 from samples.services.specimens import (
@@ -195,6 +200,35 @@ def test_a_recipients_confirmation_names_who_confirmed(cast, visit, technician, 
                 witness=cast.nurse,
                 by=technician,
             )
+
+
+@pytest.mark.parametrize("at_hand", ["stored", "made", "tube"])
+def test_what_is_at_the_site_is_not_destroyed_by_a_recipient(
+    cast, visit, technician, kept, at_hand
+):
+    tube = collected(visit, technician, "URINE")
+    withdraw(cast, visit.subject, Scope.SAMPLES)
+    with as_person(technician):
+        lines = the_list().lines
+        line = (
+            lines.get(specimen=tube)
+            if at_hand == "tube"
+            else lines.get(aliquot__state=at_hand, specimen=kept.specimen)
+        )
+        assert Explanation.RECIPIENT not in explanations_of(line)
+        with pytest.raises(DomainError):
+            explain_line(
+                line=line,
+                why=Explanation.RECIPIENT,
+                explanation="They said so",
+                confirmed_by="Dr Wu",
+                by=technician,
+            )
+        # By no other road either.
+        with pytest.raises(ImpossibleError, match="second person"):
+            said = Happening(reason="They said so", place="Dr Wu, core laboratory")
+            enter(line.sample, CustodyKind.DESTROYED, technician, said)
+        assert not lines.get(pk=line.pk).is_settled
 
 
 @pytest.mark.parametrize("who", ["nobody", "oneself"])
