@@ -86,6 +86,7 @@ class Outcome(models.TextChoices):
     RECIPIENT = "recipient", _("Destroyed by the recipient, confirmed")
     USED = "used", _("Used up before")
     DISCARDED = "discarded", _("Discarded before")
+    DISPOSED = "disposed", _("Discarded after it, witnessed")
     LOST = "lost", pgettext_lazy("sample", "Lost")
     DIVIDED = "divided", _("Divided; its aliquots are listed")
 

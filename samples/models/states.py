@@ -129,6 +129,7 @@ NEEDS_CONSENT = (
     _K.PROCESSED,
     _K.ALIQUOTED,
     _K.ANALYSED,
+    _K.USED_UP,
     _K.PACKED,
     _K.SHIPPED,
 )

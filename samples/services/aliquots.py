@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from samples.models import Aliquot, AliquotState, Box, CustodyKind
 from samples.services.freezing import judge_freezing
 from samples.services.log import Happening, enter, held_aliquots, wall_now
-from samples.services.withdrawals import follow_late_entry, refuse_withdrawn
+from samples.services.withdrawals import demand_witness, follow_late_entry, refuse_withdrawn
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.core.exceptions import DomainError, TransitionError
@@ -150,18 +150,16 @@ def end_aliquot(
     at: dt.datetime | None = None,
     witness: User | None = None,
 ) -> Aliquot:
-    """An aliquot was discarded, destroyed or lost. Destroying is witnessed by a second person."""
+    """An aliquot was discarded, destroyed or lost. A second person witnesses destroying, and
+    discarding once the consent for samples is withdrawn."""
     aliquot = _one(aliquot, by)
     if kind not in ENDS:
         raise DomainError(_("An aliquot is discarded, destroyed or lost."))
     if aliquot.state == kind:
         return aliquot
     _demand(reason)
-    if kind is CustodyKind.DESTROYED and (witness is None or witness.pk == by.pk):
-        raise ImpossibleError({"witness": [_("Destroying is witnessed by a second person.")]})
-    said = Happening(
-        at=at, reason=reason, witness=witness if kind is CustodyKind.DESTROYED else None
-    )
+    seen_by = demand_witness(aliquot, kind, by=by, at=at, witness=witness)
+    said = Happening(at=at, reason=reason, witness=seen_by)
     enter(aliquot, kind, by, said)
     return fresh(aliquot)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
+from zoneinfo import ZoneInfo
 
 from django.db import models, transaction
 from django.utils.translation import gettext as _
@@ -114,6 +115,8 @@ def explain_line(
         raise TransitionError(
             _("It is at the site: destroy it before a witness, or say what became of it.")
         )
+    if why in {Explanation.USED, Explanation.DISCARDED}:
+        _demand_before(destruction, at)
     said = Happening(
         at=at,
         reason=explanation,
@@ -131,6 +134,14 @@ def _current(destruction: Destruction, lines: Collection[DestructionLine]) -> li
 
 def _reason(how: str) -> str:
     return _("Consent for samples withdrawn. %(how)s") % {"how": how.strip()}
+
+
+def _demand_before(destruction: Destruction, at: dt.datetime | None) -> None:
+    """What ended before the withdrawal has a time before it; later is no explanation."""
+    zone = ZoneInfo(destruction.site.time_zone)
+    if at is None or at.replace(tzinfo=zone) >= destruction.withdrawn_at:
+        said = _("Say when it was: a time before the withdrawal. Later it is destroyed.")
+        raise ImpossibleError({"happened_at": [said]})
 
 
 def _demand(**texts: str) -> None:
