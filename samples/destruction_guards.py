@@ -1,8 +1,9 @@
 """What PostgreSQL itself holds of destruction lists.
 
 After a withdrawal no sample is collected, worked up, thawed, analysed, used up, packed or
-shipped, by whatever road, and none is discarded without a witness. A line of the list is settled by the custody log and by nothing else, and the
-list is closed only when each sample of the participant is destroyed or explained.
+shipped, by whatever road, and none is discarded without a witness. A line of the list is
+settled by the custody log and by nothing else, and the list is closed only when each sample
+of the participant is destroyed or explained.
 """
 
 from __future__ import annotations

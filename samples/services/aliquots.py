@@ -9,7 +9,7 @@ from decimal import Decimal
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from samples.models import Aliquot, AliquotState, Box, CustodyKind
+from samples.models import Aliquot, AliquotState, Box, CustodyKind, Shipment
 from samples.services.freezing import judge_freezing
 from samples.services.log import Happening, enter, held_aliquots, wall_now
 from samples.services.withdrawals import demand_witness, follow_late_entry, refuse_withdrawn
@@ -205,6 +205,12 @@ def _refuse_far(box: Box, by: User) -> None:
     by.require(Capability.HANDLE_SAMPLES, site=box.site_id)
     if Box.objects.filter(pk=box.pk, closed=True).exists():
         raise TransitionError(_("Box %(code)s is closed.") % {"code": box.code})
+    parcel = Shipment.objects.filter(boxes=box).first()
+    if parcel is not None:
+        raise TransitionError(
+            _("Box %(code)s is in the shipment %(parcel)s.")
+            % {"code": box.code, "parcel": parcel.code}
+        )
 
 
 def _position(box: Box, wanted: int | None) -> int:

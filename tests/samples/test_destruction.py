@@ -192,8 +192,8 @@ def test_what_is_discarded_after_the_withdrawal_is_discarded_before_a_witness(
             with pytest.raises(ImpossibleError) as refused:
                 end_aliquot(aliquot=sample, witness=witness, **said)
             assert list(refused.value.errors) == ["witness"]
+            happened = Happening(reason="Leaking", witness=witness)
             with pytest.raises(ImpossibleError, match="second person"):
-                happened = Happening(reason="Leaking", witness=witness)
                 enter(sample, CustodyKind.DISCARDED, technician, happened)
         end_aliquot(aliquot=sample, witness=cast.nurse, **said)
         line = the_list().lines.get(aliquot=sample)
@@ -277,8 +277,8 @@ def test_what_is_at_the_site_is_not_destroyed_by_a_recipient(
                 by=technician,
             )
         # By no other road either.
+        said = Happening(reason="They said so", place="Dr Wu, core laboratory")
         with pytest.raises(ImpossibleError, match="second person"):
-            said = Happening(reason="They said so", place="Dr Wu, core laboratory")
             enter(line.sample, CustodyKind.DESTROYED, technician, said)
         assert not lines.get(pk=line.pk).is_settled
 

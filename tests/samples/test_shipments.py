@@ -11,6 +11,7 @@ from django.db import DatabaseError, transaction
 
 from samples.models import (
     Aliquot,
+    Box,
     Condition,
     CustodyEvent,
     CustodyKind,
@@ -18,7 +19,12 @@ from samples.models import (
     Shipment,
     ShipmentLine,
 )
-from samples.services.aliquots import end_aliquot, store_aliquot, thaw_aliquot
+from samples.services.aliquots import (
+    end_aliquot,
+    move_aliquots,
+    store_aliquot,
+    thaw_aliquot,
+)
 from samples.services.log import Happening, enter
 from samples.services.scanning import ScanRefusedError
 from samples.services.shipments import (
@@ -35,10 +41,11 @@ from samples.services.shipments import (
     revoke_permission,
     unpack,
 )
+from samples.services.storage import add_box, close_box, move_box
 from screening.models import ConsentDocument
 from screening.models.consent import ConsentKind, Scope
 from tests.factories import as_person
-from tests.samples.bench import stored, technician_at
+from tests.samples.bench import aliquoted, box_at, stored, technician_at
 from tests.samples.shipping import drafted, frozen, kinds_of, packed, permitted, sent, states
 from tests.screening.consenting import sign, wall, withdraw
 from trialsite.casebook.services.closings import record_death
@@ -407,6 +414,82 @@ def test_a_cancelled_parcel_gives_everything_back(technician, parcel, tubes, box
             ("stored", 2),
             ("stored", 3),
         ]
+
+
+def test_nothing_goes_into_a_box_that_is_in_a_parcel_or_has_left(
+    visit, technician, parcel, tubes, box
+):
+    fresh = aliquoted(visit, technician, "SERUM")[0]
+    other = box_at(visit.site, technician, n=2)
+    elsewhere = stored(visit, technician, other)
+    rack = box.rack
+    with as_person(technician):
+        pack(by=technician, shipment=parcel, code=box.code)
+        for _where in ("packed", "sent"):
+            for attempt in (
+                lambda: store_aliquot(aliquot=fresh, box=box, by=technician),
+                lambda: move_aliquots(aliquots=[elsewhere], box=box, by=technician),
+                lambda: move_box(box=box, rack=rack, by=technician),
+            ):
+                with pytest.raises(TransitionError, match=parcel.code):
+                    attempt()
+            # PostgreSQL itself lets nothing in.
+            said = Happening(box=box, position=9)
+            with pytest.raises(ImpossibleError) as refused:
+                enter(fresh, CustodyKind.STORED, technician, said)
+            assert list(refused.value.errors) == ["position"]
+            if _where == "packed":
+                hand_over(by=technician, shipment=parcel)
+        with pytest.raises(DatabaseError, match="has left"), transaction.atomic():
+            Box.objects.filter(pk=box.pk).update(shipment=None)
+        receive(by=technician, shipment=parcel, code=box.code)
+        # It comes back empty, and takes something again.
+        assert move_box(box=box, rack=rack, by=technician).shipment is None
+        assert store_aliquot(aliquot=fresh, box=box, by=technician).position == 1
+
+
+@pytest.mark.parametrize("by_cancelling", [False, True])
+def test_a_box_that_is_taken_out_stands_at_its_place_again(
+    technician, parcel, tubes, box, by_cancelling
+):
+    with as_person(technician):
+        pack(by=technician, shipment=parcel, code=box.code)
+        if by_cancelling:
+            cancel_shipment(by=technician, shipment=parcel, reason="No courier")
+        else:
+            unpack(by=technician, shipment=parcel, code=box.code)
+        back = Box.objects.get(pk=box.pk)
+    assert (back.shipment_id, back.rack_id, back.place) == (None, box.rack_id, box.place)
+    assert states(*tubes) == ["stored"] * 3
+
+
+@pytest.mark.parametrize("by_cancelling", [False, True])
+def test_what_does_not_fit_back_is_out_of_its_box_and_the_parcel_is_emptied_all_the_same(
+    cast, technician, parcel, tubes, box, by_cancelling
+):
+    with as_person(technician):
+        pack(by=technician, shipment=parcel, code=box.code)
+        close_box(box=box, closed=True, by=technician)
+        add_box(site=cast.site, by=technician, rack=box.rack, place=box.place)
+        if by_cancelling:
+            cancel_shipment(by=technician, shipment=parcel, reason="No courier")
+        else:
+            unpack(by=technician, shipment=parcel, code=box.code)
+        back = Box.objects.get(pk=box.pk)
+    assert (back.shipment_id, back.rack_id) == (None, None)
+    assert states(*tubes) == ["held"] * 3
+
+
+def test_a_box_stays_in_the_parcel_until_the_last_of_it_is_taken_out(
+    technician, parcel, tubes, box
+):
+    with as_person(technician):
+        pack(by=technician, shipment=parcel, code=box.code)
+        for each in tubes:
+            assert Box.objects.get(pk=box.pk).shipment_id == parcel.pk
+            unpack(by=technician, shipment=parcel, code=each.code)
+        assert Box.objects.get(pk=box.pk).rack_id == box.rack_id
+    assert states(*tubes) == ["held"] * 3
 
 
 def test_what_is_at_its_destination_is_analysed_or_sent_on(cast, technician, parcel, tubes, box):
