@@ -62,6 +62,8 @@ from trialsite.core.guards import APP, protect
 #: position; the sample is voided; nobody saw it destroyed.
 NO_SUCH_STEP, OUT_OF_ORDER, NO_POSITION, VOIDED = "TS060", "TS061", "TS062", "TS063"
 UNWITNESSED = "TS069"
+#: Its sample is in a parcel: the participant does not change the site meanwhile.
+IN_A_PARCEL = "TS070"
 
 
 def _steps(table: Mapping[tuple[str, str], str]) -> str:
@@ -300,6 +302,9 @@ BEGIN
       RAISE EXCEPTION 'the specimen is aliquoted first' USING ERRCODE = '{NO_SUCH_STEP}';
     END IF;
     RETURN NEW;
+  END IF;
+  IF NEW.site_id <> OLD.site_id AND OLD.state IN ('packed', 'shipped') THEN
+    RAISE EXCEPTION 'a sample is in a parcel' USING ERRCODE = '{IN_A_PARCEL}';
   END IF;
   IF (OLD.code, OLD.number, OLD.specimen_id, OLD.subject_id, OLD.thaws_at_most)
      IS DISTINCT FROM

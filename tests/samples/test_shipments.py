@@ -7,7 +7,7 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from samples.models import (
     Aliquot,
@@ -48,7 +48,10 @@ from tests.factories import as_person
 from tests.samples.bench import aliquoted, box_at, stored, technician_at
 from tests.samples.shipping import drafted, frozen, kinds_of, packed, permitted, sent, states
 from tests.screening.consenting import sign, wall, withdraw
+from trialsite.access.context import system_context
+from trialsite.casebook.models import Subject
 from trialsite.casebook.services.closings import record_death
+from trialsite.core.context import Channel, acting
 from trialsite.core.exceptions import NotPermittedError, TransitionError
 from trialsite.core.ids import is_valid
 from trialsite.crf.violations import ImpossibleError
@@ -503,6 +506,50 @@ def test_what_is_at_its_destination_is_analysed_or_sent_on(cast, technician, par
     with as_person(technician):
         store_aliquot(aliquot=tubes[1], box=box, by=technician)
     assert states(*tubes) == ["packed", "stored", "away"]
+
+
+def transfer(subject, site):
+    with acting(system_context("tests", Channel.COMMAND, reason="moved house")):
+        return Subject.objects.filter(pk=subject.pk).update(site=site)
+
+
+@pytest.mark.parametrize("how_far", ["packed", "sent", "damaged"])
+def test_a_participant_changes_no_site_while_a_line_of_a_parcel_is_open(
+    cast, visit, technician, parcel, tubes, how_far
+):
+    packed(parcel, technician, tubes[0])
+    with as_person(technician):
+        if how_far != "packed":
+            hand_over(by=technician, shipment=parcel)
+        if how_far == "damaged":
+            receive(by=technician, shipment=parcel, code=tubes[0].code, condition="damaged")
+    with pytest.raises(DatabaseError) as refused, transaction.atomic():
+        transfer(visit.subject, cast.other_site)
+    assert getattr(refused.value.__cause__, "sqlstate", "") == "TS070"
+
+
+def test_a_participant_whose_lines_are_settled_takes_the_samples_along(
+    cast, visit, technician, parcel, tubes
+):
+    parcel = sent(parcel, technician, tubes[0])
+    with as_person(technician):
+        receive(by=technician, shipment=parcel, code=tubes[0].code)
+    assert transfer(visit.subject, cast.other_site) == 1
+    with as_person(technician):
+        assert not Aliquot.objects.exists()
+        assert close_shipment(by=technician, shipment=parcel).state == "closed"
+
+
+def test_open_lines_are_counted_whoever_asks(cast, technician, parcel, tubes):
+    parcel = sent(parcel, technician, *tubes)
+    with as_person(technician):
+        receive(by=technician, shipment=parcel, code=tubes[0].code, condition="damaged")
+    for person in (technician, cast.stranger):
+        with as_person(person), connection.cursor() as cursor:
+            cursor.execute("SELECT trialsite.open_lines(%s)", [parcel.pk])
+            assert cursor.fetchone()[0] == [2, 1]
+    with as_person(cast.stranger):
+        assert not ShipmentLine.objects.exists()
 
 
 def test_a_parcel_of_another_site_takes_nothing_of_ours(cast, technician, tubes):
