@@ -93,6 +93,7 @@ GUARD_LINE = Function(
 DECLARE
   parcel record;
   on_day date;
+  explained_anew boolean;
 BEGIN
   IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - 'site_id') = (to_jsonb(OLD) - 'site_id') THEN
     -- It goes along with its subject; an open line does not, or the site would lose sight
@@ -131,11 +132,14 @@ BEGIN
      OR (OLD.explanation <> '' AND NEW.explanation = '') THEN
     RAISE EXCEPTION 'a line stays what it is' USING ERRCODE = 'TS003';
   END IF;
+  explained_anew := NEW.explanation <> '' AND (NEW.explanation, NEW.explained_at)
+    IS DISTINCT FROM (OLD.explanation, OLD.explained_at);
   IF NOT (CASE OLD.state || ' ' || NEW.state
       WHEN 'packed unpacked' THEN parcel.state = 'packing'
       WHEN 'packed received' THEN parcel.state IN ('sent', 'received')
       WHEN 'packed missing' THEN parcel.state IN ('sent', 'received')
       WHEN 'missing received' THEN parcel.state IN ('sent', 'received', 'closed')
+        AND (NEW.condition = 'intact' OR explained_anew)
       WHEN 'received received' THEN parcel.state IN ('sent', 'received')
         OR (OLD.condition, OLD.received_at) = (NEW.condition, NEW.received_at)
       ELSE OLD.state = NEW.state END) THEN

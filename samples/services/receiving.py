@@ -163,6 +163,8 @@ def _receive_line(
     was = line.state
     if was == LineState.RECEIVED:
         return _again(parcel, line, condition, note, by)
+    if was == LineState.MISSING and condition != Condition.INTACT:
+        _demand_note(note)
     line.state, line.condition = LineState.RECEIVED, condition
     line.received_at, line.received_by = wall, by
     names = ["state", "condition", "received_at", "received_by"]
@@ -185,6 +187,13 @@ def _again(parcel: Shipment, line: ShipmentLine, condition: str, note: str, by: 
     return Scanned(
         tone="done", headline=_("Condition noted"), message=_words_of(line), lines=(line,)
     )
+
+
+def _demand_note(note: str) -> None:
+    """What was explained otherwise before is explained anew: that it was missing says nothing
+    of the state in which it came."""
+    if not note.strip():
+        raise ImpossibleError({"note": [_("Say how this came about.")]})
 
 
 def _words_of(line: ShipmentLine) -> str:

@@ -333,6 +333,26 @@ def test_received_with_one_missing_which_is_explained_and_found_later(technician
     assert kinds_of(tubes[2])[-4:] == ["shipped", "lost", "found", "arrived"]
 
 
+@pytest.mark.parametrize("closed", [False, True])
+def test_what_was_missing_and_comes_damaged_is_explained_anew(technician, parcel, tubes, closed):
+    parcel = sent(parcel, technician, tubes[0])
+    damaged = {"code": tubes[0].code, "condition": Condition.DAMAGED}
+    with as_person(technician):
+        report_rest_missing(by=technician, shipment=parcel, reason="Not in the box")
+        if closed:
+            close_shipment(by=technician, shipment=parcel)
+        with pytest.raises(ImpossibleError) as refused:
+            receive(by=technician, shipment=parcel, **damaged)
+        assert list(refused.value.errors) == ["note"]
+        line = ShipmentLine.objects.get()
+        came = {"state": "received", "condition": "damaged", "received_at": wall(parcel.site)}
+        with pytest.raises(DatabaseError), transaction.atomic():
+            ShipmentLine.objects.filter(pk=line.pk).update(**came, received_by=technician)
+        receive(by=technician, shipment=parcel, note="Under the ice, cracked", **damaged)
+        line = ShipmentLine.objects.get()
+    assert (line.condition, line.explanation) == ("damaged", "Under the ice, cracked")
+
+
 def test_the_first_scan_receives_the_parcel_from_whoever_scans(technician, parcel, tubes):
     parcel = sent(parcel, technician, *tubes)
     with as_person(technician):
