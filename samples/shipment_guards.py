@@ -67,16 +67,17 @@ GUARD_MANIFEST = Function(
 DECLARE
   in_parcel uuid;
   wanted text := CASE NEW.kind WHEN 'unpacked' THEN 'unpacked'
-                               WHEN 'arrived' THEN 'received' ELSE 'packed' END;
+                               WHEN 'arrived' THEN 'received'
+                               WHEN 'condition' THEN 'received' ELSE 'packed' END;
 BEGIN
-  IF NEW.kind NOT IN ('packed', 'unpacked', 'shipped', 'arrived') THEN
+  IF NEW.kind NOT IN ('packed', 'unpacked', 'shipped', 'arrived', 'condition') THEN
     RETURN NEW;
   END IF;
   SELECT a.shipment_id INTO in_parcel FROM public.{ALIQUOTS} a WHERE a.id = NEW.aliquot_id;
   PERFORM 1 FROM public.{LINES} l JOIN public.{SHIPMENTS} s ON s.id = l.shipment_id
     WHERE l.shipment_id = NEW.shipment_id AND l.aliquot_id = NEW.aliquot_id
       AND l.state = wanted AND (NEW.kind <> 'shipped' OR s.state = 'sent');
-  IF NOT FOUND OR (NEW.kind IN ('unpacked', 'shipped')
+  IF NOT FOUND OR (NEW.kind IN ('unpacked', 'shipped', 'condition')
                    AND in_parcel IS DISTINCT FROM NEW.shipment_id) THEN
     RAISE EXCEPTION 'the manifest says otherwise' USING ERRCODE = '{NO_SUCH_STEP}';
   END IF;

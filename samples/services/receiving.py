@@ -162,7 +162,7 @@ def _receive_line(
 ) -> Scanned:
     was = line.state
     if was == LineState.RECEIVED:
-        return _again(parcel, line, condition, note, by)
+        return _again(parcel, line, wall, condition, note, by)
     if was == LineState.MISSING and condition != Condition.INTACT:
         _demand_note(note)
     line.state, line.condition = LineState.RECEIVED, condition
@@ -176,17 +176,53 @@ def _receive_line(
     return Scanned(tone="done", headline=headline, message=_words_of(line), lines=(line,))
 
 
-def _again(parcel: Shipment, line: ShipmentLine, condition: str, note: str, by: User) -> Scanned:
-    """A line that came already: only another condition than intact is news."""
-    if condition in (Condition.INTACT, line.condition) or parcel.state == ShipmentState.CLOSED:
+def _again(
+    parcel: Shipment, line: ShipmentLine, wall: dt.datetime, condition: str, note: str, by: User
+) -> Scanned:
+    """A line that came already: another condition than intact is news, and so is whatever is
+    said with its reason. Custody hears of it."""
+    news = condition != line.condition and (condition != Condition.INTACT or note.strip())
+    if not news:
         return Scanned(
             tone="already", headline=_("Already received"), message=_words_of(line), lines=(line,)
         )
+    if parcel.state == ShipmentState.CLOSED:
+        raise ScanRefusedError(
+            _("Already received"), _("The shipment is closed: its conditions stay as they are.")
+        )
+    if line.explanation:
+        _demand_note(note)
     line.condition = condition
     change_line(line, "condition", *(_explain(line, note, by) if note.strip() else []))
+    _note_condition(parcel, line, wall, note, by)
     return Scanned(
         tone="done", headline=_("Condition noted"), message=_words_of(line), lines=(line,)
     )
+
+
+def _note_condition(
+    parcel: Shipment, line: ShipmentLine, wall: dt.datetime, note: str, by: User
+) -> None:
+    """Custody of a receipt that was said otherwise at first."""
+    if line.aliquot is None:
+        return
+    (held,) = held_aliquots([line.aliquot])
+    words = " · ".join(filter(None, (str(Condition(line.condition).label), note.strip())))
+    if line.condition == Condition.THAWED and held.state == AliquotState.AWAY:
+        _note_thawed(parcel, held, wall, words, by)
+    elif held.shipment_id == parcel.pk and held.state in {AliquotState.AWAY, AliquotState.THAWED}:
+        said = Happening(at=wall, shipment=parcel, place=parcel.destination, reason=words)
+        enter(held, CustodyKind.CONDITION, by, said)
+
+
+def _note_thawed(
+    parcel: Shipment, aliquot: Aliquot, wall: dt.datetime, words: str, by: User
+) -> None:
+    """It came thawed; more often than the protocol allows it is an excursion."""
+    thawed = aliquot.thaws < aliquot.thaws_at_most
+    kind = CustodyKind.THAWED if thawed else CustodyKind.EXCURSION
+    celsius = None if thawed else parcel.logger_celsius
+    enter(aliquot, kind, by, Happening(at=wall, reason=words, celsius=celsius))
 
 
 def _demand_note(note: str) -> None:
@@ -265,10 +301,7 @@ def _take_over(
     said = Happening(at=wall, shipment=parcel, place=parcel.destination, reason=words)
     enter(held, CustodyKind.ARRIVED, by, said)
     if line.condition == Condition.THAWED:
-        thawed = held.thaws < held.thaws_at_most
-        kind = CustodyKind.THAWED if thawed else CustodyKind.EXCURSION
-        said = Happening(at=wall, reason=words, celsius=None if thawed else parcel.logger_celsius)
-        enter(held, kind, by, said)
+        _note_thawed(parcel, held, wall, words, by)
 
 
 @transaction.atomic

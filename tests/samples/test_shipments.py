@@ -378,6 +378,47 @@ def test_what_came_otherwise_than_sent_is_explained_before_closing(
     assert thawed.shipment_id == parcel.pk
 
 
+@pytest.mark.parametrize(
+    ("condition", "event"),
+    [
+        (Condition.DAMAGED, "condition"),
+        (Condition.WRONG_LABEL, "condition"),
+        (Condition.THAWED, "thawed"),
+    ],
+)
+def test_a_condition_that_is_seen_after_the_scan_is_in_the_custody_log_too(
+    technician, parcel, tubes, condition, event
+):
+    parcel = sent(parcel, technician, *tubes[:2])
+    code = tubes[0].code
+    with as_person(technician):
+        receive(by=technician, shipment=parcel, code=code)
+        receive(by=technician, shipment=parcel, code=code, condition=condition)
+        last = CustodyEvent.objects.filter(aliquot=tubes[0]).order_by("number").last()
+        assert (last.kind, last.reason) == (event, condition.label)
+        # A second reading of the label takes nothing back.
+        assert receive(by=technician, shipment=parcel, code=code).tone == "already"
+        assert ShipmentLine.objects.get(code=code).condition == condition
+
+
+def test_a_wrong_condition_is_put_right_with_a_reason(technician, parcel, tubes):
+    parcel = sent(parcel, technician, tubes[0])
+    said = {"by": technician, "shipment": parcel, "code": tubes[0].code}
+    with as_person(technician):
+        receive(**said, condition=Condition.DAMAGED, note="Cap open")
+        with pytest.raises(ImpossibleError):
+            receive(**said, condition=Condition.WRONG_LABEL)
+        receive(**said, note="It was frost on the cap")
+        line = ShipmentLine.objects.get()
+        assert (line.condition, line.explanation) == ("intact", "It was frost on the cap")
+        last = CustodyEvent.objects.filter(aliquot=tubes[0]).order_by("number").last()
+        assert last.kind == "condition"
+        assert last.reason.endswith("It was frost on the cap")
+        close_shipment(by=technician, shipment=parcel)
+        with pytest.raises(ScanRefusedError, match="closed"):
+            receive(**said, condition=Condition.DAMAGED, note="Late")
+
+
 def test_thawed_beyond_the_limit_is_an_excursion(technician, parcel, visit, box):
     aliquot = stored(visit, technician, box)
     with as_person(technician):
