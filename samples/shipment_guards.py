@@ -139,6 +139,8 @@ BEGIN
       WHEN 'packed unpacked' THEN parcel.state = 'packing'
       WHEN 'packed received' THEN parcel.state IN ('sent', 'received')
       WHEN 'packed missing' THEN parcel.state IN ('sent', 'received')
+      -- Received by mistake; its line is missing for a reason of its own.
+      WHEN 'received missing' THEN parcel.state IN ('sent', 'received') AND explained_anew
       WHEN 'missing received' THEN parcel.state IN ('sent', 'received', 'closed')
         AND (NEW.condition = 'intact' OR explained_anew)
       WHEN 'received received' THEN parcel.state IN ('sent', 'received')

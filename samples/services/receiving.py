@@ -86,8 +86,10 @@ def receive(
     condition: str = Condition.INTACT,
     note: str = "",
     unexpected: bool = False,
+    counted: bool = False,
 ) -> Scanned:
-    """What a code names has come out of the parcel, in a condition; a box with all sent in it.
+    """What a code names has come out of the parcel, in a condition; a box with all sent in it,
+    when somebody has counted that all of it is there.
 
     What stands on no line is refused until it is said to be unexpected, so that a misread
     code is no discrepancy. What was missing and comes later is found, also after the parcel
@@ -100,7 +102,8 @@ def receive(
     text, named = scanned(code, by)
     _received(parcel, wall, by)
     if isinstance(named, Box):
-        return _receive_box(parcel, named, wall, condition, note, by)
+        lines = _lines_in(parcel, named, counted=counted)
+        return _receive_box(parcel, named, lines, wall, condition, note, by)
     rows = ShipmentLine.objects.standing().filter(shipment=parcel, code=text)
     line = rows.select_related("aliquot").first()
     if line is None:
@@ -134,17 +137,37 @@ def _not_listed(text: str, named: Aliquot | None, parcel: Shipment, by: User) ->
     return ScanRefusedError(headline, f"{message} {hint}")
 
 
-def _receive_box(
-    parcel: Shipment, box: Box, wall: dt.datetime, condition: str, note: str, by: User
-) -> Scanned:
+def _lines_in(parcel: Shipment, box: Box, *, counted: bool) -> list[ShipmentLine]:
+    """What was sent in a box; before all of it is received at one scan it is counted."""
     rows = ShipmentLine.objects.standing().filter(shipment=parcel, box=box, in_box=True)
     lines = list(rows.select_related("aliquot").order_by("number"))
-    waiting = [each for each in lines if each.state == LineState.PACKED]
     if not lines:
         raise ScanRefusedError(
             _("Not on the manifest"),
             _("Box %(code)s was not sent whole. Scan its aliquots.") % {"code": box.code},
         )
+    count = sum(each.state == LineState.PACKED for each in lines)
+    if count and not counted:
+        said = ngettext(
+            "%(count)d aliquot of box %(code)s is to be received.",
+            "%(count)d aliquots of box %(code)s are to be received.",
+            count,
+        ) % {"count": count, "code": box.code}
+        hint = _("Are all there, tick “counted” and scan it again; if not, scan what is there.")
+        raise ScanRefusedError(_("Count what is in the box"), f"{said} {hint}")
+    return lines
+
+
+def _receive_box(
+    parcel: Shipment,
+    box: Box,
+    lines: list[ShipmentLine],
+    wall: dt.datetime,
+    condition: str,
+    note: str,
+    by: User,
+) -> Scanned:
+    waiting = [each for each in lines if each.state == LineState.PACKED]
     for line in waiting:
         _receive_line(parcel, line, wall, condition, note, by)
     count = len(waiting)
@@ -308,20 +331,32 @@ def _take_over(
 def report_missing(
     *, by: User, line: ShipmentLine, reason: str, at: dt.datetime | None = None
 ) -> ShipmentLine:
-    """An aliquot was packed and has not come: it is lost, until somebody finds it."""
+    """An aliquot was packed and has not come: it is lost, until somebody finds it.
+
+    So is one that was received by mistake, as long as nothing else has happened to it.
+    """
     parcel = held_shipment(line.shipment, by, *_ON_ITS_WAY)
     line = ShipmentLine.objects.select_related("aliquot").get(pk=line.pk)
     said = demand(reason)
     if line.state == LineState.MISSING:
         return line
-    if line.state != LineState.PACKED:
-        raise TransitionError(_("%(code)s has been received.") % {"code": line.code})
-    line.state = LineState.MISSING
-    with because(said):
-        change_line(line, "state", *_explain(line, said, by))
+    if line.unexpected or line.state == LineState.UNPACKED:
+        raise TransitionError(_("%(code)s was not sent with this shipment.") % {"code": line.code})
+    received = line.state == LineState.RECEIVED
     assert line.aliquot is not None
     (held,) = held_aliquots([line.aliquot])
-    if held.state == AliquotState.SHIPPED and held.shipment_id == parcel.pk:
+    in_parcel = held.shipment_id == parcel.pk and held.is_elsewhere
+    if received and not in_parcel:
+        raise TransitionError(
+            _("%(code)s has gone on since it was received: it is “%(state)s”.")
+            % {"code": line.code, "state": held.get_state_display()}
+        )
+    line.state, line.condition = LineState.MISSING, ""
+    line.received_at = line.received_by = None
+    names = ["state", "condition", "received_at", "received_by"]
+    with because(said):
+        change_line(line, *names, *_explain(line, said, by))
+    if in_parcel:
         wall = on_the_clock(parcel, at)
         enter(held, CustodyKind.LOST, by, Happening(at=wall, reason=said, place=parcel.code))
     return line

@@ -450,11 +450,48 @@ def test_what_was_not_packed_is_taken_in_only_when_said_to_be_unexpected(technic
     assert states(*tubes) == ["away", "away", "stored"]
 
 
+def test_what_was_received_by_mistake_is_missing_until_it_is_found(technician, parcel, tubes):
+    parcel = sent(parcel, technician, *tubes[:2])
+    code = tubes[0].code
+    with as_person(technician):
+        receive(by=technician, shipment=parcel, code=code)
+        line = ShipmentLine.objects.get(code=code)
+        with pytest.raises(ImpossibleError):
+            report_missing(by=technician, line=line, reason=" ")
+        report_missing(by=technician, line=line, reason="Read from the paper")
+        line.refresh_from_db()
+        assert (line.state, line.condition, line.received_at) == ("missing", "", None)
+        assert Aliquot.objects.get(pk=tubes[0].pk).state == "lost"
+        assert receive(by=technician, shipment=parcel, code=code).headline == "Found again"
+    assert kinds_of(tubes[0])[-4:] == ["shipped", "arrived", "lost", "found"]
+    assert states(tubes[0]) == ["away"]
+
+
+def test_what_has_gone_on_since_it_was_received_did_come(technician, parcel, tubes, box):
+    parcel = sent(parcel, technician, *tubes[:2])
+    with as_person(technician):
+        receive(by=technician, shipment=parcel, code=tubes[0].code)
+        store_aliquot(aliquot=tubes[0], box=box, by=technician)
+        line = ShipmentLine.objects.get(code=tubes[0].code)
+        with pytest.raises(TransitionError, match="gone on"):
+            report_missing(by=technician, line=line, reason="Read from the paper")
+        assert ShipmentLine.objects.get(code=tubes[0].code).state == "received"
+        with pytest.raises(DatabaseError), transaction.atomic():
+            ShipmentLine.objects.filter(pk=line.pk).update(
+                state="missing", condition="", received_at=None, received_by=None
+            )
+
+
 def test_a_whole_box_is_received_by_its_label(technician, parcel, tubes, box):
     with as_person(technician):
         pack(by=technician, shipment=parcel, code=box.code)
         hand_over(by=technician, shipment=parcel)
-        assert len(receive(by=technician, shipment=parcel, code=box.code).lines) == 3
+        with pytest.raises(ScanRefusedError, match="3 aliquots") as refused:
+            receive(by=technician, shipment=parcel, code=box.code)
+        assert refused.value.headline == "Count what is in the box"
+        assert Shipment.objects.get().state == "sent"
+        done = receive(by=technician, shipment=parcel, code=box.code, counted=True)
+        assert len(done.lines) == 3
         assert receive(by=technician, shipment=parcel, code=box.code).tone == "already"
     assert states(*tubes) == ["away"] * 3
 
@@ -506,7 +543,7 @@ def test_nothing_goes_into_a_box_that_is_in_a_parcel_or_has_left(
                 hand_over(by=technician, shipment=parcel)
         with pytest.raises(DatabaseError, match="has left"), transaction.atomic():
             Box.objects.filter(pk=box.pk).update(shipment=None)
-        receive(by=technician, shipment=parcel, code=box.code)
+        receive(by=technician, shipment=parcel, code=box.code, counted=True)
         # It comes back empty, and takes something again.
         assert move_box(box=box, rack=rack, by=technician).shipment is None
         assert store_aliquot(aliquot=fresh, box=box, by=technician).position == 1
