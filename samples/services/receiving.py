@@ -188,12 +188,15 @@ def _receive_line(
         return _again(parcel, line, wall, condition, note, by)
     if was == LineState.MISSING and condition != Condition.INTACT:
         _demand_note(note)
+    assert line.aliquot is not None
+    _refuse_elsewhere(
+        parcel, line.aliquot, told=condition != Condition.INTACT and bool(note.strip())
+    )
     line.state, line.condition = LineState.RECEIVED, condition
     line.received_at, line.received_by = wall, by
     names = ["state", "condition", "received_at", "received_by"]
     names += _explain(line, note, by) if note.strip() else []
     change_line(line, *names)
-    assert line.aliquot is not None
     _take_over(parcel, line.aliquot, line, wall, by)
     headline = _("Found again") if was == LineState.MISSING else _("Received")
     return Scanned(tone="done", headline=headline, message=_words_of(line), lines=(line,))
@@ -246,6 +249,23 @@ def _note_thawed(
     kind = CustodyKind.THAWED if thawed else CustodyKind.EXCURSION
     celsius = None if thawed else parcel.logger_celsius
     enter(aliquot, kind, by, Happening(at=wall, reason=words, celsius=celsius))
+
+
+def _refuse_elsewhere(parcel: Shipment, aliquot: Aliquot, *, told: bool) -> None:
+    """What has ended, or is at another destination, by its custody cannot come out of this
+    parcel intact: it is a discrepancy that is told at once, or it is not received."""
+    (held,) = held_aliquots([aliquot])
+    here = held.state == AliquotState.AWAY and held.shipment_id == parcel.pk
+    if told or here or held.state in {*_CAN_COME, AliquotState.LOST}:
+        return
+    said = _("By its custody %(code)s is “%(state)s”.")
+    hint = _(
+        "If it is in the parcel all the same, say its condition, such as a wrong label, and why."
+    )
+    raise ScanRefusedError(
+        _("It cannot be here"),
+        f"{said % {'code': held.code, 'state': held.get_state_display()}} {hint}",
+    )
 
 
 def _demand_note(note: str) -> None:

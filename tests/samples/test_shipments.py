@@ -450,6 +450,35 @@ def test_what_was_not_packed_is_taken_in_only_when_said_to_be_unexpected(technic
     assert states(*tubes) == ["away", "away", "stored"]
 
 
+@pytest.mark.parametrize("kind", [CustodyKind.DISCARDED, CustodyKind.DESTROYED])
+def test_what_has_ended_comes_out_of_no_parcel_unless_it_is_told_why(
+    cast, technician, parcel, tubes, kind
+):
+    parcel = sent(parcel, technician, *tubes[:2])
+    said = {"by": technician, "shipment": parcel, "code": tubes[0].code}
+    with as_person(technician):
+        end_aliquot(aliquot=tubes[0], kind=kind, reason="Broke", by=technician, witness=cast.nurse)
+        for more in ({}, {"note": "Here it is"}, {"condition": Condition.WRONG_LABEL}):
+            with pytest.raises(ScanRefusedError) as refused:
+                receive(**said, **more)
+            assert refused.value.headline == "It cannot be here"
+        assert ShipmentLine.objects.get(code=tubes[0].code).state == "packed"
+        receive(**said, condition=Condition.WRONG_LABEL, note="Another tube bears its label")
+        line = ShipmentLine.objects.get(code=tubes[0].code)
+    assert (line.is_discrepant, line.explanation) == (True, "Another tube bears its label")
+    assert states(tubes[0]) == [kind.value]
+
+
+def test_what_came_out_of_another_parcel_is_a_discrepancy_here(cast, technician, tubes):
+    one, other = (sent(drafted(cast.site, technician), technician, each) for each in tubes[:2])
+    code = tubes[0].code
+    with as_person(technician):
+        receive(by=technician, shipment=other, code=code, unexpected=True)
+        with pytest.raises(ScanRefusedError, match="At its destination"):
+            receive(by=technician, shipment=one, code=code)
+    assert states(*tubes[:2]) == ["away", "shipped"]
+
+
 def test_what_was_received_by_mistake_is_missing_until_it_is_found(technician, parcel, tubes):
     parcel = sent(parcel, technician, *tubes[:2])
     code = tubes[0].code
