@@ -25,7 +25,7 @@ from samples.models import (
 from samples.services.freezing import judge_freezing
 from samples.services.log import Happening, enter, held_specimen, wall_now
 from samples.services.refusing import sample_refusals
-from samples.services.withdrawals import follow_late_entry
+from samples.services.withdrawals import demand_witness, follow_late_entry
 from screening.models.consent import Scope
 from screening.selectors.consent import standing_of
 from screening.services.consent import ProcedureRefusedError, note_refused_procedure
@@ -337,19 +337,16 @@ def end_specimen(
     at: dt.datetime | None = None,
     witness: User | None = None,
 ) -> Specimen:
-    """A specimen was discarded, destroyed or lost before it was aliquoted; destroying is
-    witnessed by a second person."""
+    """A specimen was discarded, destroyed or lost before it was aliquoted. A second person
+    witnesses destroying, and discarding once the consent for samples is withdrawn."""
     specimen = _for(specimen, by)
     if kind not in ENDS:
         raise DomainError(_("A specimen is discarded, destroyed or lost."))
     if specimen.state == kind:
         return specimen
     _demand(reason)
-    if kind is CustodyKind.DESTROYED and (witness is None or witness.pk == by.pk):
-        raise ImpossibleError({"witness": [_("Destroying is witnessed by a second person.")]})
-    said = Happening(
-        at=at, reason=reason, witness=witness if kind is CustodyKind.DESTROYED else None
-    )
+    seen_by = demand_witness(specimen, kind, by=by, at=at, witness=witness)
+    said = Happening(at=at, reason=reason, witness=seen_by)
     enter(specimen, kind, by, said)
     return _fresh(specimen)
 
