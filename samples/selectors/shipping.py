@@ -141,6 +141,8 @@ def export_refusal(shipment: Shipment, day: dt.date) -> Refusal | None:
             headline,
             _("The protocol asks for an export permission, and none is named on the shipment."),
         )
+    if not permission.is_for(shipment.destination):
+        return Refusal(headline, other_recipient(permission))
     if not permission.is_in_force(day):
         return Refusal(
             headline,
@@ -150,10 +152,28 @@ def export_refusal(shipment: Shipment, day: dt.date) -> Refusal | None:
     return None
 
 
+def other_recipient(permission: ExportPermission) -> str:
+    """That a permission is not for this destination, in words."""
+    return _("The export permission %(number)s names “%(recipient)s” as recipient.") % {
+        "number": permission.number,
+        "recipient": permission.recipient,
+    }
+
+
+def _packed_under(*sites: int) -> dict[tuple[int, str], int]:
+    """How many aliquots have been packed under each number of these sites: a number that is
+    revoked and recorded again is the same permission of the authority."""
+    names = ("shipment__permission__site", "shipment__permission__number")
+    lines = ShipmentLine.objects.standing().filter(
+        unexpected=False, shipment__permission__site__in=sites
+    )
+    counted = lines.exclude(shipment__state=ShipmentState.CANCELLED).order_by().values_list(*names)
+    return {(site, number): count for site, number, count in counted.annotate(Count("pk"))}
+
+
 def sent_under(permission: ExportPermission) -> int:
-    """How many aliquots have been packed under a permission."""
-    lines = ShipmentLine.objects.standing().filter(shipment__permission=permission)
-    return lines.filter(unexpected=False).exclude(shipment__state=ShipmentState.CANCELLED).count()
+    """How many aliquots have been packed under the number of a permission at its site."""
+    return _packed_under(permission.site_id).get((permission.site_id, permission.number), 0)
 
 
 def permissions_at(site: Site, *, on: dt.date) -> list[ExportPermission]:
@@ -189,16 +209,17 @@ class PermissionLine:
 
 def permission_lines(user: User) -> list[PermissionLine]:
     """The permissions of the person's sites, those that count first; two queries."""
-    gone = Q(shipments__lines__unexpected=False) & ~Q(shipments__lines__state=LineState.UNPACKED)
-    rows = (
-        ExportPermission.objects.visible_to(user)
-        .select_related("site")
-        .annotate(packed=Count("shipments__lines", filter=gone))
-    )
+    rows = ExportPermission.objects.visible_to(user).select_related("site")
+    rows = rows.order_by("site__code", "-valid_until", "number")
+    packed = _packed_under(*{each.site_id for each in rows})
     now = trial_now()
     lines = [
-        PermissionLine(each, each.packed, each.is_in_force(_day(now, each.site.time_zone)))
-        for each in rows.order_by("site__code", "-valid_until", "number")
+        PermissionLine(
+            each,
+            packed.get((each.site_id, each.number), 0),
+            each.is_in_force(_day(now, each.site.time_zone)),
+        )
+        for each in rows
     ]
     return sorted(lines, key=lambda line: not line.in_force)
 
