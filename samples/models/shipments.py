@@ -176,7 +176,7 @@ class Shipment(models.Model):
             models.Index(
                 fields=["site", "due_on"],
                 name="shipment_on_the_way",
-                condition=Q(state=ShipmentState.SENT),
+                condition=Q(state__in=[ShipmentState.SENT, ShipmentState.RECEIVED]),
             ),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from samples.models import (
@@ -33,6 +33,10 @@ from trialsite.protocol.samples import OptionalConsent, SamplePlan, ShippingRule
 
 #: In these states an aliquot is frozen and at hand.
 SHIPPABLE = (AliquotState.STORED, AliquotState.HELD, AliquotState.AWAY)
+
+
+#: A shipment of which some line is neither received nor explained.
+UNSETTLED = Exists(ShipmentLine.objects.filter(shipment=OuterRef("pk")).unsettled())
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +198,7 @@ def shipments_of(
             packed=Count("lines", filter=line),
             received=Count("lines", filter=line & Q(lines__state=LineState.RECEIVED)),
             missing=Count("lines", filter=line & Q(lines__state=LineState.MISSING)),
+            unsettled=UNSETTLED,
         )
     )
 
@@ -228,16 +233,21 @@ def _day(moment: dt.datetime, zone: str) -> dt.date:
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
-def days_overdue(shipment: Shipment, now: dt.datetime) -> int:
-    """How many days a parcel on the way is late; 0: it is not."""
-    if shipment.state != ShipmentState.SENT or shipment.due_on is None:
+#: In these states something may still be missing.
+UNDER_WAY = (ShipmentState.SENT, ShipmentState.RECEIVED)
+
+
+def days_overdue(shipment: Shipment, now: dt.datetime, *, unsettled: bool) -> int:
+    """How many days a parcel is late, of which lines are neither received nor explained; 0: it
+    is not. That its first tube was scanned ends nothing."""
+    if shipment.state not in UNDER_WAY or not unsettled or shipment.due_on is None:
         return 0
     return max(0, (_day(now, shipment.time_zone) - shipment.due_on).days)
 
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """A parcel on the way that the protocol expects to be there."""
+    """A parcel that the protocol expects to be there, of which something is not settled."""
 
     shipment: Shipment
     days: int
@@ -248,6 +258,11 @@ def overdue_shipments(user: User, *, now: dt.datetime, site_id: int | None = Non
     sent = Shipment.objects.visible_to(user, Capability.SHIP_SAMPLES)
     sent = sent if site_id is None else sent.filter(site=site_id)
     # No clock is more than a day ahead of UTC's; each parcel then counts by its own.
-    due = sent.filter(state=ShipmentState.SENT, due_on__lte=now.date())
-    rows = due.select_related("site").order_by("due_on", "code")
-    return [Overdue(each, days) for each in rows if (days := days_overdue(each, now))]
+    rows = due_parcels(sent, now).select_related("site").order_by("due_on", "code")
+    found = [Overdue(each, days_overdue(each, now, unsettled=True)) for each in rows]
+    return [each for each in found if each.days]
+
+
+def due_parcels(rows: QuerySet[Any], now: dt.datetime) -> QuerySet[Any]:
+    """Of these shipments those that are due and not settled."""
+    return rows.filter(UNSETTLED, state__in=UNDER_WAY, due_on__lte=now.date())
