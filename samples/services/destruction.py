@@ -36,7 +36,7 @@ def explanations_of(line: DestructionLine) -> list[Explanation]:
     """What can be said of a line: a recipient destroys only what has left the site."""
     if not line.is_here:
         return list(Explanation)
-    said = [each for each in Explanation if each is not Explanation.RECIPIENT]
+    said: list[Explanation] = [each for each in Explanation if each != Explanation.RECIPIENT]
     return said if line.aliquot else [each for each in said if each is not Explanation.USED]
 
 

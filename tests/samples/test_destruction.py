@@ -197,6 +197,7 @@ def test_what_is_discarded_after_the_withdrawal_is_discarded_before_a_witness(
                 enter(sample, CustodyKind.DISCARDED, technician, happened)
         end_aliquot(aliquot=sample, witness=cast.nurse, **said)
         line = the_list().lines.get(aliquot=sample)
+        assert line.event is not None
         assert (line.outcome, line.event.witness) == ("disposed", cast.nurse)
 
 

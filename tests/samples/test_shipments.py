@@ -440,7 +440,7 @@ def test_a_condition_that_is_seen_after_the_scan_is_in_the_custody_log_too(
     with as_person(technician):
         receive(by=technician, shipment=parcel, code=code)
         receive(by=technician, shipment=parcel, code=code, condition=condition)
-        last = CustodyEvent.objects.filter(aliquot=tubes[0]).order_by("number").last()
+        last = CustodyEvent.objects.filter(aliquot=tubes[0]).latest("number")
         assert (last.kind, last.reason) == (event, condition.label)
         # A second reading of the label takes nothing back.
         assert receive(by=technician, shipment=parcel, code=code).tone == "already"
@@ -457,7 +457,7 @@ def test_a_wrong_condition_is_put_right_with_a_reason(technician, parcel, tubes)
         receive(**said, note="It was frost on the cap")
         line = ShipmentLine.objects.get()
         assert (line.condition, line.explanation) == ("intact", "It was frost on the cap")
-        last = CustodyEvent.objects.filter(aliquot=tubes[0]).order_by("number").last()
+        last = CustodyEvent.objects.filter(aliquot=tubes[0]).latest("number")
         assert last.kind == "condition"
         assert last.reason.endswith("It was frost on the cap")
         close_shipment(by=technician, shipment=parcel)
