@@ -1,11 +1,11 @@
-"""Receiving by scan: what came, in which condition, what did not, and why."""
+"""Receiving by scan: what came, and in which condition."""
 
 from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -27,7 +27,6 @@ from samples.services.shipment_log import (
     Scanned,
     change,
     change_line,
-    demand,
     held_shipment,
     next_line,
     on_the_clock,
@@ -37,12 +36,10 @@ from samples.services.shipment_log import (
 from samples.services.withdrawals import follow_late_entry
 from trialsite.access.models import User
 from trialsite.core.clock import TrialNow, trial_now
-from trialsite.core.context import because
-from trialsite.core.exceptions import DomainError, TransitionError
 from trialsite.crf.violations import ImpossibleError
 
-_ON_ITS_WAY = (ShipmentState.SENT, ShipmentState.RECEIVED)
-_AFTER_SENDING = (*_ON_ITS_WAY, ShipmentState.CLOSED)
+ON_ITS_WAY = (ShipmentState.SENT, ShipmentState.RECEIVED)
+AFTER_SENDING = (*ON_ITS_WAY, ShipmentState.CLOSED)
 #: From these an aliquot comes out of a parcel, also of one into which nobody scanned it.
 _CAN_COME = (
     AliquotState.STORED,
@@ -66,7 +63,7 @@ def arrive(
 
     Said again before it is closed, it puts right what was said.
     """
-    parcel = held_shipment(shipment, by, *_ON_ITS_WAY)
+    parcel = held_shipment(shipment, by, *ON_ITS_WAY)
     if not receiver.strip():
         raise ImpossibleError({"receiver": [_("Say who received it.")]})
     parcel.received_at = on_the_clock(parcel, at)
@@ -95,7 +92,7 @@ def receive(
     code is no discrepancy. What was missing and comes later is found, also after the parcel
     was closed. The same scan again changes nothing. The first scan receives the parcel.
     """
-    parcel = held_shipment(shipment, by, *_AFTER_SENDING)
+    parcel = held_shipment(shipment, by, *AFTER_SENDING)
     if condition not in Condition.values:
         raise ImpossibleError({"condition": [_("Say in which condition it came.")]})
     wall = on_the_clock(parcel, at)
@@ -195,7 +192,7 @@ def _receive_line(
     line.state, line.condition = LineState.RECEIVED, condition
     line.received_at, line.received_by = wall, by
     names = ["state", "condition", "received_at", "received_by"]
-    names += _explain(line, note, by) if note.strip() else []
+    names += explained(line, note, by) if note.strip() else []
     change_line(line, *names)
     _take_over(parcel, line.aliquot, line, wall, by)
     headline = _("Found again") if was == LineState.MISSING else _("Received")
@@ -219,7 +216,7 @@ def _again(
     if line.explanation:
         _demand_note(note)
     line.condition = condition
-    change_line(line, "condition", *(_explain(line, note, by) if note.strip() else []))
+    change_line(line, "condition", *(explained(line, note, by) if note.strip() else []))
     _note_condition(parcel, line, wall, note, by)
     return Scanned(
         tone="done", headline=_("Condition noted"), message=_words_of(line), lines=(line,)
@@ -317,7 +314,7 @@ def _enter_unexpected(
         added_at=TrialNow(),
     )
     if note.strip():
-        _explain(line, note, by)
+        explained(line, note, by)
     write_line(line)
     if aliquot is not None:
         _take_over(parcel, aliquot, line, wall, by)
@@ -347,90 +344,8 @@ def _take_over(
         _note_thawed(parcel, held, wall, words, by)
 
 
-@transaction.atomic
-def report_missing(
-    *, by: User, line: ShipmentLine, reason: str, at: dt.datetime | None = None
-) -> ShipmentLine:
-    """An aliquot was packed and has not come: it is lost, until somebody finds it.
-
-    So is one that was received by mistake, as long as nothing else has happened to it.
-    """
-    parcel = held_shipment(line.shipment, by, *_ON_ITS_WAY)
-    line = ShipmentLine.objects.select_related("aliquot").get(pk=line.pk)
-    said = demand(reason)
-    if line.state == LineState.MISSING:
-        return line
-    if line.unexpected or line.state == LineState.UNPACKED:
-        raise TransitionError(_("%(code)s was not sent with this shipment.") % {"code": line.code})
-    received = line.state == LineState.RECEIVED
-    assert line.aliquot is not None
-    (held,) = held_aliquots([line.aliquot])
-    in_parcel = held.shipment_id == parcel.pk and held.is_elsewhere
-    if received and not in_parcel:
-        raise TransitionError(
-            _("%(code)s has gone on since it was received: it is “%(state)s”.")
-            % {"code": line.code, "state": held.get_state_display()}
-        )
-    line.state, line.condition = LineState.MISSING, ""
-    line.received_at = line.received_by = None
-    names = ["state", "condition", "received_at", "received_by"]
-    with because(said):
-        change_line(line, *names, *_explain(line, said, by))
-    if in_parcel:
-        wall = on_the_clock(parcel, at)
-        enter(held, CustodyKind.LOST, by, Happening(at=wall, reason=said, place=parcel.code))
-    return line
-
-
-@transaction.atomic
-def report_rest_missing(
-    *, by: User, shipment: Shipment, reason: str, at: dt.datetime | None = None
-) -> list[ShipmentLine]:
-    """Everything that was packed and has not come, for one reason."""
-    parcel = held_shipment(shipment, by, *_ON_ITS_WAY)
-    demand(reason)
-    rows = ShipmentLine.objects.filter(shipment=parcel, state=LineState.PACKED).order_by("number")
-    lines = [report_missing(by=by, line=each, reason=reason, at=at) for each in rows]
-    if not lines:
-        raise TransitionError(_("Nothing is missing."))
-    return lines
-
-
-@transaction.atomic
-def explain(*, by: User, line: ShipmentLine, reason: str) -> ShipmentLine:
-    """Say how a discrepancy came about: unexpected, damaged, thawed, wrong label, missing."""
-    held_shipment(line.shipment, by, *_AFTER_SENDING)
-    line = ShipmentLine.objects.get(pk=line.pk)
-    if not line.is_discrepant:
-        raise DomainError(_("There is nothing to explain on this line."))
-    said = demand(reason)
-    with because(said):
-        change_line(line, *_explain(line, said, by))
-    return line
-
-
-@transaction.atomic
-def close_shipment(*, by: User, shipment: Shipment) -> Shipment:
-    """Each line is received or explained: the parcel is done with."""
-    parcel = held_shipment(shipment, by, *_ON_ITS_WAY)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT trialsite.open_lines(%s)", [parcel.pk])
-        count = sum(cursor.fetchone()[0])
-    if count:
-        raise TransitionError(
-            ngettext(
-                "%(count)d line is neither received nor explained.",
-                "%(count)d lines are neither received nor explained.",
-                count,
-            )
-            % {"count": count}
-        )
-    parcel.state = ShipmentState.CLOSED
-    parcel.closed_by, parcel.closed_at = by, trial_now()
-    return change(parcel, "state", "closed_by", "closed_at")
-
-
-def _explain(line: ShipmentLine, reason: str, by: User) -> list[str]:
+def explained(line: ShipmentLine, reason: str, by: User) -> list[str]:
+    """Say on a line why it is as it is; the columns that changed."""
     line.explanation = reason.strip()[:500]
     line.explained_by, line.explained_at = by, trial_now()
     return ["explanation", "explained_by", "explained_at"]

@@ -32,15 +32,14 @@ from samples.selectors.shipping import (
 )
 from samples.services.log import Happening, enter, held_aliquots
 from samples.services.packing import pack, take_everything_out, unpack
-from samples.services.receiving import (
-    arrive,
+from samples.services.receiving import arrive, receive
+from samples.services.refusing import sample_refusals
+from samples.services.settling import (
     close_shipment,
     explain,
-    receive,
     report_missing,
     report_rest_missing,
 )
-from samples.services.refusing import sample_refusals
 from samples.services.shipment_log import (
     Scanned,
     change,
