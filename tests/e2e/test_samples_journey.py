@@ -100,7 +100,7 @@ def test_a_technicians_day_with_the_keyboard_only(visit: Visitors, cast: Cast):
     codes = at_the_bench(keys, tubes, of, box, technician)
 
     keys.open("Freezers and boxes", "Freezers and boxes")
-    keys.open(box.code, box.code)
+    keys.open(f"{box.code} 48/{box.capacity}", box.code)
     titles = page.locator(".box-full a").evaluate_all("all => all.map(each => each.title)")
     assert titles == codes
 
