@@ -11,7 +11,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from samples.models import DrawSite, Specimen, UrineMethod, WhyNot
-from samples.services.specimens import SpecimenFacts
+from samples.services.facts import SpecimenFacts
 from trialsite.access.models import User
 from trialsite.labs.forms import WallTime
 

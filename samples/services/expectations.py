@@ -9,13 +9,14 @@ from django.utils.translation import gettext as _
 
 from samples.kinds import NOT_COLLECTED
 from samples.models import NotCollected, Specimen, SpecimenState, WhyNot
+from samples.services.log import hold_participants
+from samples.services.planning import not_collected_key, plan_of, tubes_planned
 from samples.services.refusing import sample_refusals
-from samples.services.specimens import plan_of, tubes_planned
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import Subject, Visit
 from trialsite.casebook.protocols import event_of, visit_name
-from trialsite.conduct.services.deviations import propose_deviation
+from trialsite.conduct.services.deviations import end_deviation_cause, propose_deviation
 from trialsite.core.clock import TrialNow, trial_now
 from trialsite.core.context import because
 from trialsite.core.exceptions import TransitionError
@@ -64,7 +65,7 @@ def _propose(statement: NotCollected, visit: Visit, subject: Subject, name: str)
     propose_deviation(
         site=visit.site,
         kind=NOT_COLLECTED.code,
-        key=f"{NOT_COLLECTED.code}:{visit.pk}:{statement.kind}",
+        key=not_collected_key(visit, statement.kind),
         description=said
         % {
             "kind": name,
@@ -80,14 +81,30 @@ def _propose(statement: NotCollected, visit: Visit, subject: Subject, name: str)
 def take_back_statement(*, statement: NotCollected, reason: str, by: User) -> NotCollected:
     """Take back a statement that was never so."""
     by.require(Capability.HANDLE_SAMPLES, site=statement.site_id)
-    waiting = NotCollected.objects.select_for_update(no_key=True)
-    statement = waiting.get(pk=statement.pk)
+    hold_participants([statement.subject_id])
+    waiting = NotCollected.objects.select_for_update(no_key=True, of=("self",))
+    statement = waiting.select_related("site", "visit").get(pk=statement.pk)
     if statement.voided_at is not None:
         raise TransitionError(_("This statement has been taken back."))
     if not reason.strip():
         raise ImpossibleError({"reason": [_("Voiding needs a reason.")]})
+    return _void(statement, reason.strip()[:500], by)
+
+
+def collected_after_all(specimen: Specimen, by: User) -> None:
+    """What was stated as not collected is so no more: the consequence of a collection."""
+    stated = NotCollected.objects.standing().select_for_update(no_key=True, of=("self",))
+    stated = stated.select_related("site", "visit")
+    for each in stated.filter(visit=specimen.visit_id, kind=specimen.kind):
+        _void(each, _("It was collected after all."), by)
+
+
+def _void(statement: NotCollected, reason: str, by: User) -> NotCollected:
     statement.voided_at, statement.voided_by = trial_now(), by
-    statement.void_reason = reason.strip()[:500]
-    with because(statement.void_reason), sample_refusals(NotCollected):
+    statement.void_reason = reason
+    with because(reason), sample_refusals(NotCollected):
         statement.save(update_fields=["voided_at", "voided_by", "void_reason"])
+        end_deviation_cause(
+            site=statement.site, key=not_collected_key(statement.visit, statement.kind)
+        )
     return statement

@@ -24,6 +24,11 @@ def _key(specimen: Specimen) -> str:
     return f"{FROZEN_LATE.code}:{specimen.pk}"
 
 
+def end_freezing(specimen: Specimen) -> None:
+    """Note that a specimen was never so: nothing of it was to be frozen."""
+    end_deviation_cause(site=specimen.site, key=_key(specimen))
+
+
 def judge_freezing(specimen: Specimen) -> None:
     """Put before the site that a specimen was frozen after the protocol's limit, or note where
     a correction of times has ended that; asked after each freezing and each corrected time.

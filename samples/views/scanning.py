@@ -20,8 +20,9 @@ from samples.models import Aliquot, AliquotState, Box, Shipment, Specimen, Speci
 from samples.selectors.codes import Code, find
 from samples.selectors.plan import samples_of_visit
 from samples.services.aliquots import free_positions
+from samples.services.facts import SpecimenFacts
+from samples.services.planning import plan_of
 from samples.services.scanning import Answer, ScanRefusedError, Setting, Step, scan
-from samples.services.specimens import SpecimenFacts, plan_of
 from samples.views.acting import GET_AND_POST
 from screening.services.consent import ProcedureRefusedError
 from trialsite.access.capabilities import Capability

@@ -18,18 +18,16 @@ from samples.services.aliquots import (
     store_aliquot,
     thaw_aliquot,
 )
+from samples.services.facts import SpecimenFacts
 from samples.services.log import Happening, enter
+from samples.services.specimen_ends import correct_time, end_specimen, void_specimen
 from samples.services.specimens import (
-    SpecimenFacts,
     aliquot_specimen,
     centrifuge_specimen,
     collect_specimen,
-    correct_time,
     describe_specimen,
-    end_specimen,
     prepare_specimens,
     receive_specimen,
-    void_specimen,
 )
 from screening.models.consent import Scope
 from tests.factories import as_person

@@ -40,12 +40,8 @@ from samples.services.aliquots import (
 )
 from samples.services.log import wall_now
 from samples.services.shipments import draft_shipment, hand_over, pack, receive, unpack
-from samples.services.specimens import (
-    aliquot_specimen,
-    collect_specimen,
-    correct_time,
-    prepare_specimens,
-)
+from samples.services.specimen_ends import correct_time
+from samples.services.specimens import aliquot_specimen, collect_specimen, prepare_specimens
 from samples.services.storage import add_box, close_box
 from tests.factories import Cast, as_person, given, make_cast
 from tests.samples.bench import sampled, technician_at

@@ -26,13 +26,8 @@ from samples.services.aliquots import (
 from samples.services.destruction import Explanation, destroy_listed, explain_line
 from samples.services.log import Happening, enter
 from samples.services.receiving import arrive, receive
-from samples.services.specimens import (
-    aliquot_specimen,
-    collect_specimen,
-    end_specimen,
-    find_specimen,
-    void_specimen,
-)
+from samples.services.specimen_ends import end_specimen, find_specimen, void_specimen
+from samples.services.specimens import aliquot_specimen, collect_specimen
 from samples.services.withdrawals import close_destruction
 from screening.models.consent import Scope
 from screening.services.consent_records import void_part

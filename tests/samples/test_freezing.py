@@ -13,13 +13,8 @@ from samples.services.aliquots import (
     store_aliquot,
     thaw_aliquot,
 )
-from samples.services.specimens import (
-    correct_time,
-    end_specimen,
-    find_specimen,
-    receive_specimen,
-    void_specimen,
-)
+from samples.services.specimen_ends import correct_time, end_specimen, find_specimen, void_specimen
+from samples.services.specimens import receive_specimen
 from samples.tasks import judge_unfrozen_samples
 from tests.factories import as_person
 from tests.samples.bench import aliquoted, collected, stored
@@ -158,3 +153,12 @@ def test_a_tube_is_found_as_it_was_lost(visit, technician, received):
         found = find_specimen(specimen=lost, reason="In the bag", by=technician)
     assert found.state == ("received" if received else "collected")
     assert (found.received_at is not None) == received
+
+
+def test_a_voided_tube_was_never_late(visit, technician):
+    tube = collected(visit, technician, "URINE", hours=-5)
+    judge_unfrozen_samples()
+    with as_person(technician):
+        assert proposals().get().cause_ended_at is None
+        void_specimen(specimen=tube, reason="Wrong tube", by=technician)
+        assert proposals().get().cause_ended_at is not None
