@@ -24,6 +24,7 @@ class Reconciled(models.TextChoices):
     COLLECTED = "collected", _("As planned")
     EXPLAINED = "explained", _("Not collected, explained")
     MISSING = "missing", _("Missing, no reason")
+    WITHDRAWN = "withdrawn", _("Consent for samples withdrawn")
     OPTIONAL = "optional", _("Optional, none collected")
 
 
@@ -62,7 +63,7 @@ def visits_of(user: User, site: Site) -> QuerySet[Visit]:
 
 
 def reconcile(visits: Iterable[Visit]) -> list[Line]:
-    """Each kind that these visits plan, or that was collected beyond; three queries."""
+    """Each kind that these visits plan, or that was collected beyond; four queries."""
     found = samples_of_visits(list(visits))
     return [
         Line(each.visit, visit_name(each.visit), kind, _state(kind))
@@ -76,6 +77,8 @@ def _state(kind: KindOfVisit) -> Reconciled:
         return Reconciled.MISSING
     if kind.statement is not None:
         return Reconciled.EXPLAINED
+    if kind.withdrawn and not kind.collected:
+        return Reconciled.WITHDRAWN
     return Reconciled.COLLECTED if kind.collected else Reconciled.OPTIONAL
 
 
