@@ -13,7 +13,7 @@ from samples.services.freezing import end_freezing, judge_freezing
 from samples.services.holding import demand, fresh, held_for
 from samples.services.log import Happening, enter, held_specimen, hold_participants
 from samples.services.refusing import sample_refusals
-from samples.services.withdrawals import follow_late_entry
+from samples.services.withdrawals import follow_late_entry, is_listed
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.core.clock import trial_now
@@ -94,13 +94,18 @@ def correct_time(*, event: CustodyEvent, at: dt.datetime, reason: str, by: User)
 def void_specimen(*, specimen: Specimen, reason: str, by: User) -> Specimen:
     """Take out a specimen that was never so; it keeps its number.
 
-    One with aliquots that are still somewhere is not voided: they are discarded first.
+    One with aliquots that are still somewhere is not voided: they are discarded first. Nor
+    is one that is to be destroyed after a withdrawal: it is destroyed or explained first.
     """
     specimen = held_for(specimen, by)
     demand(reason)
     if specimen.aliquots.exclude(state__in=OVER).exists():
         raise TransitionError(
             _("Aliquots of it are still kept. Discard them first, with the reason.")
+        )
+    if is_listed(specimen):
+        raise TransitionError(
+            _("It is to be destroyed after a withdrawal. Enter first what became of it.")
         )
     specimen.voided_at, specimen.voided_by = trial_now(), by
     specimen.void_reason = reason.strip()[:500]
