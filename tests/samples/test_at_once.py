@@ -26,6 +26,7 @@ from samples.services.aliquots import (
 )
 from samples.services.specimen_ends import end_specimen
 from samples.services.specimens import aliquot_specimen, collect_specimen, prepare_specimens
+from samples.services.storage import add_freezer, move_box, retire_freezer
 from samples.services.withdrawals import close_destruction
 from samples.tasks import judge_unfrozen_samples
 from screening.models.consent import Scope
@@ -262,3 +263,25 @@ def test_the_nightly_look_and_who_freezes_wait_for_one_another_and_never_for_goo
         # Each was frozen late, however it was judged meanwhile.
         assert Deviation.objects.filter(kind="sample_frozen_late").count() == len(visits)
         assert all("minutes after" in each.description for each in Deviation.objects.all())
+
+
+def test_no_box_is_put_into_a_freezer_that_is_taken_out_of_use_in_the_same_moment(people, visit):
+    cast, one, other = people
+    boxes = [box_at(cast.site, one, n=number) for number in range(1, 4)]
+    with as_person(one):
+        racks = [
+            add_freezer(site=cast.site, name=f"E{number}", celsius=-80, racks=1, by=one)
+            .racks.select_related("freezer")
+            .get()
+            for number in range(3)
+        ]
+    for box, rack in zip(boxes, racks, strict=True):
+        retire = partial(retire_freezer, freezer=rack.freezer, reason="Broken", by=one)
+        at_once(
+            partial(tried, one, retire),
+            partial(tried, other, partial(move_box, box=box, rack=rack, by=other)),
+        )
+    with as_person(one):
+        used = Box.objects.filter(rack__isnull=False)
+        assert used.count() == len(boxes)
+        assert not used.filter(rack__freezer__retired_at__isnull=False).exists()
