@@ -22,10 +22,20 @@ from samples.models import (
     Specimen,
     SpecimenState,
 )
+from samples.selectors.completing import outside_protocol, to_complete
 from trialsite.access.models import Site
 from trialsite.casebook.models import Subject, Visit
 from trialsite.casebook.protocols import event_of, protocol_of
 from trialsite.protocol.samples import SpecimenDef
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """A tube, what is to be said of it, and what was not as the protocol has it."""
+
+    specimen: Specimen
+    open: list[str]
+    outside: list[str]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +83,12 @@ class KindOfVisit:
     def collected(self) -> int:
         """Tubes that were filled, whatever became of them."""
         return sum(each.state != SpecimenState.PREPARED for each in self.specimens)
+
+    @property
+    def tubes_with_gaps(self) -> list[Gaps]:
+        """Tubes of which something is to be completed, or was not as the protocol has it."""
+        found = [Gaps(each, to_complete(each), outside_protocol(each)) for each in self.specimens]
+        return [each for each in found if each.open or each.outside]
 
     @property
     def to_label(self) -> int:
@@ -127,7 +143,7 @@ def samples_of_visits(visits: Collection[Visit]) -> dict[uuid.UUID, SamplesOfVis
     keys = [visit.pk for visit in visits]
     specimens: dict[uuid.UUID, list[Specimen]] = defaultdict(list)
     rows = Specimen.objects.standing().filter(visit__in=keys)
-    for each in rows.select_related("visit", "site").order_by("code"):
+    for each in rows.select_related("visit", "site", "subject__site").order_by("code"):
         specimens[each.visit_id].append(each)
     statements: dict[tuple[uuid.UUID, str], NotCollected] = {
         (each.visit_id, each.kind): each

@@ -9,10 +9,16 @@ from typing import Any
 from samples.models import Specimen
 from samples.services.refusing import sample_refusals
 
+#: Empty is how these say nothing.
+_TEXTS = ("draw_site", "urine_method", "dipstick", "remark")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecimenFacts:
-    """What people say of a specimen beside its times; None says nothing."""
+    """What people say of a specimen beside its times; None says nothing.
+
+    `unsaid` names what was said in error and is left open again.
+    """
 
     amount: Decimal | None = None
     draw_site: str | None = None
@@ -28,12 +34,16 @@ class SpecimenFacts:
     centrifuge_minutes: int | None = None
     centrifuge_celsius: int | None = None
     remark: str | None = None
+    unsaid: frozenset[str] = frozenset()
 
     @property
     def said(self) -> dict[str, Any]:
         """What is said, by column."""
         every = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: value for name, value in every.items() if value is not None}
+        every |= {name: "" if name in _TEXTS else None for name in every.pop("unsaid")}
+        return {
+            name: value for name, value in every.items() if value is not None or name in self.unsaid
+        }
 
 
 def describe(specimen: Specimen, facts: SpecimenFacts) -> None:
