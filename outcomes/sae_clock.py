@@ -14,8 +14,12 @@ from trialsite.protocol.reporting import Awareness, Reportable, ReportingRule, S
 
 #: What the device law looks at, and what the other two causes are for a drug.
 _DEVICE, _DRUG = "related_circuit", ("related_cells", "related_anticoagulant")
-#: Suspicions that keep the sponsor's clock running until the cause is judged.
-_SUSPECTED = (Suspected.CELLS, Suspected.CIRCUIT, Suspected.ANTICOAGULANT)
+#: Suspicions that keep the sponsor's clock running until the cause is judged, and that cause.
+_SUSPECTED = {
+    Suspected.CELLS: "related_cells",
+    Suspected.CIRCUIT: "related_circuit",
+    Suspected.ANTICOAGULANT: "related_anticoagulant",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,15 +48,23 @@ def is_grave(event: AdverseEvent) -> bool:
 def is_suspected(event: AdverseEvent, case: SaeCase) -> bool:
     """Whether it is reported by the sponsor: related to the device or the cells, or a SUSAR.
 
-    Until a cause is judged related or every one is judged, the first suspicion counts; of
-    what is fatal or life-threatening an unknown cause is one. A sponsor's word that it is a
+    The first suspicion counts until its own cause is judged, and while nothing is judged
+    related until every one is; of what is fatal or life-threatening an unknown cause is one.
+    What is related to the anticoagulant counts as unexpected until somebody has looked
+    (ICH E2A III.A.1). A sponsor's word that it is a
     SUSAR or UADE counts beside the site's judgement; neither takes the other back.
     """
     if case.expedited and case.expedited != Expedited.NONE:
         return True
+    own = _SUSPECTED.get(Suspected(case.suspected)) if case.suspected else None
+    if own and getattr(event, own) is None:
+        return True
     if not event.is_related and any(getattr(event, name) is None for name in CAUSES):
         unknown = case.suspected == Suspected.UNKNOWN and is_grave(event)
-        return unknown or case.suspected in _SUSPECTED
+        return unknown or own is not None
+    unlooked = event.is_related and event.expectedness in (None, "", Expectedness.NOT_ASSESSED)
+    if event.is_sae and unlooked:
+        return True
     device = event.related_circuit in RELATED or event.related_cells in RELATED
     return device or event.is_suspected_unexpected
 

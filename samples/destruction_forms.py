@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from samples.forms import TimeForm
 from samples.models import DestructionLine
-from samples.services.destruction import Explanation
+from samples.services.destruction import Explanation, explanations_of
 from trialsite.access.models import User
 
 
@@ -51,7 +51,7 @@ class DestroyForm(TimeForm):
 class ExplainForm(TimeForm):
     """What became of a sample that is not destroyed here."""
 
-    why = forms.ChoiceField(label=_("What became of it"), choices=[("", "–"), *Explanation.choices])
+    why = forms.ChoiceField(label=_("What became of it"), choices=())
     explanation = forms.CharField(
         label=_("How this is known"),
         max_length=500,
@@ -63,6 +63,13 @@ class ExplainForm(TimeForm):
         required=False,
         help_text=_("Name and laboratory; asked for where a recipient has destroyed it."),
     )
+
+    def __init__(self, *args: Any, line: DestructionLine, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offered = explanations_of(line)
+        _choose(self.fields["why"], [("", "–"), *((each.value, each.label) for each in offered)])
+        if Explanation.RECIPIENT not in offered:
+            del self.fields["confirmed_by"]
 
 
 def _choose(field: forms.Field, choices: list[tuple[str, Any]]) -> None:

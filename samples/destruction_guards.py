@@ -1,16 +1,17 @@
 """What PostgreSQL itself holds of destruction lists.
 
-After a withdrawal no sample is collected, worked up, analysed, packed or shipped, by whatever
-road. That something has thawed is a fact, which the log takes; taking it out to thaw for use
-is refused by the service. A line of the list is settled by the custody log and by nothing
-else, and the list is closed only when each sample of the participant is destroyed or
-explained. It stands as long as the withdrawal does.
+After a withdrawal no sample is collected, worked up, analysed, used up, packed or shipped, by
+whatever road, and none is discarded without a witness. That something has thawed is a fact,
+which the log takes; taking it out to thaw for use is refused by the service. A line of the
+list is settled by the custody log and by nothing else, and the list is closed only when each
+sample of the participant is destroyed or explained. It stands as long as the withdrawal does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from samples.guards import UNWITNESSED
 from samples.models import (
     LIVE_ALIQUOTS,
     LIVE_SPECIMENS,
@@ -65,6 +66,14 @@ BEGIN
         AND d.withdrawn_at <= NEW.happened_at AT TIME ZONE NEW.time_zone) THEN
     RAISE EXCEPTION 'the consent for samples is withdrawn' USING ERRCODE = '{WITHDRAWN}';
   END IF;
+  -- Thrown away after the withdrawal it is destroyed, whatever it is called.
+  IF NEW.kind = '{CustodyKind.DISCARDED}'
+     AND (NEW.witness_id IS NULL OR NEW.witness_id = NEW.entered_by_id) AND EXISTS (
+      SELECT 1 FROM public.{LISTS} d
+      WHERE d.subject_id = NEW.subject_id AND d.lifted_at IS NULL
+        AND d.withdrawn_at <= NEW.happened_at AT TIME ZONE NEW.time_zone) THEN
+    RAISE EXCEPTION 'nobody saw it discarded' USING ERRCODE = '{UNWITNESSED}';
+  END IF;
   RETURN NEW;
 END
 """,
@@ -91,7 +100,9 @@ BEGIN
     WHEN '{CustodyKind.ALIQUOTED}' THEN '{Outcome.DIVIDED}'
     WHEN '{CustodyKind.FOUND}' THEN '' END;
   IF came_to IS NOT NULL THEN
-    UPDATE public.{LINES} l SET outcome = came_to,
+    UPDATE public.{LINES} l SET outcome = CASE
+          WHEN came_to = '{Outcome.DISCARDED}' AND d.withdrawn_at <= NEW.moment
+          THEN '{Outcome.DISPOSED}' ELSE came_to END,
         event_id = CASE WHEN came_to <> '' THEN NEW.id END
       FROM public.{LISTS} d
       WHERE d.id = l.destruction_id AND d.closed_at IS NULL AND d.lifted_at IS NULL

@@ -21,6 +21,7 @@ from samples.models import (
     LabelPrint,
     NotCollected,
     Rack,
+    Shipment,
     Specimen,
 )
 from trialsite.access.models import Site
@@ -28,7 +29,19 @@ from trialsite.casebook.guards import VISITS, same_site
 from trialsite.core.catalog import Check, Function, Protection, Trigger
 from trialsite.core.guards import APP, protect
 
-SPECIMENS, ALIQUOTS, EVENTS, NOT_COLLECTED, LABELS, FREEZERS, RACKS, BOXES, MOVES, SITES = (
+(
+    SPECIMENS,
+    ALIQUOTS,
+    EVENTS,
+    NOT_COLLECTED,
+    LABELS,
+    FREEZERS,
+    RACKS,
+    BOXES,
+    MOVES,
+    SITES,
+    SHIPMENTS,
+) = (
     model._meta.db_table
     for model in (
         Specimen,
@@ -41,12 +54,16 @@ SPECIMENS, ALIQUOTS, EVENTS, NOT_COLLECTED, LABELS, FREEZERS, RACKS, BOXES, MOVE
         Box,
         BoxMove,
         Site,
+        Shipment,
     )
 )
 
 #: It cannot happen to a sample in this state; it cannot have been then; there is no such
-#: position; the sample is voided.
+#: position; the sample is voided; nobody saw it destroyed.
 NO_SUCH_STEP, OUT_OF_ORDER, NO_POSITION, VOIDED = "TS060", "TS061", "TS062", "TS063"
+UNWITNESSED = "TS069"
+#: Its sample is in a parcel: the participant does not change the site meanwhile.
+IN_A_PARCEL = "TS070"
 
 
 def _steps(table: Mapping[tuple[str, str], str]) -> str:
@@ -85,6 +102,13 @@ BEGIN
   IF EXISTS (SELECT 1 FROM public.{SPECIMENS} x
              WHERE x.id = NEW.specimen_id AND x.voided_at IS NOT NULL) THEN
     RAISE EXCEPTION 'the specimen is voided' USING ERRCODE = '{VOIDED}';
+  END IF;
+  -- Only what has left the site is destroyed without a witness: the recipient confirms it.
+  IF NEW.kind = 'destroyed' AND NEW.witness_id IS NULL AND NOT EXISTS (
+      SELECT 1 FROM public.{ALIQUOTS} x WHERE x.id = NEW.aliquot_id
+        AND (x.state IN ('shipped', 'away')
+             OR (x.state = 'thawed' AND x.shipment_id IS NOT NULL))) THEN
+    RAISE EXCEPTION 'nobody saw it destroyed' USING ERRCODE = '{UNWITNESSED}';
   END IF;
   SELECT coalesce(max(e.number), 0) AS number,
          max({_EFFECTIVE}) FILTER (WHERE e.kind <> 'corrected') AS moment
@@ -207,7 +231,7 @@ BEGIN
   END IF;
   IF NEW.box_id IS NOT NULL THEN
     SELECT b.rows * b.columns INTO cells FROM public.{BOXES} b
-      WHERE b.id = NEW.box_id AND NOT b.closed FOR SHARE;
+      WHERE b.id = NEW.box_id AND NOT b.closed AND b.shipment_id IS NULL FOR SHARE;
     IF NOT FOUND OR NEW.position > cells THEN
       RAISE EXCEPTION 'there is no such position' USING ERRCODE = '{NO_POSITION}';
     END IF;
@@ -231,7 +255,8 @@ END
 """,
 )
 
-#: A rack has so many places; a box keeps its shape and its code.
+#: A rack has so many places; a box keeps its shape and its code. One in a parcel stays in it
+#: while the parcel is on its way.
 GUARD_BOX = Function(
     "guard_box",
     returns="trigger",
@@ -241,6 +266,12 @@ BEGIN
   IF TG_OP = 'UPDATE' AND (OLD.code, OLD.rows, OLD.columns, OLD.site_id) IS DISTINCT FROM
                           (NEW.code, NEW.rows, NEW.columns, NEW.site_id) THEN
     RAISE EXCEPTION 'a box keeps its shape' USING ERRCODE = 'TS003';
+  END IF;
+  IF TG_OP = 'UPDATE' AND NEW.shipment_id IS DISTINCT FROM OLD.shipment_id AND EXISTS (
+      SELECT 1 FROM public.{SHIPMENTS} s
+      WHERE (s.id = OLD.shipment_id AND s.state = 'sent')
+         OR (s.id = NEW.shipment_id AND s.state <> 'packing')) THEN
+    RAISE EXCEPTION 'the parcel has left' USING ERRCODE = 'TS003';
   END IF;
   PERFORM 1 FROM public.{RACKS} r WHERE r.id = NEW.rack_id AND r.places < NEW.place;
   IF FOUND THEN
@@ -308,6 +339,11 @@ def samples() -> Iterable[Protection]:
     yield _within(RACKS, FREEZERS, "freezer_id")
     yield _within(BOXES, RACKS, "rack_id")
     yield _within(MOVES, BOXES, "box_id")
+    yield Check(
+        BOXES,
+        f"{BOXES}_same_parcel",
+        f"FOREIGN KEY (site_id, shipment_id) REFERENCES public.{SHIPMENTS} (site_id, id)",
+    )
     # They fire in the order of their names.
     for name, function in (
         ("custody_1_order", "guard_custody"),

@@ -220,17 +220,18 @@ class ParcelScanForm(forms.Form):
 class ReceiveScanForm(ParcelScanForm):
     """One code out of the parcel, and how it came."""
 
-    once = ("condition", "unexpected", "note")
+    once = ("condition", "unexpected", "counted", "note")
     always = ("at",)
 
     condition = forms.ChoiceField(label=_("Condition"), choices=Condition.choices)
     unexpected = forms.BooleanField(label=_("Not on the manifest"), required=False)
+    counted = forms.BooleanField(label=_("Counted: all of the box is there"), required=False)
     note = _text(_("Explanation"), 500)
     at = WallTime(label=_("Time"), required=False, help_text=_("Empty: now"))
 
     @property
     def said(self) -> dict[str, Any]:
-        names = ("condition", "unexpected", "note")
+        names = ("condition", "unexpected", "counted", "note")
         return {name: self.cleaned_data[name] for name in names} | {
             "at": self.cleaned_data["at"] or None
         }

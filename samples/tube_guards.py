@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from samples.destruction_guards import LINES, LISTS, WITHDRAWN
-from samples.guards import ALIQUOTS, EVENTS, NO_SUCH_STEP, SPECIMENS
+from samples.guards import ALIQUOTS, EVENTS, IN_A_PARCEL, NO_SUCH_STEP, SPECIMENS
 from samples.models import OVER
 from trialsite.core.catalog import Function, Protection, Trigger
 from trialsite.core.guards import protect
 
 #: Aliquots of it are still kept; its aliquots hold more than it did.
-STILL_KEPT, TOO_MUCH = "TS069", "TS070"
+STILL_KEPT, TOO_MUCH = "TS071", "TS072"
 
 _OVER = ", ".join(f"'{state}'" for state in OVER)
 
@@ -101,6 +101,9 @@ BEGIN
       RAISE EXCEPTION 'this is more than was collected' USING ERRCODE = '{TOO_MUCH}';
     END IF;
     RETURN NEW;
+  END IF;
+  IF NEW.site_id <> OLD.site_id AND OLD.state IN ('packed', 'shipped') THEN
+    RAISE EXCEPTION 'a sample is in a parcel' USING ERRCODE = '{IN_A_PARCEL}';
   END IF;
   IF (OLD.code, OLD.number, OLD.specimen_id, OLD.subject_id, OLD.thaws_at_most)
      IS DISTINCT FROM

@@ -152,6 +152,9 @@ class ReceiveBody(ScannedBody, TimedBody):
     unexpected = serializers.BooleanField(
         default=False, help_text="It is in the parcel though it is not on the manifest"
     )
+    counted = serializers.BooleanField(
+        default=False, help_text="Of a box: all that was sent in it is there"
+    )
 
 
 class HandOverBody(TimedBody):

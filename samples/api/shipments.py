@@ -272,7 +272,8 @@ class LineAct(ShipmentRows):
 class LineMissing(LineAct):
     @extend_schema(request=TimedReasonBody, responses=shapes.ManifestAnswer)
     def create(self, request: Request, line: uuid.UUID) -> Response:
-        """It was packed and has not come: it is lost, until somebody finds it."""
+        """It was packed and has not come, or was received by mistake: it is lost, until
+        somebody finds it."""
         found, body = self.line(line), self.body(TimedReasonBody)
         said = {"reason": body["reason"], "at": moment_of(body)}
         with self.acting():

@@ -12,7 +12,6 @@ from django.utils.translation import pgettext_lazy
 
 from samples.models.custody import CustodyEvent
 from samples.models.specimens import Aliquot, Specimen
-from samples.models.states import AliquotState
 from trialsite.access.models import Site, SiteScopedQuerySet, User
 from trialsite.casebook.models import Subject
 from trialsite.core.guards import guarded
@@ -88,6 +87,7 @@ class Outcome(models.TextChoices):
     RECIPIENT = "recipient", _("Destroyed by the recipient, confirmed")
     USED = "used", _("Used up before")
     DISCARDED = "discarded", _("Discarded before")
+    DISPOSED = "disposed", _("Discarded after it, witnessed")
     LOST = "lost", pgettext_lazy("sample", "Lost")
     DIVIDED = "divided", _("Divided; its aliquots are listed")
 
@@ -143,8 +143,7 @@ class DestructionLine(models.Model):
     @property
     def is_here(self) -> bool:
         """Whether the site itself has it, as far as custody knows."""
-        away = (AliquotState.SHIPPED, AliquotState.AWAY)
-        return self.aliquot is None or self.aliquot.state not in away
+        return self.aliquot is None or not self.aliquot.is_elsewhere
 
     @property
     def is_settled(self) -> bool:

@@ -172,6 +172,7 @@ class Shipment(models.Model):
             ),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["site", "id"], name="shipment_site_key"),
             models.CheckConstraint(
                 condition=Q(state__in=ShipmentState.values, cooling__in=Cooling.values)
                 & ~Q(destination="")

@@ -321,6 +321,12 @@ class Aliquot(models.Model):
         return self.state in LIVE_ALIQUOTS
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether it has left the site: on its way, or at its destination, thawed there too."""
+        thawed_there = self.state == AliquotState.THAWED and self.shipment_id is not None
+        return thawed_there or self.state in {AliquotState.SHIPPED, AliquotState.AWAY}
+
+    @property
     def place_name(self) -> str:
         """Its box and position; empty while it is not in one."""
         if self.box is None or self.position is None:

@@ -54,6 +54,7 @@ class CustodyKind(models.TextChoices):
     UNPACKED = "unpacked", _("Unpacked again")
     SHIPPED = "shipped", _("Shipped")
     ARRIVED = "arrived", _("Received")
+    CONDITION = "condition", _("Condition noted")
     ANALYSED = "analysed", _("Analysed")
     USED_UP = "used_up", _("Used up")
     EXCURSION = "excursion", _("Temperature excursion")
@@ -97,6 +98,8 @@ ALIQUOT_STEPS: dict[tuple[str, str], str] = {
     (_A.PACKED, _K.UNPACKED): _A.HELD,
     (_A.PACKED, _K.SHIPPED): _A.SHIPPED,
     **{(each, _K.ARRIVED): _A.AWAY for each in _CAN_ARRIVE},
+    # Said of a receipt afterwards: in which condition it had come.
+    **{(each, _K.CONDITION): each for each in (_A.AWAY, _A.THAWED)},
     **{(each, _K.EXCURSION): each for each in _LIVE_ALIQUOT},
     **{(each, _K.DISCARDED): _A.DISCARDED for each in (*_LIVE_ALIQUOT, _A.LOST)},
     **{(each, _K.DESTROYED): _A.DESTROYED for each in (*_LIVE_ALIQUOT, _A.LOST)},
@@ -120,6 +123,7 @@ NEEDS_REASON = (
     _K.LOST,
     _K.FOUND,
     _K.EXCURSION,
+    _K.CONDITION,
     _K.CORRECTED,
 )
 #: What is not done any more once the consent for samples is withdrawn. That something has
@@ -129,8 +133,9 @@ NEEDS_CONSENT = (
     _K.PROCESSED,
     _K.ALIQUOTED,
     _K.ANALYSED,
+    _K.USED_UP,
     _K.PACKED,
     _K.SHIPPED,
 )
 #: What names the shipment, of which the manifest has a line.
-OF_A_SHIPMENT = (_K.PACKED, _K.UNPACKED, _K.SHIPPED, _K.ARRIVED)
+OF_A_SHIPMENT = (_K.PACKED, _K.UNPACKED, _K.SHIPPED, _K.ARRIVED, _K.CONDITION)

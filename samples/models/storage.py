@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from samples.models.shipments import Shipment
 from trialsite.access.models import Site, SiteScopedQuerySet, User
 from trialsite.core.guards import guarded
 
@@ -98,6 +99,10 @@ class Box(models.Model):
     columns = models.PositiveSmallIntegerField(_("Columns"), default=9)
     rack = models.ForeignKey(Rack, models.PROTECT, null=True, blank=True, related_name="boxes")
     place = models.PositiveSmallIntegerField(_("Place"), null=True, blank=True)
+    #: In which parcel it stands, or with which it has left; nothing goes into it meanwhile.
+    shipment = models.ForeignKey(
+        Shipment, models.PROTECT, null=True, blank=True, related_name="boxes"
+    )
     #: Nothing more goes in; what is in it stays.
     closed = models.BooleanField(_("Closed"), default=False)
     added_by = models.ForeignKey(User, models.PROTECT, related_name="+")
@@ -120,6 +125,11 @@ class Box(models.Model):
                 condition=Q(rack=None, place=None) | Q(rack__isnull=False, place__gte=1),
                 name="box_in_a_rack_has_a_place",
                 violation_error_message=_("A box in a rack has its place."),
+            ),
+            models.CheckConstraint(
+                condition=Q(shipment=None) | Q(rack=None),
+                name="box_in_a_parcel_or_in_a_rack",
+                violation_error_message=_("A box in a parcel stands in no rack."),
             ),
         ]
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from samples.models import Aliquot, AliquotState, Box, CustodyKind
+from samples.models import Aliquot, AliquotState, Box, CustodyKind, Shipment
 from samples.services.freezing import judge_freezing
 from samples.services.log import (
     Happening,
@@ -18,7 +18,7 @@ from samples.services.log import (
     hold_participants,
     wall_now,
 )
-from samples.services.withdrawals import follow_late_entry, refuse_withdrawn
+from samples.services.withdrawals import demand_witness, follow_late_entry, refuse_withdrawn
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.core.exceptions import DomainError, TransitionError
@@ -156,18 +156,16 @@ def end_aliquot(
     at: dt.datetime | None = None,
     witness: User | None = None,
 ) -> Aliquot:
-    """An aliquot was discarded, destroyed or lost. Destroying is witnessed by a second person."""
+    """An aliquot was discarded, destroyed or lost. A second person witnesses destroying, and
+    discarding once the consent for samples is withdrawn."""
     aliquot = _one(aliquot, by)
     if kind not in ENDS:
         raise DomainError(_("An aliquot is discarded, destroyed or lost."))
     if aliquot.state == kind:
         return aliquot
     _demand(reason)
-    if kind is CustodyKind.DESTROYED and (witness is None or witness.pk == by.pk):
-        raise ImpossibleError({"witness": [_("Destroying is witnessed by a second person.")]})
-    said = Happening(
-        at=at, reason=reason, witness=witness if kind is CustodyKind.DESTROYED else None
-    )
+    seen_by = demand_witness(aliquot, kind, by=by, at=at, witness=witness)
+    said = Happening(at=at, reason=reason, witness=seen_by)
     enter(aliquot, kind, by, said)
     return fresh(aliquot)
 
@@ -214,6 +212,12 @@ def _refuse_far(box: Box, by: User) -> None:
     by.require(Capability.HANDLE_SAMPLES, site=box.site_id)
     if Box.objects.filter(pk=box.pk, closed=True).exists():
         raise TransitionError(_("Box %(code)s is closed.") % {"code": box.code})
+    parcel = Shipment.objects.filter(boxes=box).first()
+    if parcel is not None:
+        raise TransitionError(
+            _("Box %(code)s is in the shipment %(parcel)s.")
+            % {"code": box.code, "parcel": parcel.code}
+        )
 
 
 def _position(box: Box, wanted: int | None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
+from zoneinfo import ZoneInfo
 
 from django.db import models, transaction
 from django.utils.translation import gettext as _
@@ -29,6 +30,14 @@ class Explanation(models.TextChoices):
     LOST = "lost", gettext_lazy("Lost: searched for and not found")
     DISCARDED = "discarded", gettext_lazy("Discarded before")
     RECIPIENT = "recipient", gettext_lazy("The recipient has destroyed it, and confirmed so")
+
+
+def explanations_of(line: DestructionLine) -> list[Explanation]:
+    """What can be said of a line: a recipient destroys only what has left the site."""
+    if not line.is_here:
+        return list(Explanation)
+    said = [each for each in Explanation if each is not Explanation.RECIPIENT]
+    return said if line.aliquot else [each for each in said if each is not Explanation.USED]
 
 
 _EVENTS = {
@@ -102,6 +111,12 @@ def explain_line(
         raise ImpossibleError({"confirmed_by": [_("Say who confirmed it.")]})
     if line.aliquot is None and why in {Explanation.USED, Explanation.RECIPIENT}:
         raise DomainError(_("A tube that was not divided is destroyed, discarded or lost."))
+    if recipient and line.is_here:
+        raise TransitionError(
+            _("It is at the site: destroy it before a witness, or say what became of it.")
+        )
+    if why in {Explanation.USED, Explanation.DISCARDED}:
+        _demand_before(destruction, at)
     said = Happening(
         at=at,
         reason=explanation,
@@ -119,6 +134,14 @@ def _current(destruction: Destruction, lines: Collection[DestructionLine]) -> li
 
 def _reason(how: str) -> str:
     return _("Consent for samples withdrawn. %(how)s") % {"how": how.strip()}
+
+
+def _demand_before(destruction: Destruction, at: dt.datetime | None) -> None:
+    """What ended before the withdrawal has a time before it; later is no explanation."""
+    zone = ZoneInfo(destruction.site.time_zone)
+    if at is None or at.replace(tzinfo=zone) >= destruction.withdrawn_at:
+        said = _("Say when it was: a time before the withdrawal. Later it is destroyed.")
+        raise ImpossibleError({"happened_at": [said]})
 
 
 def _demand(**texts: str) -> None:

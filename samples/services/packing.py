@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 
 from django.db import connection, transaction
@@ -20,6 +21,7 @@ from samples.models import (
     ShipmentState,
 )
 from samples.selectors.shipping import SHIPPABLE, export_refusal, refusals_of, sent_under
+from samples.services.aliquots import free_positions
 from samples.services.log import Happening, enter, held_aliquots
 from samples.services.scanning import ScanRefusedError, unknown
 from samples.services.shipment_log import (
@@ -32,7 +34,7 @@ from samples.services.shipment_log import (
     scanned,
     write_line,
 )
-from samples.services.storage import move_box
+from samples.services.storage import box_into_parcel, box_out_of_parcel
 from trialsite.access.models import User
 from trialsite.core.clock import TrialNow
 
@@ -90,7 +92,7 @@ def _pack_box(parcel: Shipment, box: Box, by: User) -> Scanned:
         )
     held.sort(key=lambda each: each.position or 0)
     lines = tuple(_put_in(parcel, held, by, in_box=True))
-    move_box(box=box, rack=None, by=by, reason=parcel.code)
+    box_into_parcel(box, parcel, by)
     count = len(lines)
     return Scanned(
         tone="done",
@@ -188,7 +190,8 @@ def _refuse_beyond(parcel: Shipment, more: int) -> None:
 def unpack(*, by: User, shipment: Shipment, code: str) -> Scanned:
     """Take an aliquot out of a parcel that has not left, or a box with what was sent in it.
 
-    An aliquot waits for a new position; what stayed in its box is where it was.
+    An aliquot waits for a new position. What stayed in its box is where it was, if the box
+    still takes it; the box goes back to its place, if this is still free.
     """
     parcel = held_shipment(shipment, by, ShipmentState.PACKING)
     text, named = scanned(code, by)
@@ -208,19 +211,33 @@ def unpack(*, by: User, shipment: Shipment, code: str) -> Scanned:
 def _take_out(parcel: Shipment, lines: Sequence[ShipmentLine], by: User, *, back: bool) -> None:
     wall = on_the_clock(parcel, None)
     keys = [each.aliquot for each in lines if each.aliquot is not None]
-    boxes = {each.box for each in lines if back and each.box is not None}
+    boxes = {each.box for each in lines if each.in_box and each.box is not None}
     held = {each.pk: each for each in held_aliquots(keys, *boxes)}
     for line in lines:
         line.state = LineState.UNPACKED
         change_line(line, "state")
+    free = _boxes_out(parcel, boxes, by)
+    for line in lines:
         assert line.aliquot_id is not None
         aliquot = held[line.aliquot_id]
         if aliquot.state != AliquotState.PACKED:
             continue  # it has ended in the parcel: lost, discarded
         enter(aliquot, CustodyKind.UNPACKED, by, Happening(at=wall, shipment=parcel))
-        if back and line.box is not None:
+        if back and line.position in free.get(line.box_id, ()):
             said = Happening(at=wall, box=line.box, position=line.position)
             enter(aliquot, CustodyKind.STORED, by, said)
+
+
+def _boxes_out(parcel: Shipment, boxes: set[Box], by: User) -> dict[uuid.UUID | None, list[int]]:
+    """Boxes of which nothing is packed any more come out; their positions that take something."""
+    free: dict[uuid.UUID | None, list[int]] = {}
+    left = ShipmentLine.objects.filter(shipment=parcel, state=LineState.PACKED, in_box=True)
+    for box in boxes:
+        if left.filter(box=box).exists():
+            continue
+        box = box_out_of_parcel(box, parcel, by)
+        free[box.pk] = [] if box.closed else free_positions(box)
+    return free
 
 
 def take_everything_out(parcel: Shipment, by: User) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -86,8 +86,10 @@ def receive(
     condition: str = Condition.INTACT,
     note: str = "",
     unexpected: bool = False,
+    counted: bool = False,
 ) -> Scanned:
-    """What a code names has come out of the parcel, in a condition; a box with all sent in it.
+    """What a code names has come out of the parcel, in a condition; a box with all sent in it,
+    when somebody has counted that all of it is there.
 
     What stands on no line is refused until it is said to be unexpected, so that a misread
     code is no discrepancy. What was missing and comes later is found, also after the parcel
@@ -100,7 +102,8 @@ def receive(
     text, named = scanned(code, by)
     _received(parcel, wall, by)
     if isinstance(named, Box):
-        return _receive_box(parcel, named, wall, condition, note, by)
+        lines = _lines_in(parcel, named, counted=counted)
+        return _receive_box(parcel, named, lines, wall, condition, note, by)
     rows = ShipmentLine.objects.standing().filter(shipment=parcel, code=text)
     line = rows.select_related("aliquot").first()
     if line is None:
@@ -134,17 +137,37 @@ def _not_listed(text: str, named: Aliquot | None, parcel: Shipment, by: User) ->
     return ScanRefusedError(headline, f"{message} {hint}")
 
 
-def _receive_box(
-    parcel: Shipment, box: Box, wall: dt.datetime, condition: str, note: str, by: User
-) -> Scanned:
+def _lines_in(parcel: Shipment, box: Box, *, counted: bool) -> list[ShipmentLine]:
+    """What was sent in a box; before all of it is received at one scan it is counted."""
     rows = ShipmentLine.objects.standing().filter(shipment=parcel, box=box, in_box=True)
     lines = list(rows.select_related("aliquot").order_by("number"))
-    waiting = [each for each in lines if each.state == LineState.PACKED]
     if not lines:
         raise ScanRefusedError(
             _("Not on the manifest"),
             _("Box %(code)s was not sent whole. Scan its aliquots.") % {"code": box.code},
         )
+    count = sum(each.state == LineState.PACKED for each in lines)
+    if count and not counted:
+        said = ngettext(
+            "%(count)d aliquot of box %(code)s is to be received.",
+            "%(count)d aliquots of box %(code)s are to be received.",
+            count,
+        ) % {"count": count, "code": box.code}
+        hint = _("Are all there, tick “counted” and scan it again; if not, scan what is there.")
+        raise ScanRefusedError(_("Count what is in the box"), f"{said} {hint}")
+    return lines
+
+
+def _receive_box(
+    parcel: Shipment,
+    box: Box,
+    lines: list[ShipmentLine],
+    wall: dt.datetime,
+    condition: str,
+    note: str,
+    by: User,
+) -> Scanned:
+    waiting = [each for each in lines if each.state == LineState.PACKED]
     for line in waiting:
         _receive_line(parcel, line, wall, condition, note, by)
     count = len(waiting)
@@ -162,29 +185,94 @@ def _receive_line(
 ) -> Scanned:
     was = line.state
     if was == LineState.RECEIVED:
-        return _again(parcel, line, condition, note, by)
+        return _again(parcel, line, wall, condition, note, by)
+    if was == LineState.MISSING and condition != Condition.INTACT:
+        _demand_note(note)
+    assert line.aliquot is not None
+    _refuse_elsewhere(
+        parcel, line.aliquot, told=condition != Condition.INTACT and bool(note.strip())
+    )
     line.state, line.condition = LineState.RECEIVED, condition
     line.received_at, line.received_by = wall, by
     names = ["state", "condition", "received_at", "received_by"]
     names += _explain(line, note, by) if note.strip() else []
     change_line(line, *names)
-    assert line.aliquot is not None
     _take_over(parcel, line.aliquot, line, wall, by)
     headline = _("Found again") if was == LineState.MISSING else _("Received")
     return Scanned(tone="done", headline=headline, message=_words_of(line), lines=(line,))
 
 
-def _again(parcel: Shipment, line: ShipmentLine, condition: str, note: str, by: User) -> Scanned:
-    """A line that came already: only another condition than intact is news."""
-    if condition in (Condition.INTACT, line.condition) or parcel.state == ShipmentState.CLOSED:
+def _again(
+    parcel: Shipment, line: ShipmentLine, wall: dt.datetime, condition: str, note: str, by: User
+) -> Scanned:
+    """A line that came already: another condition than intact is news, and so is whatever is
+    said with its reason. Custody hears of it."""
+    news = condition != line.condition and (condition != Condition.INTACT or note.strip())
+    if not news:
         return Scanned(
             tone="already", headline=_("Already received"), message=_words_of(line), lines=(line,)
         )
+    if parcel.state == ShipmentState.CLOSED:
+        raise ScanRefusedError(
+            _("Already received"), _("The shipment is closed: its conditions stay as they are.")
+        )
+    if line.explanation:
+        _demand_note(note)
     line.condition = condition
     change_line(line, "condition", *(_explain(line, note, by) if note.strip() else []))
+    _note_condition(parcel, line, wall, note, by)
     return Scanned(
         tone="done", headline=_("Condition noted"), message=_words_of(line), lines=(line,)
     )
+
+
+def _note_condition(
+    parcel: Shipment, line: ShipmentLine, wall: dt.datetime, note: str, by: User
+) -> None:
+    """Custody of a receipt that was said otherwise at first."""
+    if line.aliquot is None:
+        return
+    (held,) = held_aliquots([line.aliquot])
+    words = " · ".join(filter(None, (str(Condition(line.condition).label), note.strip())))
+    if line.condition == Condition.THAWED and held.state == AliquotState.AWAY:
+        _note_thawed(parcel, held, wall, words, by)
+    elif held.shipment_id == parcel.pk and held.state in {AliquotState.AWAY, AliquotState.THAWED}:
+        said = Happening(at=wall, shipment=parcel, place=parcel.destination, reason=words)
+        enter(held, CustodyKind.CONDITION, by, said)
+
+
+def _note_thawed(
+    parcel: Shipment, aliquot: Aliquot, wall: dt.datetime, words: str, by: User
+) -> None:
+    """It came thawed; more often than the protocol allows it is an excursion."""
+    thawed = aliquot.thaws < aliquot.thaws_at_most
+    kind = CustodyKind.THAWED if thawed else CustodyKind.EXCURSION
+    celsius = None if thawed else parcel.logger_celsius
+    enter(aliquot, kind, by, Happening(at=wall, reason=words, celsius=celsius))
+
+
+def _refuse_elsewhere(parcel: Shipment, aliquot: Aliquot, *, told: bool) -> None:
+    """What has ended, or is at another destination, by its custody cannot come out of this
+    parcel intact: it is a discrepancy that is told at once, or it is not received."""
+    (held,) = held_aliquots([aliquot])
+    here = held.state == AliquotState.AWAY and held.shipment_id == parcel.pk
+    if told or here or held.state in {*_CAN_COME, AliquotState.LOST}:
+        return
+    said = _("By its custody %(code)s is “%(state)s”.")
+    hint = _(
+        "If it is in the parcel all the same, say its condition, such as a wrong label, and why."
+    )
+    raise ScanRefusedError(
+        _("It cannot be here"),
+        f"{said % {'code': held.code, 'state': held.get_state_display()}} {hint}",
+    )
+
+
+def _demand_note(note: str) -> None:
+    """What was explained otherwise before is explained anew: that it was missing says nothing
+    of the state in which it came."""
+    if not note.strip():
+        raise ImpossibleError({"note": [_("Say how this came about.")]})
 
 
 def _words_of(line: ShipmentLine) -> str:
@@ -256,30 +344,39 @@ def _take_over(
     said = Happening(at=wall, shipment=parcel, place=parcel.destination, reason=words)
     enter(held, CustodyKind.ARRIVED, by, said)
     if line.condition == Condition.THAWED:
-        thawed = held.thaws < held.thaws_at_most
-        kind = CustodyKind.THAWED if thawed else CustodyKind.EXCURSION
-        said = Happening(at=wall, reason=words, celsius=None if thawed else parcel.logger_celsius)
-        enter(held, kind, by, said)
+        _note_thawed(parcel, held, wall, words, by)
 
 
 @transaction.atomic
 def report_missing(
     *, by: User, line: ShipmentLine, reason: str, at: dt.datetime | None = None
 ) -> ShipmentLine:
-    """An aliquot was packed and has not come: it is lost, until somebody finds it."""
+    """An aliquot was packed and has not come: it is lost, until somebody finds it.
+
+    So is one that was received by mistake, as long as nothing else has happened to it.
+    """
     parcel = held_shipment(line.shipment, by, *_ON_ITS_WAY)
     line = ShipmentLine.objects.select_related("aliquot").get(pk=line.pk)
     said = demand(reason)
     if line.state == LineState.MISSING:
         return line
-    if line.state != LineState.PACKED:
-        raise TransitionError(_("%(code)s has been received.") % {"code": line.code})
-    line.state = LineState.MISSING
-    with because(said):
-        change_line(line, "state", *_explain(line, said, by))
+    if line.unexpected or line.state == LineState.UNPACKED:
+        raise TransitionError(_("%(code)s was not sent with this shipment.") % {"code": line.code})
+    received = line.state == LineState.RECEIVED
     assert line.aliquot is not None
     (held,) = held_aliquots([line.aliquot])
-    if held.state == AliquotState.SHIPPED and held.shipment_id == parcel.pk:
+    in_parcel = held.shipment_id == parcel.pk and held.is_elsewhere
+    if received and not in_parcel:
+        raise TransitionError(
+            _("%(code)s has gone on since it was received: it is “%(state)s”.")
+            % {"code": line.code, "state": held.get_state_display()}
+        )
+    line.state, line.condition = LineState.MISSING, ""
+    line.received_at = line.received_by = None
+    names = ["state", "condition", "received_at", "received_by"]
+    with because(said):
+        change_line(line, *names, *_explain(line, said, by))
+    if in_parcel:
         wall = on_the_clock(parcel, at)
         enter(held, CustodyKind.LOST, by, Happening(at=wall, reason=said, place=parcel.code))
     return line
@@ -316,7 +413,9 @@ def explain(*, by: User, line: ShipmentLine, reason: str) -> ShipmentLine:
 def close_shipment(*, by: User, shipment: Shipment) -> Shipment:
     """Each line is received or explained: the parcel is done with."""
     parcel = held_shipment(shipment, by, *_ON_ITS_WAY)
-    count = ShipmentLine.objects.filter(shipment=parcel).unsettled().count()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT trialsite.open_lines(%s)", [parcel.pk])
+        count = sum(cursor.fetchone()[0])
     if count:
         raise TransitionError(
             ngettext(

@@ -9,7 +9,14 @@ from django.db import DatabaseError, models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from samples.destruction_guards import NOT_ACCOUNTED, WITHDRAWN
-from samples.guards import NO_POSITION, NO_SUCH_STEP, OUT_OF_ORDER, VOIDED
+from samples.guards import (
+    IN_A_PARCEL,
+    NO_POSITION,
+    NO_SUCH_STEP,
+    OUT_OF_ORDER,
+    UNWITNESSED,
+    VOIDED,
+)
 from samples.shipment_guards import LINES_OPEN, NOT_PERMITTED, NOT_SO_FAR
 from samples.tube_guards import STILL_KEPT, TOO_MUCH
 from trialsite.crf.violations import ImpossibleError, refusal_of, said_by
@@ -19,6 +26,8 @@ _STATES = {
     OUT_OF_ORDER: ("happened_at", _("Something that comes before it is dated later.")),
     NO_POSITION: ("position", _("There is no such position, or the box is closed.")),
     VOIDED: ("", _("This specimen has been voided.")),
+    UNWITNESSED: ("witness", _("Destroying is witnessed by a second person.")),
+    IN_A_PARCEL: ("", _("Samples of this participant are in a parcel that is not closed.")),
     NOT_SO_FAR: ("", _("This cannot be done with the shipment in its present state.")),
     NOT_PERMITTED: ("permission", _("No export permission is in force for this shipment.")),
     LINES_OPEN: ("", _("Lines of this shipment are open, or nothing is packed.")),

@@ -13,7 +13,7 @@ from samples.services.freezing import end_freezing, judge_freezing
 from samples.services.holding import demand, fresh, held_for
 from samples.services.log import Happening, enter, held_specimen, hold_participants
 from samples.services.refusing import sample_refusals
-from samples.services.withdrawals import follow_late_entry, is_listed
+from samples.services.withdrawals import demand_witness, follow_late_entry, is_listed
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.core.clock import trial_now
@@ -35,19 +35,16 @@ def end_specimen(
     at: dt.datetime | None = None,
     witness: User | None = None,
 ) -> Specimen:
-    """A specimen was discarded, destroyed or lost before it was aliquoted; destroying is
-    witnessed by a second person."""
+    """A specimen was discarded, destroyed or lost before it was aliquoted. A second person
+    witnesses destroying, and discarding once the consent for samples is withdrawn."""
     specimen = held_for(specimen, by)
     if kind not in ENDS:
         raise DomainError(_("A specimen is discarded, destroyed or lost."))
     if specimen.state == kind:
         return specimen
     demand(reason)
-    if kind is CustodyKind.DESTROYED and (witness is None or witness.pk == by.pk):
-        raise ImpossibleError({"witness": [_("Destroying is witnessed by a second person.")]})
-    said = Happening(
-        at=at, reason=reason, witness=witness if kind is CustodyKind.DESTROYED else None
-    )
+    seen_by = demand_witness(specimen, kind, by=by, at=at, witness=witness)
+    said = Happening(at=at, reason=reason, witness=seen_by)
     enter(specimen, kind, by, said)
     return fresh(specimen)
 

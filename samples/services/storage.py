@@ -7,7 +7,7 @@ import uuid
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from samples.models import Box, BoxMove, Freezer, Rack
+from samples.models import Box, BoxMove, Freezer, Rack, Shipment, ShipmentState
 from samples.services.refusing import sample_refusals
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import Site, User
@@ -17,6 +17,9 @@ from trialsite.core.context import because
 from trialsite.core.exceptions import TransitionError
 from trialsite.core.ids import with_check
 from trialsite.crf.violations import ImpossibleError
+
+#: A box in such a parcel is nowhere else.
+_UNDER_WAY = (ShipmentState.PACKING, ShipmentState.SENT)
 
 
 @transaction.atomic
@@ -52,7 +55,7 @@ def add_freezer(
 def add_rack(*, freezer: Freezer, name: str, places: int, by: User) -> Rack:
     """Enter a rack with its places for boxes."""
     by.require(Capability.MANAGE_STORAGE, site=freezer.site_id)
-    _in_use(_held(freezer.pk))
+    _in_use(_held_freezer(freezer.pk))
     rack = Rack(
         id=uuid.uuid4(), site_id=freezer.site_id, freezer=freezer, name=name.strip(), places=places
     )
@@ -99,19 +102,61 @@ def add_box(
 def move_box(
     *, box: Box, rack: Rack | None, by: User, place: int | None = None, reason: str = ""
 ) -> Box:
-    """Put a whole box elsewhere with all that is in it; nowhere while it is carried."""
+    """Put a whole box elsewhere with all that is in it; nowhere while it is carried.
+
+    One that left with a parcel is back when it gets a place again.
+    """
     by.require(Capability.HANDLE_SAMPLES, site=box.site_id)
-    box = Box.objects.select_for_update(no_key=True, of=("self",)).get(pk=box.pk)
+    box = _held(box)
+    if box.shipment is not None and box.shipment.state in _UNDER_WAY:
+        raise TransitionError(
+            _("Box %(code)s is in the shipment %(parcel)s.")
+            % {"code": box.code, "parcel": box.shipment.code}
+        )
     if rack is not None:
         _fits(rack, box.site_id)
         place = place or (box.place if box.rack_id == rack.pk else _free_place(rack))
     if (box.rack_id, box.place) == (rack.pk if rack else None, place if rack else None):
         return box
     box.rack, box.place = rack, place if rack else None
+    if rack is not None:
+        box.shipment = None
+    return _put(box, by, reason)
+
+
+def _held(box: Box) -> Box:
+    waiting = Box.objects.select_for_update(no_key=True, of=("self",))
+    return waiting.select_related("shipment").get(pk=box.pk)
+
+
+def _put(box: Box, by: User, reason: str) -> Box:
     with because(reason.strip()), sample_refusals(Box):
-        box.save(update_fields=["rack", "place"])
+        box.save(update_fields=["rack", "place", "shipment"])
     _note(box, by, reason)
     return box
+
+
+def box_into_parcel(box: Box, parcel: Shipment, by: User) -> Box:
+    """A box goes into a parcel with all that is in it; the parcel and the box are locked."""
+    box = _held(box)
+    box.rack, box.place, box.shipment = None, None, parcel
+    return _put(box, by, parcel.code)
+
+
+def box_out_of_parcel(box: Box, parcel: Shipment, by: User) -> Box:
+    """A box is taken out of a parcel that has not left: back to its place, where this is free,
+    and else in no rack."""
+    box = _held(box)
+    if box.shipment_id != parcel.pk:
+        return box
+    moves = BoxMove.objects.filter(box=box).exclude(rack=None, reason=parcel.code)
+    last = moves.select_related("rack__freezer").order_by("-moved_at", "-id").first()
+    box.shipment = None
+    if last is not None and last.rack is not None and last.rack.freezer.retired_at is None:
+        Rack.objects.select_for_update(no_key=True).get(pk=last.rack.pk)
+        if not Box.objects.filter(rack=last.rack, place=last.place).exists():
+            box.rack, box.place = last.rack, last.place
+    return _put(box, by, parcel.code)
 
 
 @transaction.atomic
@@ -129,7 +174,7 @@ def close_box(*, box: Box, closed: bool, by: User) -> Box:
 def retire_freezer(*, freezer: Freezer, reason: str, by: User) -> Freezer:
     """Take a freezer out of use; one with boxes in it is emptied first."""
     by.require(Capability.MANAGE_STORAGE, site=freezer.site_id)
-    freezer = _held(freezer.pk)
+    freezer = _held_freezer(freezer.pk)
     _in_use(freezer)
     if not reason.strip():
         raise ImpossibleError({"reason": [_("Give the reason.")]})
@@ -141,7 +186,7 @@ def retire_freezer(*, freezer: Freezer, reason: str, by: User) -> Freezer:
     return freezer
 
 
-def _held(freezer: uuid.UUID) -> Freezer:
+def _held_freezer(freezer: uuid.UUID) -> Freezer:
     """A freezer under its lock: what is put into it and its end wait for one another."""
     return Freezer.objects.select_for_update(no_key=True, of=("self",)).get(pk=freezer)
 
@@ -154,7 +199,7 @@ def _in_use(freezer: Freezer) -> None:
 def _fits(rack: Rack, site_id: int) -> None:
     if rack.site_id != site_id:
         raise ImpossibleError({"rack": [_("This rack stands at another site.")]})
-    _in_use(_held(rack.freezer_id))
+    _in_use(_held_freezer(rack.freezer_id))
 
 
 def _free_place(rack: Rack) -> int:

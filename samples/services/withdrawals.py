@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -30,6 +32,7 @@ from trialsite.casebook.models import Subject
 from trialsite.core.clock import trial_now
 from trialsite.core.context import because
 from trialsite.core.exceptions import TransitionError
+from trialsite.crf.violations import ImpossibleError
 
 #: (specimen, aliquot) as a line names them.
 _Named = tuple[uuid.UUID, uuid.UUID | None]
@@ -89,6 +92,29 @@ def refuse_withdrawn(subject: Subject) -> None:
         raise TransitionError(
             _("The consent for samples is withdrawn: this sample is to be destroyed.")
         )
+
+
+def demand_witness(
+    sample: Specimen | Aliquot,
+    kind: CustodyKind,
+    *,
+    by: User,
+    at: dt.datetime | None,
+    witness: User | None,
+) -> User | None:
+    """Who saw a sample destroyed, or discarded after a withdrawal: somebody else than `by`;
+    None where nobody need have."""
+    moment = at.replace(tzinfo=ZoneInfo(sample.site.time_zone)) if at else trial_now()
+    lists = Destruction.objects.standing().filter(subject=sample.subject_id)
+    if kind is CustodyKind.DESTROYED:
+        words = _("Destroying is witnessed by a second person.")
+    elif kind is CustodyKind.DISCARDED and lists.filter(withdrawn_at__lte=moment).exists():
+        words = _("After a withdrawal, discarding is witnessed by a second person.")
+    else:
+        return None
+    if witness is None or witness.pk == by.pk:
+        raise ImpossibleError({"witness": [words]})
+    return witness
 
 
 def _lift(destruction: Destruction, by: User) -> None:

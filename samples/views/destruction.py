@@ -133,7 +133,7 @@ def explain(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     line = get_object_or_404(
         seen.select_related("specimen__visit", "aliquot", "destruction__subject"), pk=pk
     )
-    form = ExplainForm(typed(request))
+    form = ExplainForm(typed(request), line=line)
     return act_page(
         request,
         form=form,
@@ -141,7 +141,7 @@ def explain(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
             line=line,
             why=form.cleaned_data["why"],
             explanation=form.cleaned_data["explanation"],
-            confirmed_by=form.cleaned_data["confirmed_by"],
+            confirmed_by=form.cleaned_data.get("confirmed_by", ""),
             at=form.moment,
             by=request.user,
         ),

@@ -111,7 +111,7 @@ def _custody(specimen: Specimen, aliquot: Aliquot | None) -> list[CustodyEvent]:
 #: The next steps of a sample's way; what ends or thaws it is never the loudest button.
 _USUAL = ("collect", "receive", "spin", "aliquot", "found")
 #: What is not offered any more once the consent for samples is withdrawn.
-_NEED_CONSENT = ("thaw", "analyse", "spin", "aliquot")
+_NEED_CONSENT = ("thaw", "analyse", "used", "spin", "aliquot")
 
 
 def _offered(found: Sample, *, withdrawn: bool) -> list[tuple[str, str]]:

@@ -242,8 +242,10 @@ def line(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """Say of one line that it is missing, or how its discrepancy came about."""
     seen = ShipmentLine.objects.visible_to(request.user, Capability.SHIP_SAMPLES)
     found = get_object_or_404(seen.select_related("shipment", "aliquot"), pk=pk)
-    waiting = found.state == LineState.PACKED
-    form = ReasonForm(typed(request), initial={"reason": found.explanation})
+    mistaken = found.state == LineState.RECEIVED and "missing" in request.GET
+    waiting = found.state == LineState.PACKED or mistaken
+    initial = {} if mistaken else {"reason": found.explanation}
+    form = ReasonForm(typed(request), initial=initial)
     doing = report_missing if waiting else explain
     facts: list[tuple[Any, Any]] = [
         (_("Shipment"), found.shipment.code),

@@ -142,7 +142,8 @@ def test_a_committee_is_handed_the_snapshot_as_it_was_frozen(cast, version, lang
     assert "pump alarm" in text
     assert "Board of 3 May" in text
     for name, value in snapshot.content[language]["counts"]:
-        assert f"{name} {value}" in text
+        # Chinese print sets a thin space beside a figure.
+        assert f"{name}{value}".replace(" ", "") in text.replace(" ", "")
     make_subject(cast.other_site, number="002-001", status="enrolled")
     assert printed(client, snapshot, language)[0] == content
     page = client.get(f"/holds/snapshots/{snapshot.pk}/").content.decode()

@@ -17,6 +17,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from tests.access.browser import acts
+from tests.access.test_api_tokens import ask, make_token
 from tests.api.conftest import ApiClient, fill
 from tests.api.test_metadata import ODM, schema
 from tests.factories import (
@@ -29,6 +31,7 @@ from tests.factories import (
     sign_in,
 )
 from trialsite.access.capabilities import Role
+from trialsite.access.models import Membership
 from trialsite.casebook.models import Subject
 from trialsite.crf.items import all_items_of
 from trialsite.crf.registry import form, forms
@@ -165,6 +168,45 @@ def test_nobody_takes_somebody_elses_package(cast, api, manager):
         assert other.get(f"packages/{told['id']}/{path}").status_code == 404
     assert api("nurse").get(f"packages/{told['id']}/").status_code == 403
     assert api("nurse").post("packages/").status_code == 403
+
+
+@pytest.mark.requirement("IA8")
+@pytest.mark.parametrize("narrowed", ["site", "role"])
+def test_a_narrowed_token_has_no_part_in_packages(cast, manager, narrowed):
+    told, _content = packed(manager)
+    by = {"site": cast.site} if narrowed == "site" else {"role": Role.DATA_MANAGER}
+    narrow = make_token(cast.data_manager, read_only=False, **by)
+    whole = make_token(cast.data_manager)
+    for path in ("packages/", f"packages/{told['id']}/", f"packages/{told['id']}/file/"):
+        assert ask(narrow, path).status_code == 403
+        answer = ask(whole, path)
+        assert answer.status_code == 200
+        assert b"".join(answer.streaming_content if answer.streaming else [answer.content])
+
+
+@pytest.mark.requirement("IA5", "EX5")
+def test_who_lost_a_site_does_not_take_what_holds_it(cast):
+    make_protocol(cast.site)
+    person = make_user(Role.DATA_MANAGER, cast.site)
+    told, _content = packed(ApiClient(person))
+
+    @given
+    def move() -> None:
+        today = timezone.now().date()
+        person.memberships.update(ended_on=today)
+        Membership.objects.create(
+            user=person, site=cast.other_site, role=Role.DATA_MANAGER, valid_from=today
+        )
+
+    move()
+    assert ApiClient(person).get(f"packages/{told['id']}/file/").status_code == 403
+
+
+def test_that_a_package_was_taken_is_in_the_trail(manager, cast):
+    told, _content = packed(manager)
+    (taken,) = acts("package_taken")
+    assert taken.actor_id == cast.data_manager.pk
+    assert (taken.new or {})["sha256"] == told["sha256"]
 
 
 def test_a_second_package_waits_for_the_first(manager):

@@ -40,7 +40,7 @@ from trialsite.conduct.models import (
 )
 from trialsite.conduct.selectors import enrolment_refusals, rule_lines
 from trialsite.conduct.services.holds import lift_hold, switch_rule
-from trialsite.conduct.services.proposals import place_proposed
+from trialsite.conduct.services.proposals import dismiss_proposed, place_proposed
 from trialsite.conduct.toxicity import Toxicity
 from trialsite.core.clock import trial_now, trial_today
 from trialsite.core.exceptions import NotPermittedError
@@ -285,7 +285,7 @@ def test_a_count_that_falls_ends_the_cause_and_lifts_nothing(cast, version, subj
     assert len(holds()) == 1
 
 
-def test_a_study_wide_proposal_is_placed_only_by_who_holds_the_whole_study(cast, version, subject):
+def test_a_study_wide_proposal_is_decided_only_by_who_holds_the_whole_study(cast, version, subject):
     happened(subject, cast.nurse, **RELATED)
     happened(subject, cast.nurse, **RELATED)
     local = make_user(Role.PRINCIPAL_INVESTIGATOR, cast.site)
@@ -293,6 +293,10 @@ def test_a_study_wide_proposal_is_placed_only_by_who_holds_the_whole_study(cast,
         row = ProposedHold.objects.get(trigger="related_sae")
         with pytest.raises(NotPermittedError):
             place_proposed(proposal=row, scope=Scope.BOTH, by=local)
+        with pytest.raises(NotPermittedError):
+            dismiss_proposed(proposal=row, reason="Known to us", by=local)
+    page = sign_in(local).get(f"/holds/proposals/{row.pk}/").content.decode()
+    assert "dismiss-reason" not in page
     with as_person(cast.investigator):
         hold = place_proposed(proposal=row, scope=Scope.BOTH, by=cast.investigator)
     assert hold.site is None

@@ -203,7 +203,13 @@ def test_what_is_entered_late_while_a_list_closes_is_never_left_off_it(people, v
         late = prepare_specimens(visit=visit, kind="EDTA", count=3, by=one)
     withdraw(cast, visit.subject, Scope.SAMPLES, hours=-24)
     with as_person(one):
-        end_specimen(specimen=kept, kind=CustodyKind.DISCARDED, reason="Withdrawn", by=one)
+        end_specimen(
+            specimen=kept,
+            kind=CustodyKind.DISCARDED,
+            reason="Withdrawn",
+            by=one,
+            witness=cast.nurse,
+        )
         found = Destruction.objects.select_related("subject").get()
     at = wall(visit.site, hours=-48)
     for tube in late:

@@ -23,8 +23,14 @@ from samples.services.aliquots import (
     find_aliquot,
     store_aliquot,
     thaw_aliquot,
+    use_up_aliquot,
 )
-from samples.services.destruction import Explanation, destroy_listed, explain_line
+from samples.services.destruction import (
+    Explanation,
+    destroy_listed,
+    explain_line,
+    explanations_of,
+)
 from samples.services.facts import SpecimenFacts
 from samples.services.log import Happening, enter
 from samples.services.receiving import arrive, receive
@@ -146,6 +152,51 @@ def test_a_live_sample_on_no_line_keeps_the_list_open_too(cast, visit, technicia
             close_destruction(destruction=found, by=technician)
 
 
+@pytest.mark.parametrize("why", [Explanation.USED, Explanation.DISCARDED])
+def test_before_the_withdrawal_is_a_time_before_it(cast, visit, technician, why):
+    sample = aliquoted(visit, technician)[0]
+    withdraw(cast, visit.subject, Scope.SAMPLES)
+    said = {"why": why, "explanation": "ELISA of the morning", "by": technician}
+    with as_person(technician):
+        line = the_list().lines.get(aliquot=sample)
+        for at in (None, wall(visit.site)):
+            with pytest.raises(ImpossibleError) as refused:
+                explain_line(line=line, at=at, **said)
+            assert list(refused.value.errors) == ["happened_at"]
+        at = wall(visit.site) - dt.timedelta(minutes=1)
+        assert explain_line(line=line, at=at, **said).outcome == why.value
+
+
+def test_after_the_withdrawal_nothing_is_used_up(cast, visit, technician):
+    sample = aliquoted(visit, technician)[0]
+    withdraw(cast, visit.subject, Scope.SAMPLES)
+    with as_person(technician):
+        with pytest.raises(ImpossibleError, match="to be destroyed"):
+            use_up_aliquot(aliquot=sample, reason="ELISA", by=technician)
+        before = wall(visit.site, hours=-0.25)
+        used = use_up_aliquot(aliquot=sample, reason="ELISA", by=technician, at=before)
+        assert used.state == "used"
+
+
+def test_what_is_discarded_after_the_withdrawal_is_discarded_before_a_witness(
+    cast, visit, technician
+):
+    sample = aliquoted(visit, technician)[0]
+    withdraw(cast, visit.subject, Scope.SAMPLES)
+    said = {"kind": CustodyKind.DISCARDED, "reason": "Leaking", "by": technician}
+    with as_person(technician):
+        for witness in (None, technician):
+            with pytest.raises(ImpossibleError) as refused:
+                end_aliquot(aliquot=sample, witness=witness, **said)
+            assert list(refused.value.errors) == ["witness"]
+            happened = Happening(reason="Leaking", witness=witness)
+            with pytest.raises(ImpossibleError, match="second person"):
+                enter(sample, CustodyKind.DISCARDED, technician, happened)
+        end_aliquot(aliquot=sample, witness=cast.nurse, **said)
+        line = the_list().lines.get(aliquot=sample)
+        assert (line.outcome, line.event.witness) == ("disposed", cast.nurse)
+
+
 @pytest.mark.parametrize(
     ("why", "confirmed", "state", "outcome"),
     [
@@ -158,12 +209,18 @@ def test_a_live_sample_on_no_line_keeps_the_list_open_too(cast, visit, technicia
 def test_each_explanation_ends_the_samples_custody(
     cast, visit, technician, kept, why, confirmed, state, outcome
 ):
-    away = sent(kept, technician)
+    before = why in {Explanation.USED, Explanation.DISCARDED}
+    away = aliquoted(visit, technician)[0] if before else sent(kept, technician)
     withdraw(cast, visit.subject, Scope.SAMPLES)
     with as_person(technician):
         line = the_list().lines.get(aliquot=away)
         explained = explain_line(
-            line=line, why=why, explanation="Letter of today", confirmed_by=confirmed, by=technician
+            line=line,
+            why=why,
+            explanation="Letter of today",
+            confirmed_by=confirmed,
+            at=wall(visit.site, hours=-0.25) if before else None,
+            by=technician,
         )
         event = explained.event
         assert event is not None
@@ -192,6 +249,35 @@ def test_a_recipients_confirmation_names_who_confirmed(cast, visit, technician, 
                 witness=cast.nurse,
                 by=technician,
             )
+
+
+@pytest.mark.parametrize("at_hand", ["stored", "made", "tube"])
+def test_what_is_at_the_site_is_not_destroyed_by_a_recipient(
+    cast, visit, technician, kept, at_hand
+):
+    tube = collected(visit, technician, "URINE")
+    withdraw(cast, visit.subject, Scope.SAMPLES)
+    with as_person(technician):
+        lines = the_list().lines
+        line = (
+            lines.get(specimen=tube)
+            if at_hand == "tube"
+            else lines.get(aliquot__state=at_hand, specimen=kept.specimen)
+        )
+        assert Explanation.RECIPIENT not in explanations_of(line)
+        with pytest.raises(DomainError):
+            explain_line(
+                line=line,
+                why=Explanation.RECIPIENT,
+                explanation="They said so",
+                confirmed_by="Dr Wu",
+                by=technician,
+            )
+        # By no other road either.
+        said = Happening(reason="They said so", place="Dr Wu, core laboratory")
+        with pytest.raises(ImpossibleError, match="second person"):
+            enter(line.sample, CustodyKind.DESTROYED, technician, said)
+        assert not lines.get(pk=line.pk).is_settled
 
 
 @pytest.mark.parametrize("who", ["nobody", "oneself"])
@@ -260,9 +346,15 @@ def test_what_ends_by_any_road_is_settled(cast, visit, technician, kept):
             by=technician,
             witness=cast.nurse,
         )
-        end_aliquot(aliquot=kept, kind=CustodyKind.DISCARDED, reason="Broken", by=technician)
+        end_aliquot(
+            aliquot=kept,
+            kind=CustodyKind.DISCARDED,
+            reason="Broken",
+            by=technician,
+            witness=cast.nurse,
+        )
         found = {each.code: each.outcome for each in the_list().lines.all() if each.outcome}
-    assert found == {tube.code: "destroyed", kept.code: "discarded"}
+    assert found == {tube.code: "destroyed", kept.code: "disposed"}
 
 
 def test_what_was_lost_and_is_found_is_to_be_destroyed_again(cast, visit, technician, kept):
@@ -325,7 +417,13 @@ def test_a_listed_tube_is_not_voided_away(cast, visit, technician):
         voiding = {"voided_at": TrialNow(), "voided_by": technician, "void_reason": "x"}
         with pytest.raises(DatabaseError, match="to be destroyed"), transaction.atomic():
             Specimen.objects.filter(pk=tube.pk).update(**voiding)
-        end_specimen(specimen=tube, kind=CustodyKind.DISCARDED, reason="Mixed up", by=technician)
+        end_specimen(
+            specimen=tube,
+            kind=CustodyKind.DISCARDED,
+            reason="Mixed up",
+            by=technician,
+            witness=cast.nurse,
+        )
         void_specimen(specimen=tube, reason="Of another person", by=technician)
         assert close_destruction(destruction=the_list(), by=technician).closed_at is not None
 

@@ -91,7 +91,10 @@ def test_nothing_ticked_is_refused_beside_the_lines(bench, cast, listed):
 def test_one_is_explained_on_its_own_page(bench, listed, technician):
     line = lines_of(listed, technician)[0]
     address = reverse("samples:explain", args=[line.pk])
-    assert bench.get(address).status_code == 200
+    page = bench.get(address)
+    assert page.status_code == 200
+    # It stands in the site's own freezer: no recipient can have destroyed it.
+    assert "recipient has destroyed" not in text(page)
     assert bench.post(address, {"why": "recipient", "explanation": "Letter"}).status_code == 422
     assert bench.post(address, {"why": "lost", "explanation": "Searched"}).status_code == 302
     assert "1/3" in text(bench.get(page_of(listed)))

@@ -205,6 +205,17 @@ def test_what_stands_on_no_line_is_taken_in_as_unexpected(bench, parcel, technic
     assert len(lines_of(bench, parcel)) == 1
 
 
+def test_what_was_scanned_by_mistake_is_said_not_to_have_come(bench, parcel, technician, tubes):
+    parcel = sent(parcel, technician, *tubes[:2])
+    scan(bench, parcel, "receive", tubes[0].code)
+    (address,) = re.findall(r'href="([^"]+missing=1)"', page_of(bench, parcel))
+    assert "It is missing" in text(bench.get(address))
+    assert bench.post(address, {"reason": ""}).status_code == 422
+    assert bench.post(address, {"reason": "The wrong paper"}).status_code == 302
+    assert "The wrong paper" in page_of(bench, parcel)
+    assert states(tubes[0]) == ["lost"]
+
+
 def test_the_rest_is_missing_at_once_and_one_is_found_after_all(bench, parcel, technician, tubes):
     parcel = sent(parcel, technician, *tubes)
     assert do(bench, parcel, "arrived", receiver="Dr Li").status_code == 302

@@ -7,10 +7,11 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from samples.models import (
     Aliquot,
+    Box,
     Condition,
     CustodyEvent,
     CustodyKind,
@@ -18,7 +19,12 @@ from samples.models import (
     Shipment,
     ShipmentLine,
 )
-from samples.services.aliquots import end_aliquot, store_aliquot, thaw_aliquot
+from samples.services.aliquots import (
+    end_aliquot,
+    move_aliquots,
+    store_aliquot,
+    thaw_aliquot,
+)
 from samples.services.log import Happening, enter
 from samples.services.scanning import ScanRefusedError
 from samples.services.shipments import (
@@ -35,13 +41,17 @@ from samples.services.shipments import (
     revoke_permission,
     unpack,
 )
+from samples.services.storage import add_box, close_box, move_box
 from screening.models import ConsentDocument
 from screening.models.consent import ConsentKind, Scope
 from tests.factories import as_person
-from tests.samples.bench import stored, technician_at
+from tests.samples.bench import aliquoted, box_at, stored, technician_at
 from tests.samples.shipping import drafted, frozen, kinds_of, packed, permitted, sent, states
 from tests.screening.consenting import sign, wall, withdraw
+from trialsite.access.context import system_context
+from trialsite.casebook.models import Subject
 from trialsite.casebook.services.closings import record_death
+from trialsite.core.context import Channel, acting
 from trialsite.core.exceptions import NotPermittedError, TransitionError
 from trialsite.core.ids import is_valid
 from trialsite.crf.violations import ImpossibleError
@@ -323,6 +333,26 @@ def test_received_with_one_missing_which_is_explained_and_found_later(technician
     assert kinds_of(tubes[2])[-4:] == ["shipped", "lost", "found", "arrived"]
 
 
+@pytest.mark.parametrize("closed", [False, True])
+def test_what_was_missing_and_comes_damaged_is_explained_anew(technician, parcel, tubes, closed):
+    parcel = sent(parcel, technician, tubes[0])
+    damaged = {"code": tubes[0].code, "condition": Condition.DAMAGED}
+    with as_person(technician):
+        report_rest_missing(by=technician, shipment=parcel, reason="Not in the box")
+        if closed:
+            close_shipment(by=technician, shipment=parcel)
+        with pytest.raises(ImpossibleError) as refused:
+            receive(by=technician, shipment=parcel, **damaged)
+        assert list(refused.value.errors) == ["note"]
+        line = ShipmentLine.objects.get()
+        came = {"state": "received", "condition": "damaged", "received_at": wall(parcel.site)}
+        with pytest.raises(DatabaseError), transaction.atomic():
+            ShipmentLine.objects.filter(pk=line.pk).update(**came, received_by=technician)
+        receive(by=technician, shipment=parcel, note="Under the ice, cracked", **damaged)
+        line = ShipmentLine.objects.get()
+    assert (line.condition, line.explanation) == ("damaged", "Under the ice, cracked")
+
+
 def test_the_first_scan_receives_the_parcel_from_whoever_scans(technician, parcel, tubes):
     parcel = sent(parcel, technician, *tubes)
     with as_person(technician):
@@ -346,6 +376,47 @@ def test_what_came_otherwise_than_sent_is_explained_before_closing(
     expected = ("thawed", 1) if condition == Condition.THAWED else ("away", 0)
     assert (thawed.state, thawed.thaws) == expected
     assert thawed.shipment_id == parcel.pk
+
+
+@pytest.mark.parametrize(
+    ("condition", "event"),
+    [
+        (Condition.DAMAGED, "condition"),
+        (Condition.WRONG_LABEL, "condition"),
+        (Condition.THAWED, "thawed"),
+    ],
+)
+def test_a_condition_that_is_seen_after_the_scan_is_in_the_custody_log_too(
+    technician, parcel, tubes, condition, event
+):
+    parcel = sent(parcel, technician, *tubes[:2])
+    code = tubes[0].code
+    with as_person(technician):
+        receive(by=technician, shipment=parcel, code=code)
+        receive(by=technician, shipment=parcel, code=code, condition=condition)
+        last = CustodyEvent.objects.filter(aliquot=tubes[0]).order_by("number").last()
+        assert (last.kind, last.reason) == (event, condition.label)
+        # A second reading of the label takes nothing back.
+        assert receive(by=technician, shipment=parcel, code=code).tone == "already"
+        assert ShipmentLine.objects.get(code=code).condition == condition
+
+
+def test_a_wrong_condition_is_put_right_with_a_reason(technician, parcel, tubes):
+    parcel = sent(parcel, technician, tubes[0])
+    said = {"by": technician, "shipment": parcel, "code": tubes[0].code}
+    with as_person(technician):
+        receive(**said, condition=Condition.DAMAGED, note="Cap open")
+        with pytest.raises(ImpossibleError):
+            receive(**said, condition=Condition.WRONG_LABEL)
+        receive(**said, note="It was frost on the cap")
+        line = ShipmentLine.objects.get()
+        assert (line.condition, line.explanation) == ("intact", "It was frost on the cap")
+        last = CustodyEvent.objects.filter(aliquot=tubes[0]).order_by("number").last()
+        assert last.kind == "condition"
+        assert last.reason.endswith("It was frost on the cap")
+        close_shipment(by=technician, shipment=parcel)
+        with pytest.raises(ScanRefusedError, match="closed"):
+            receive(**said, condition=Condition.DAMAGED, note="Late")
 
 
 def test_thawed_beyond_the_limit_is_an_excursion(technician, parcel, visit, box):
@@ -379,11 +450,77 @@ def test_what_was_not_packed_is_taken_in_only_when_said_to_be_unexpected(technic
     assert states(*tubes) == ["away", "away", "stored"]
 
 
+@pytest.mark.parametrize("kind", [CustodyKind.DISCARDED, CustodyKind.DESTROYED])
+def test_what_has_ended_comes_out_of_no_parcel_unless_it_is_told_why(
+    cast, technician, parcel, tubes, kind
+):
+    parcel = sent(parcel, technician, *tubes[:2])
+    said = {"by": technician, "shipment": parcel, "code": tubes[0].code}
+    with as_person(technician):
+        end_aliquot(aliquot=tubes[0], kind=kind, reason="Broke", by=technician, witness=cast.nurse)
+        for more in ({}, {"note": "Here it is"}, {"condition": Condition.WRONG_LABEL}):
+            with pytest.raises(ScanRefusedError) as refused:
+                receive(**said, **more)
+            assert refused.value.headline == "It cannot be here"
+        assert ShipmentLine.objects.get(code=tubes[0].code).state == "packed"
+        receive(**said, condition=Condition.WRONG_LABEL, note="Another tube bears its label")
+        line = ShipmentLine.objects.get(code=tubes[0].code)
+    assert (line.is_discrepant, line.explanation) == (True, "Another tube bears its label")
+    assert states(tubes[0]) == [kind.value]
+
+
+def test_what_came_out_of_another_parcel_is_a_discrepancy_here(cast, technician, tubes):
+    one, other = (sent(drafted(cast.site, technician), technician, each) for each in tubes[:2])
+    code = tubes[0].code
+    with as_person(technician):
+        receive(by=technician, shipment=other, code=code, unexpected=True)
+        with pytest.raises(ScanRefusedError, match="At its destination"):
+            receive(by=technician, shipment=one, code=code)
+    assert states(*tubes[:2]) == ["away", "shipped"]
+
+
+def test_what_was_received_by_mistake_is_missing_until_it_is_found(technician, parcel, tubes):
+    parcel = sent(parcel, technician, *tubes[:2])
+    code = tubes[0].code
+    with as_person(technician):
+        receive(by=technician, shipment=parcel, code=code)
+        line = ShipmentLine.objects.get(code=code)
+        with pytest.raises(ImpossibleError):
+            report_missing(by=technician, line=line, reason=" ")
+        report_missing(by=technician, line=line, reason="Read from the paper")
+        line.refresh_from_db()
+        assert (line.state, line.condition, line.received_at) == ("missing", "", None)
+        assert Aliquot.objects.get(pk=tubes[0].pk).state == "lost"
+        assert receive(by=technician, shipment=parcel, code=code).headline == "Found again"
+    assert kinds_of(tubes[0])[-4:] == ["shipped", "arrived", "lost", "found"]
+    assert states(tubes[0]) == ["away"]
+
+
+def test_what_has_gone_on_since_it_was_received_did_come(technician, parcel, tubes, box):
+    parcel = sent(parcel, technician, *tubes[:2])
+    with as_person(technician):
+        receive(by=technician, shipment=parcel, code=tubes[0].code)
+        store_aliquot(aliquot=tubes[0], box=box, by=technician)
+        line = ShipmentLine.objects.get(code=tubes[0].code)
+        with pytest.raises(TransitionError, match="gone on"):
+            report_missing(by=technician, line=line, reason="Read from the paper")
+        assert ShipmentLine.objects.get(code=tubes[0].code).state == "received"
+        with pytest.raises(DatabaseError), transaction.atomic():
+            ShipmentLine.objects.filter(pk=line.pk).update(
+                state="missing", condition="", received_at=None, received_by=None
+            )
+
+
 def test_a_whole_box_is_received_by_its_label(technician, parcel, tubes, box):
     with as_person(technician):
         pack(by=technician, shipment=parcel, code=box.code)
         hand_over(by=technician, shipment=parcel)
-        assert len(receive(by=technician, shipment=parcel, code=box.code).lines) == 3
+        with pytest.raises(ScanRefusedError, match="3 aliquots") as refused:
+            receive(by=technician, shipment=parcel, code=box.code)
+        assert refused.value.headline == "Count what is in the box"
+        assert Shipment.objects.get().state == "sent"
+        done = receive(by=technician, shipment=parcel, code=box.code, counted=True)
+        assert len(done.lines) == 3
         assert receive(by=technician, shipment=parcel, code=box.code).tone == "already"
     assert states(*tubes) == ["away"] * 3
 
@@ -409,6 +546,82 @@ def test_a_cancelled_parcel_gives_everything_back(technician, parcel, tubes, box
         ]
 
 
+def test_nothing_goes_into_a_box_that_is_in_a_parcel_or_has_left(
+    visit, technician, parcel, tubes, box
+):
+    fresh = aliquoted(visit, technician, "SERUM")[0]
+    other = box_at(visit.site, technician, n=2)
+    elsewhere = stored(visit, technician, other)
+    rack = box.rack
+    with as_person(technician):
+        pack(by=technician, shipment=parcel, code=box.code)
+        for _where in ("packed", "sent"):
+            for attempt in (
+                lambda: store_aliquot(aliquot=fresh, box=box, by=technician),
+                lambda: move_aliquots(aliquots=[elsewhere], box=box, by=technician),
+                lambda: move_box(box=box, rack=rack, by=technician),
+            ):
+                with pytest.raises(TransitionError, match=parcel.code):
+                    attempt()
+            # PostgreSQL itself lets nothing in.
+            said = Happening(box=box, position=9)
+            with pytest.raises(ImpossibleError) as refused:
+                enter(fresh, CustodyKind.STORED, technician, said)
+            assert list(refused.value.errors) == ["position"]
+            if _where == "packed":
+                hand_over(by=technician, shipment=parcel)
+        with pytest.raises(DatabaseError, match="has left"), transaction.atomic():
+            Box.objects.filter(pk=box.pk).update(shipment=None)
+        receive(by=technician, shipment=parcel, code=box.code, counted=True)
+        # It comes back empty, and takes something again.
+        assert move_box(box=box, rack=rack, by=technician).shipment is None
+        assert store_aliquot(aliquot=fresh, box=box, by=technician).position == 1
+
+
+@pytest.mark.parametrize("by_cancelling", [False, True])
+def test_a_box_that_is_taken_out_stands_at_its_place_again(
+    technician, parcel, tubes, box, by_cancelling
+):
+    with as_person(technician):
+        pack(by=technician, shipment=parcel, code=box.code)
+        if by_cancelling:
+            cancel_shipment(by=technician, shipment=parcel, reason="No courier")
+        else:
+            unpack(by=technician, shipment=parcel, code=box.code)
+        back = Box.objects.get(pk=box.pk)
+    assert (back.shipment_id, back.rack_id, back.place) == (None, box.rack_id, box.place)
+    assert states(*tubes) == ["stored"] * 3
+
+
+@pytest.mark.parametrize("by_cancelling", [False, True])
+def test_what_does_not_fit_back_is_out_of_its_box_and_the_parcel_is_emptied_all_the_same(
+    cast, technician, parcel, tubes, box, by_cancelling
+):
+    with as_person(technician):
+        pack(by=technician, shipment=parcel, code=box.code)
+        close_box(box=box, closed=True, by=technician)
+        add_box(site=cast.site, by=technician, rack=box.rack, place=box.place)
+        if by_cancelling:
+            cancel_shipment(by=technician, shipment=parcel, reason="No courier")
+        else:
+            unpack(by=technician, shipment=parcel, code=box.code)
+        back = Box.objects.get(pk=box.pk)
+    assert (back.shipment_id, back.rack_id) == (None, None)
+    assert states(*tubes) == ["held"] * 3
+
+
+def test_a_box_stays_in_the_parcel_until_the_last_of_it_is_taken_out(
+    technician, parcel, tubes, box
+):
+    with as_person(technician):
+        pack(by=technician, shipment=parcel, code=box.code)
+        for each in tubes:
+            assert Box.objects.get(pk=box.pk).shipment_id == parcel.pk
+            unpack(by=technician, shipment=parcel, code=each.code)
+        assert Box.objects.get(pk=box.pk).rack_id == box.rack_id
+    assert states(*tubes) == ["held"] * 3
+
+
 def test_what_is_at_its_destination_is_analysed_or_sent_on(cast, technician, parcel, tubes, box):
     parcel = sent(parcel, technician, *tubes)
     with as_person(technician):
@@ -420,6 +633,50 @@ def test_what_is_at_its_destination_is_analysed_or_sent_on(cast, technician, par
     with as_person(technician):
         store_aliquot(aliquot=tubes[1], box=box, by=technician)
     assert states(*tubes) == ["packed", "stored", "away"]
+
+
+def transfer(subject, site):
+    with acting(system_context("tests", Channel.COMMAND, reason="moved house")):
+        return Subject.objects.filter(pk=subject.pk).update(site=site)
+
+
+@pytest.mark.parametrize("how_far", ["packed", "sent", "damaged"])
+def test_a_participant_changes_no_site_while_a_line_of_a_parcel_is_open(
+    cast, visit, technician, parcel, tubes, how_far
+):
+    packed(parcel, technician, tubes[0])
+    with as_person(technician):
+        if how_far != "packed":
+            hand_over(by=technician, shipment=parcel)
+        if how_far == "damaged":
+            receive(by=technician, shipment=parcel, code=tubes[0].code, condition="damaged")
+    with pytest.raises(DatabaseError) as refused, transaction.atomic():
+        transfer(visit.subject, cast.other_site)
+    assert getattr(refused.value.__cause__, "sqlstate", "") == "TS070"
+
+
+def test_a_participant_whose_lines_are_settled_takes_the_samples_along(
+    cast, visit, technician, parcel, tubes
+):
+    parcel = sent(parcel, technician, tubes[0])
+    with as_person(technician):
+        receive(by=technician, shipment=parcel, code=tubes[0].code)
+    assert transfer(visit.subject, cast.other_site) == 1
+    with as_person(technician):
+        assert not Aliquot.objects.exists()
+        assert close_shipment(by=technician, shipment=parcel).state == "closed"
+
+
+def test_open_lines_are_counted_whoever_asks(cast, technician, parcel, tubes):
+    parcel = sent(parcel, technician, *tubes)
+    with as_person(technician):
+        receive(by=technician, shipment=parcel, code=tubes[0].code, condition="damaged")
+    for person in (technician, cast.stranger):
+        with as_person(person), connection.cursor() as cursor:
+            cursor.execute("SELECT trialsite.open_lines(%s)", [parcel.pk])
+            assert cursor.fetchone()[0] == [2, 1]
+    with as_person(cast.stranger):
+        assert not ShipmentLine.objects.exists()
 
 
 def test_a_parcel_of_another_site_takes_nothing_of_ours(cast, technician, tubes):

@@ -38,6 +38,7 @@ ACTS = {
     "not_found": gettext_lazy("Asked for what is not there"),
     "invited": gettext_lazy("Invited"),
     "invited_again": gettext_lazy("Invited again"),
+    "package_taken": gettext_lazy("Took a package of datasets"),
     "api_token_used": gettext_lazy("Wrote by an API token"),
     "invitation_taken": gettext_lazy("Took the invitation"),
     "deactivated": gettext_lazy("Deactivated"),

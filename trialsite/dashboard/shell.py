@@ -162,11 +162,12 @@ def _address(url_name: str) -> str | None:
 
 def links(user: User, path: str) -> list[Link]:
     """The person's places; the one that holds the page is marked."""
+    found = _links(PLACES, user, path)
     tabs = tuple(tab.href for tab in _links(STUDY_TABS, user, path))
-    return [
-        replace(link, here=link.here or (link.href in tabs and path.startswith(tabs)))
-        for link in _links(PLACES, user, path)
-    ]
+    if any(link.here for link in found) or not path.startswith(tabs):
+        return found
+    # A tab of the protocol's place that is no place of its own for this person.
+    return [replace(link, here=link.href == tabs[0]) for link in found]
 
 
 def study_tabs(user: User, path: str) -> list[Link]:

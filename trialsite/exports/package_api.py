@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import FileResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -15,10 +16,12 @@ from rest_framework.response import Response
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import Audience, Policy
+from trialsite.access.models import ApiToken
 from trialsite.access.rest import Endpoint
+from trialsite.core.exceptions import NotPermittedError
 from trialsite.exports.api import AnyAccept
 from trialsite.exports.models import PackageState
-from trialsite.exports.packages import file_of, packages_of, request_package
+from trialsite.exports.packages import packages_of, request_package, take_package
 
 EXPORTS = Policy(Audience.STAFF, Capability.EXPORT)
 
@@ -57,7 +60,17 @@ class NoBody(serializers.Serializer[Any]):
     """Nothing needs to be said."""
 
 
-class Packages(Endpoint):
+class WholeRights(Endpoint):
+    """A package is made with all the rights of its person: a narrowed token has no part in it."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        token: ApiToken | None = self.request._request.api_token  # type: ignore[attr-defined]
+        if token is not None and (token.site_id or token.role):
+            raise NotPermittedError(_("A package needs a token that no site or role narrows."))
+
+
+class Packages(WholeRights):
     policy = {"GET": EXPORTS, "POST": EXPORTS}
     serializer_class = PackageAnswer
 
@@ -74,7 +87,7 @@ class Packages(Endpoint):
         return Response(PackageAnswer(made).data, status=status.HTTP_202_ACCEPTED)
 
 
-class OnePackage(Endpoint):
+class OnePackage(WholeRights):
     policy = {"GET": EXPORTS}
     serializer_class = PackageAnswer
 
@@ -84,7 +97,7 @@ class OnePackage(Endpoint):
         return Response(PackageAnswer(self.found(mine, pk=package)).data)
 
 
-class PackageFile(Endpoint):
+class PackageFile(WholeRights):
     policy = {"GET": EXPORTS}
     content_negotiation_class = AnyAccept
 
@@ -93,7 +106,7 @@ class PackageFile(Endpoint):
         """The archive of a package of yours that is ready."""
         found = self.found(packages_of(self.request.user), pk=package)
         return FileResponse(
-            file_of(found).open("rb"),
+            take_package(found, by=self.request.user).open("rb"),
             as_attachment=True,
             filename=f"trialsite-{found.finished_at:%Y%m%d-%H%M%S}.zip",
             content_type="application/zip",

@@ -18,10 +18,10 @@ from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.context import context_of, system_context
-from trialsite.access.models import User
+from trialsite.access.models import Site, User
 from trialsite.core.acts import note_act
 from trialsite.core.context import Channel, acting
-from trialsite.core.exceptions import DomainError, TransitionError
+from trialsite.core.exceptions import DomainError, NotPermittedError, TransitionError
 from trialsite.exports.archive import write_archive
 from trialsite.exports.models import Package, PackageState
 
@@ -49,6 +49,20 @@ def request_package(*, by: User) -> Package:
 def packages_of(user: User) -> QuerySet[Package]:
     """What the person has asked for, the newest first; a package is its person's alone."""
     return Package.objects.filter(requested_by=user)
+
+
+def take_package(package: Package, *, by: User) -> Path:
+    """The file, for who may still export at every site it holds; that it was taken is noted.
+
+    Raises NotPermittedError, and TransitionError where there is no file (any more).
+    """
+    place = file_of(package)
+    held = package.manifest["sites"] if package.manifest else []
+    mine = Site.objects.filter(pk__in=by.access.sites(Capability.EXPORT))
+    if not set(held) <= set(mine.values_list("code", flat=True)):
+        raise NotPermittedError(_("This package holds a site where you may not export any more."))
+    note_act("package_taken", details={"package": str(package.pk), "sha256": package.sha256})
+    return place
 
 
 def path_of(package: Package) -> Path:

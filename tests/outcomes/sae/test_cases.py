@@ -321,6 +321,18 @@ UNJUDGED = {"related_cells": "", "related_circuit": "", "related_anticoagulant":
     ("suspected", "judged", "suspect"),
     [
         ("circuit", {"related_anticoagulant": "NOT RELATED"}, True),
+        ("circuit", {"related_anticoagulant": "POSSIBLE"}, True),
+        ("circuit", {"related_anticoagulant": "POSSIBLE", "expectedness": "EXPECTED"}, True),
+        (
+            "circuit",
+            {
+                "related_anticoagulant": "POSSIBLE",
+                "related_circuit": "NOT RELATED",
+                "related_cells": "NOT RELATED",
+                "expectedness": "NOT_ASSESSED",
+            },
+            True,
+        ),
         ("unknown", {"results_in_death": "true", "outcome": "FATAL"}, True),
         ("unknown", {"grade": "5"}, True),
         ("unknown", {}, False),

@@ -199,9 +199,18 @@ def dismiss_proposed(*, proposal: ProposedHold, reason: str, by: User) -> Propos
     return proposal
 
 
+def may_decide(proposal: ProposedHold, by: User) -> bool:
+    """Whether a proposal is this person's to decide: one of the whole study is no site's."""
+    if proposal.study_wide and not by.access.study_wide(Capability.HOLD):
+        return False
+    return by.can(Capability.HOLD, site=proposal.site_id)
+
+
 def _undecided(proposal: ProposedHold, by: User) -> ProposedHold:
     locked = ProposedHold.objects.select_for_update(no_key=True, of=("self",))
     proposal = locked.select_related("site").get(pk=proposal.pk)
+    if proposal.study_wide:
+        by.require_study_wide(Capability.HOLD)
     by.require(Capability.HOLD, site=proposal.site_id)
     if proposal.status != ProposalStatus.OPEN:
         raise TransitionError(_("This proposal has been decided already."))

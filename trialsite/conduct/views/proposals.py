@@ -18,7 +18,7 @@ from trialsite.casebook.selectors import current_version
 from trialsite.conduct.forms import ScopeForm
 from trialsite.conduct.models import ProposalStatus, ProposedHold, Scope
 from trialsite.conduct.selectors import rule_names
-from trialsite.conduct.services.proposals import dismiss_proposed, place_proposed
+from trialsite.conduct.services.proposals import dismiss_proposed, may_decide, place_proposed
 from trialsite.core.exceptions import DomainError, NotPermittedError
 
 
@@ -38,10 +38,7 @@ def proposal(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 
 def _page(request: StaffRequest, found: ProposedHold, **refused: Any) -> HttpResponse:
     forms = {}
-    if (
-        request.user.can(Capability.HOLD, site=found.site_id)
-        and found.status == ProposalStatus.OPEN
-    ):
+    if may_decide(found, request.user) and found.status == ProposalStatus.OPEN:
         forms = {
             "place": ScopeForm(initial={"scope": Scope.BOTH}),
             "dismiss": ReasonForm(prefix="dismiss"),
