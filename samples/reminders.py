@@ -1,7 +1,8 @@
 """Reminders of parcels that were handed over and not received in time.
 
-Whoever ships samples at the site is told once of each; it stays due while the parcel is on
-its way and late. The day comes from the protocol, by the clock of the sending site.
+Whoever ships samples at the site is told once of each; it stays due while the parcel is late
+and a line of it is neither received nor explained. The day comes from the protocol, by the clock
+of the sending site.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from samples.models import Shipment, ShipmentState
-from samples.selectors.shipping import days_overdue
+from samples.models import Shipment
+from samples.selectors.shipping import days_overdue, due_parcels
 from trialsite.access.capabilities import Capability, roles_granting
 from trialsite.access.models import Membership, User
 from trialsite.core.clock import trial_now
@@ -30,9 +31,9 @@ _MORNING = dt.time(8)
 
 
 def _late(now: dt.datetime, ids: set[uuid.UUID] | None = None) -> list[Shipment]:
-    rows = Shipment.objects.filter(state=ShipmentState.SENT, due_on__lte=now.date())
+    rows = due_parcels(Shipment.objects.all(), now).select_related("site")
     rows = rows if ids is None else rows.filter(pk__in=ids)
-    return [each for each in rows.select_related("site") if days_overdue(each, now)]
+    return [each for each in rows if days_overdue(each, now, unsettled=True)]
 
 
 def _shippers(sites: set[int], now: dt.datetime) -> dict[int, set[int]]:
@@ -70,7 +71,7 @@ def plan(now: dt.datetime) -> Rows:
 
 
 def still_due(notices: list[Notice]) -> set[uuid.UUID]:
-    """Those of parcels that are still on their way, for who still ships there."""
+    """Those of parcels of which something is still not settled, for who still ships there."""
     now = trial_now()
     late = {
         each.pk: each for each in _late(now, {each.object_id for each in notices if each.object_id})
@@ -107,8 +108,8 @@ def render(notice: Notice, user: User) -> Mail:
     return Mail(
         subject=_("Shipment %(code)s is not received") % said,
         body=_(
-            "%(person)s,\n\nthe shipment %(code)s to %(to)s was expected there by %(day)s, and "
-            "nobody has entered its receipt."
+            "%(person)s,\n\nthe shipment %(code)s to %(to)s was expected there by %(day)s. "
+            "Not everything in it is received or explained."
         )
         % said,
         path=reverse("samples:shipment", args=[parcel.code]),

@@ -22,8 +22,10 @@ SHIPMENTS, LINES, PERMISSIONS = (
 #: The parcel is not where this can be done; no permission is in force; lines are open.
 NOT_SO_FAR, NOT_PERMITTED, LINES_OPEN = "TS064", "TS065", "TS066"
 
+_PLAIN = r"lower(btrim(regexp_replace({name}, '\s+', ' ', 'g')))"
 _UNPERMITTED = f"""parcel.needs_permission AND NOT EXISTS (
       SELECT 1 FROM public.{PERMISSIONS} p WHERE p.id = parcel.permission_id
+        AND {_PLAIN.format(name="p.recipient")} = {_PLAIN.format(name="parcel.destination")}
         AND p.revoked_at IS NULL AND on_day BETWEEN p.valid_from AND p.valid_until)"""
 
 #: Neither received nor explained. A missing line has its explanation by a constraint.

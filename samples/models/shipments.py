@@ -35,6 +35,10 @@ class Cooling(models.TextChoices):
     AMBIENT = "ambient", _("Room temperature, 15 to 25 °C")
 
 
+def _plain(name: str) -> str:
+    return " ".join(name.split()).lower()
+
+
 @guarded(site="site_id")
 class ExportPermission(models.Model):
     """One permission to let human material of a site leave the country (China: HGRAC).
@@ -91,6 +95,10 @@ class ExportPermission(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} · {self.recipient}"
+
+    def is_for(self, destination: str) -> bool:
+        """Whether it names a destination as its recipient; case and spacing say nothing."""
+        return _plain(self.recipient) == _plain(destination)
 
     def is_in_force(self, day: dt.date) -> bool:
         """Whether it counts on a day at the site; both its ends are inside."""
@@ -168,7 +176,7 @@ class Shipment(models.Model):
             models.Index(
                 fields=["site", "due_on"],
                 name="shipment_on_the_way",
-                condition=Q(state=ShipmentState.SENT),
+                condition=Q(state__in=[ShipmentState.SENT, ShipmentState.RECEIVED]),
             ),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [

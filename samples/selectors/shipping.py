@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from samples.models import (
@@ -33,6 +33,10 @@ from trialsite.protocol.samples import OptionalConsent, SamplePlan, ShippingRule
 
 #: In these states an aliquot is frozen and at hand.
 SHIPPABLE = (AliquotState.STORED, AliquotState.HELD, AliquotState.AWAY)
+
+
+#: A shipment of which some line is neither received nor explained.
+UNSETTLED = Exists(ShipmentLine.objects.filter(shipment=OuterRef("pk")).unsettled())
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,8 @@ def export_refusal(shipment: Shipment, day: dt.date) -> Refusal | None:
             headline,
             _("The protocol asks for an export permission, and none is named on the shipment."),
         )
+    if not permission.is_for(shipment.destination):
+        return Refusal(headline, other_recipient(permission))
     if not permission.is_in_force(day):
         return Refusal(
             headline,
@@ -150,10 +156,28 @@ def export_refusal(shipment: Shipment, day: dt.date) -> Refusal | None:
     return None
 
 
+def other_recipient(permission: ExportPermission) -> str:
+    """That a permission is not for this destination, in words."""
+    return _("The export permission %(number)s names “%(recipient)s” as recipient.") % {
+        "number": permission.number,
+        "recipient": permission.recipient,
+    }
+
+
+def _packed_under(*sites: int) -> dict[tuple[int, str], int]:
+    """How many aliquots have been packed under each number of these sites: a number that is
+    revoked and recorded again is the same permission of the authority."""
+    names = ("shipment__permission__site", "shipment__permission__number")
+    lines = ShipmentLine.objects.standing().filter(
+        unexpected=False, shipment__permission__site__in=sites
+    )
+    counted = lines.exclude(shipment__state=ShipmentState.CANCELLED).order_by().values_list(*names)
+    return {(site, number): count for site, number, count in counted.annotate(Count("pk"))}
+
+
 def sent_under(permission: ExportPermission) -> int:
-    """How many aliquots have been packed under a permission."""
-    lines = ShipmentLine.objects.standing().filter(shipment__permission=permission)
-    return lines.filter(unexpected=False).exclude(shipment__state=ShipmentState.CANCELLED).count()
+    """How many aliquots have been packed under the number of a permission at its site."""
+    return _packed_under(permission.site_id).get((permission.site_id, permission.number), 0)
 
 
 def permissions_at(site: Site, *, on: dt.date) -> list[ExportPermission]:
@@ -174,6 +198,7 @@ def shipments_of(
             packed=Count("lines", filter=line),
             received=Count("lines", filter=line & Q(lines__state=LineState.RECEIVED)),
             missing=Count("lines", filter=line & Q(lines__state=LineState.MISSING)),
+            unsettled=UNSETTLED,
         )
     )
 
@@ -189,16 +214,17 @@ class PermissionLine:
 
 def permission_lines(user: User) -> list[PermissionLine]:
     """The permissions of the person's sites, those that count first; two queries."""
-    gone = Q(shipments__lines__unexpected=False) & ~Q(shipments__lines__state=LineState.UNPACKED)
-    rows = (
-        ExportPermission.objects.visible_to(user)
-        .select_related("site")
-        .annotate(packed=Count("shipments__lines", filter=gone))
-    )
+    rows = ExportPermission.objects.visible_to(user).select_related("site")
+    rows = rows.order_by("site__code", "-valid_until", "number")
+    packed = _packed_under(*{each.site_id for each in rows})
     now = trial_now()
     lines = [
-        PermissionLine(each, each.packed, each.is_in_force(_day(now, each.site.time_zone)))
-        for each in rows.order_by("site__code", "-valid_until", "number")
+        PermissionLine(
+            each,
+            packed.get((each.site_id, each.number), 0),
+            each.is_in_force(_day(now, each.site.time_zone)),
+        )
+        for each in rows
     ]
     return sorted(lines, key=lambda line: not line.in_force)
 
@@ -207,16 +233,21 @@ def _day(moment: dt.datetime, zone: str) -> dt.date:
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
-def days_overdue(shipment: Shipment, now: dt.datetime) -> int:
-    """How many days a parcel on the way is late; 0: it is not."""
-    if shipment.state != ShipmentState.SENT or shipment.due_on is None:
+#: In these states something may still be missing.
+UNDER_WAY = (ShipmentState.SENT, ShipmentState.RECEIVED)
+
+
+def days_overdue(shipment: Shipment, now: dt.datetime, *, unsettled: bool) -> int:
+    """How many days a parcel is late, of which lines are neither received nor explained; 0: it
+    is not. That its first tube was scanned ends nothing."""
+    if shipment.state not in UNDER_WAY or not unsettled or shipment.due_on is None:
         return 0
     return max(0, (_day(now, shipment.time_zone) - shipment.due_on).days)
 
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """A parcel on the way that the protocol expects to be there."""
+    """A parcel that the protocol expects to be there, of which something is not settled."""
 
     shipment: Shipment
     days: int
@@ -227,6 +258,11 @@ def overdue_shipments(user: User, *, now: dt.datetime, site_id: int | None = Non
     sent = Shipment.objects.visible_to(user, Capability.SHIP_SAMPLES)
     sent = sent if site_id is None else sent.filter(site=site_id)
     # No clock is more than a day ahead of UTC's; each parcel then counts by its own.
-    due = sent.filter(state=ShipmentState.SENT, due_on__lte=now.date())
-    rows = due.select_related("site").order_by("due_on", "code")
-    return [Overdue(each, days) for each in rows if (days := days_overdue(each, now))]
+    rows = due_parcels(sent, now).select_related("site").order_by("due_on", "code")
+    found = [Overdue(each, days_overdue(each, now, unsettled=True)) for each in rows]
+    return [each for each in found if each.days]
+
+
+def due_parcels(rows: QuerySet[Any], now: dt.datetime) -> QuerySet[Any]:
+    """Of these shipments those that are due and not settled."""
+    return rows.filter(UNSETTLED, state__in=UNDER_WAY, due_on__lte=now.date())

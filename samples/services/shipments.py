@@ -24,7 +24,12 @@ from samples.models import (
     Shipment,
     ShipmentState,
 )
-from samples.selectors.shipping import export_refusal, plan_at, refusals_of
+from samples.selectors.shipping import (
+    export_refusal,
+    other_recipient,
+    plan_at,
+    refusals_of,
+)
 from samples.services.log import Happening, enter, held_aliquots
 from samples.services.packing import pack, take_everything_out, unpack
 from samples.services.receiving import (
@@ -152,7 +157,8 @@ def draft_shipment(
     """
     by.require(Capability.SHIP_SAMPLES, site=site)
     needs = abroad and plan_at(site).export_needs_permission
-    _fits(permission, site)
+    if abroad:
+        _fits(permission, site, destination)
     route = route or Route()
     shipment = Shipment(
         id=uuid.uuid4(),
@@ -175,9 +181,13 @@ def draft_shipment(
     return shipment
 
 
-def _fits(permission: ExportPermission | None, site: Site) -> None:
-    if permission is not None and permission.site_id != site.pk:
+def _fits(permission: ExportPermission | None, site: Site, destination: str) -> None:
+    if permission is None:
+        return
+    if permission.site_id != site.pk:
         raise ImpossibleError({"permission": [_("This permission is another site’s.")]})
+    if not permission.is_for(destination):
+        raise ImpossibleError({"permission": [other_recipient(permission)]})
 
 
 def _lay_out(shipment: Shipment, route: Route) -> None:
@@ -197,9 +207,9 @@ def change_route(*, by: User, shipment: Shipment, route: Route) -> Shipment:
 def name_permission(*, by: User, shipment: Shipment, permission: ExportPermission) -> Shipment:
     """Name the export permission under which a parcel goes."""
     parcel = held_shipment(shipment, by, ShipmentState.PACKING)
-    _fits(permission, parcel.site)
     if not parcel.abroad:
         raise DomainError(_("This shipment does not leave the country."))
+    _fits(permission, parcel.site, parcel.destination)
     # What was counted under one permission is not moved to another.
     if parcel.permission_id != permission.pk and lines_of(parcel):
         raise TransitionError(_("Something is packed under another permission. Unpack it first."))

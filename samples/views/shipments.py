@@ -93,7 +93,9 @@ def shipments(request: StaffRequest) -> HttpResponse:
     context = {
         "shipping": True,
         "page": page,
-        "rows": [(each, days_overdue(each, now)) for each in page.object_list],
+        "rows": [
+            (each, days_overdue(each, now, unsettled=each.unsettled)) for each in page.object_list
+        ],
         "may_ship": request.user.can(Capability.SHIP_SAMPLES),
     }
     return render(request, "samples/shipments.html", context)
@@ -105,15 +107,16 @@ def shipment(request: StaffRequest, code: str) -> HttpResponse:
     """One parcel: where it stands, its manifest, and what came of each line."""
     found = shipment_for(request, code, Capability.VIEW_CASEBOOK)
     lines = lines_of(found)
+    unsettled = sum(not each.is_settled for each in lines)
     may_ship = request.user.can(Capability.SHIP_SAMPLES, site=found.site_id)
     context = {
         "shipping": True,
         "shipment": found,
         "lines": lines,
-        "unsettled": sum(not each.is_settled for each in lines),
+        "unsettled": unsettled,
         "listed": sum(not each.unexpected for each in lines),
         "received": sum(each.state == LineState.RECEIVED for each in lines if not each.unexpected),
-        "overdue": days_overdue(found, trial_now()),
+        "overdue": days_overdue(found, trial_now(), unsettled=unsettled > 0),
         "asked": questions(consents_asked(found)),
         "may_ship": may_ship,
         "acts": _acts(found, lines) if may_ship else [],

@@ -52,7 +52,7 @@ def sent(shipment: Shipment, by: User, *aliquots: Aliquot, **said: Any) -> Shipm
 def permitted(cast: Cast, *, days: int = 365, since: int = -30, **said: Any) -> ExportPermission:
     """A permission of the first site, in force unless said otherwise."""
     today = trial_today(cast.site.time_zone)
-    said = {"number": "HGR-2026-0001", "recipient": "Reference laboratory"} | said
+    said = {"number": "HGR-2026-0001", "recipient": "Central laboratory"} | said
     with as_person(cast.investigator):
         return record_permission(
             by=cast.investigator,

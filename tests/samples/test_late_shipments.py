@@ -11,7 +11,7 @@ import pytest
 from django.urls import reverse
 
 from samples.reminders import KIND
-from samples.services.shipments import arrive
+from samples.services.shipments import arrive, receive
 from tests.factories import as_person, given, sign_in
 from tests.samples.bench import technician_at
 from tests.samples.shipping import drafted, frozen, sent
@@ -60,7 +60,9 @@ def test_a_parcel_is_late_from_the_day_after_it_was_expected(clock, parcel, tech
     assert (words in page(client, "samples:shipments")) is late
 
 
-def test_who_ships_there_is_told_once_until_it_is_received(clock, cast, parcel, technician, box):
+def test_who_ships_there_is_told_once_until_all_of_it_is_settled(
+    clock, cast, parcel, technician, box
+):
     technician_at(cast.other_site)
     wide = technician_at(None)
     _pass(clock, parcel, 0)
@@ -73,9 +75,19 @@ def test_who_ships_there_is_told_once_until_it_is_received(clock, cast, parcel, 
     planner = planner_of(KIND)
     notices = given(lambda: list(Notice.objects.filter(kind=KIND)))()
     assert given(planner.still_due)(notices) == {each.pk for each in notices}
+    # That it has arrived, and its first tube was scanned, settles nothing of the other.
     with as_person(technician):
         arrive(by=technician, shipment=parcel, receiver="Dr Li")
+        first, second = parcel.lines.order_by("number")
+        receive(by=technician, shipment=parcel, code=first.code)
+    client = sign_in(technician)
+    assert given(planner.still_due)(notices) == {each.pk for each in notices}
+    assert "Shipments not received in time" in page(client, "dashboard:today")
+    assert "1 day late" in page(client, "samples:shipments")
+    with as_person(technician):
+        receive(by=technician, shipment=parcel, code=second.code)
     assert given(planner.still_due)(notices) == set()
+    assert "Shipments not received in time" not in page(client, "dashboard:today")
 
 
 @pytest.mark.parametrize(("name", "rows"), [("shipments", 1), ("shipment_lines", 2)])

@@ -19,6 +19,7 @@ from samples.models import (
     Shipment,
     ShipmentLine,
 )
+from samples.selectors.shipping import permission_lines
 from samples.services.aliquots import (
     end_aliquot,
     move_aliquots,
@@ -51,6 +52,7 @@ from tests.screening.consenting import sign, wall, withdraw
 from trialsite.access.context import system_context
 from trialsite.casebook.models import Subject
 from trialsite.casebook.services.closings import record_death
+from trialsite.core.clock import TrialNow
 from trialsite.core.context import Channel, acting
 from trialsite.core.exceptions import NotPermittedError, TransitionError
 from trialsite.core.ids import is_valid
@@ -233,6 +235,50 @@ def test_a_permission_covers_its_kinds_and_its_number(cast, visit, technician, b
     plasma = stored(visit, technician, box)
     with as_person(technician), pytest.raises(ScanRefusedError, match="kind of specimen"):
         pack(by=technician, shipment=abroad, code=plasma.code)
+
+
+def test_a_permission_is_for_the_recipient_it_names_and_for_nobody_else(cast, technician, tubes):
+    other = permitted(cast, number="HGR-2", recipient="Reference laboratory")
+    with pytest.raises(ImpossibleError) as refused:
+        drafted(cast.site, technician, abroad=True, permission=other)
+    assert list(refused.value.errors) == ["permission"]
+    abroad = drafted(cast.site, technician, abroad=True)
+    with as_person(technician):
+        with pytest.raises(ImpossibleError, match="Reference laboratory"):
+            name_permission(by=technician, shipment=abroad, permission=other)
+        Shipment.objects.filter(pk=abroad.pk).update(permission=other)
+        with pytest.raises(ScanRefusedError, match="Reference laboratory"):
+            pack(by=technician, shipment=abroad, code=tubes[0].code)
+        # PostgreSQL itself packs nothing under it.
+        with pytest.raises(DatabaseError) as denied, transaction.atomic():
+            ShipmentLine.objects.create(
+                site=cast.site,
+                subject_id=tubes[0].subject_id,
+                shipment=abroad,
+                number=1,
+                aliquot=tubes[0],
+                code=tubes[0].code,
+                added_by=technician,
+                added_at=TrialNow(),
+            )
+        assert getattr(denied.value.__cause__, "sqlstate", "") == "TS065"
+    good = permitted(cast, recipient=" central  Laboratory ")
+    with as_person(technician):
+        name_permission(by=technician, shipment=abroad, permission=good)
+        assert pack(by=technician, shipment=abroad, code=tubes[0].code).lines
+
+
+def test_a_number_recorded_again_covers_no_more(cast, technician, tubes):
+    first = permitted(cast, aliquots_at_most=2)
+    packed(drafted(cast.site, technician, abroad=True, permission=first), technician, *tubes[:2])
+    with as_person(cast.investigator):
+        revoke_permission(by=cast.investigator, permission=first, reason="Typed wrongly")
+    again = permitted(cast, aliquots_at_most=2)
+    parcel = drafted(cast.site, technician, abroad=True, permission=again)
+    with as_person(technician):
+        with pytest.raises(ScanRefusedError, match="covers 2"):
+            pack(by=technician, shipment=parcel, code=tubes[2].code)
+        assert {each.packed for each in permission_lines(technician)} == {2}
 
 
 def test_only_an_investigator_records_a_permission(cast, technician):

@@ -11,7 +11,7 @@ from samples.services.aliquots import thaw_aliquot
 from samples.services.shipments import Scanned, close_shipment, hand_over, pack, receive, unpack
 from tests.factories import as_person, given, make_cast
 from tests.samples.bench import box_at, sampled, technician_at
-from tests.samples.shipping import drafted, frozen, packed, permitted, sent
+from tests.samples.shipping import drafted, frozen, packed, permitted, sent, states
 from tests.samples.test_at_once import tried
 from tests.screening.test_enrolment import at_once
 
@@ -93,6 +93,12 @@ def test_one_tube_is_taken_out_or_leaves(scene):
         partial(tried, one, partial(hand_over, by=one, shipment=parcel)),
         partial(tried, other, partial(unpack, by=other, shipment=parcel, code=tubes[0].code)),
     )
+    # Whoever came first: the other is in the parcel that left, and this one is in it or out.
+    with as_person(one):
+        assert Shipment.objects.get().state == "sent"
+        line = ShipmentLine.objects.get(aliquot=tubes[0])
+    expected = {"packed": ["shipped", "shipped"], "unpacked": ["held", "shipped"]}
+    assert states(*tubes[:2]) == expected[line.state]
     agree()
 
 
@@ -121,6 +127,9 @@ def test_a_tube_received_by_two_is_received_once_and_closing_waits(scene):
         partial(tried, other, partial(receive, by=other, shipment=parcel, code=tubes[3].code)),
     )
     with as_person(one):
+        # Closed before the last was received, it would have an open line.
+        assert Shipment.objects.get().state in {"received", "closed"}
+        assert not ShipmentLine.objects.exclude(state="received").exists()
         for tube in tubes:
             assert CustodyEvent.objects.filter(aliquot=tube, kind="arrived").count() == 1
 
