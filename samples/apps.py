@@ -19,6 +19,7 @@ class SamplesConfig(AppConfig):
             shipment_datasets,
             shipment_guards,
             slots,
+            tube_guards,
         )
         from samples.services.withdrawals import follow_withdrawal
         from screening.following import after_withdrawals

@@ -1,9 +1,10 @@
 """What PostgreSQL itself holds of destruction lists.
 
-After a withdrawal no sample is collected, worked up, thawed, analysed, used up, packed or
-shipped, by whatever road, and none is discarded without a witness. A line of the list is
-settled by the custody log and by nothing else, and the list is closed only when each sample
-of the participant is destroyed or explained.
+After a withdrawal no sample is collected, worked up, analysed, used up, packed or shipped, by
+whatever road, and none is discarded without a witness. That something has thawed is a fact,
+which the log takes; taking it out to thaw for use is refused by the service. A line of the
+list is settled by the custody log and by nothing else, and the list is closed only when each
+sample of the participant is destroyed or explained. It stands as long as the withdrawal does.
 """
 
 from __future__ import annotations
@@ -24,13 +25,24 @@ from samples.models import (
     Specimen,
 )
 from samples.models.states import NEEDS_CONSENT
+from screening.models.consent import Consent, Scope, Withdrawal
 from trialsite.casebook.guards import same_site
+from trialsite.casebook.models import CrfRecord
 from trialsite.core.catalog import Check, Function, Protection, Trigger
 from trialsite.core.guards import protect
 
-SPECIMENS, ALIQUOTS, EVENTS, LISTS, LINES = (
+SPECIMENS, ALIQUOTS, EVENTS, LISTS, LINES, WITHDRAWALS, CONSENTS, RECORDS = (
     model._meta.db_table
-    for model in (Specimen, Aliquot, CustodyEvent, Destruction, DestructionLine)
+    for model in (
+        Specimen,
+        Aliquot,
+        CustodyEvent,
+        Destruction,
+        DestructionLine,
+        Withdrawal,
+        Consent,
+        CrfRecord,
+    )
 )
 
 #: The consent for samples is withdrawn; not every sample is accounted for.
@@ -129,17 +141,47 @@ END
 """,
 )
 
+#: The act since which the consent for samples is withdrawn without a break, as
+#: `screening.standing` finds it among acts that are not voided.
+_STANDING_ACT = f"""
+  SELECT w.withdrawn_at AS wall, w.time_zone AS zone INTO act
+    FROM public.{WITHDRAWALS} w JOIN public.{RECORDS} r ON r.id = w.record_id
+    WHERE w.subject_id = NEW.subject_id AND r.voided_at IS NULL
+      AND w.scopes && ARRAY[{_texts((Scope.SAMPLES, Scope.ALL_DATA))}]::varchar[]
+      AND NOT EXISTS (
+        SELECT 1 FROM public.{CONSENTS} c JOIN public.{RECORDS} q ON q.id = c.record_id
+        WHERE c.subject_id = w.subject_id AND q.voided_at IS NULL
+          AND '{Scope.SAMPLES}' = ANY (c.resumes)
+          AND (c.signed_at AT TIME ZONE c.time_zone, c.recorded_at)
+              >= (w.withdrawn_at AT TIME ZONE w.time_zone, w.recorded_at))
+    ORDER BY w.withdrawn_at AT TIME ZONE w.time_zone, w.recorded_at LIMIT 1;
+"""
+
+#: A list stands as long as its withdrawal does, since when it does, whoever writes. A wall
+#: time that a clock skipped has no moment of its own and is not compared.
 GUARD_LIST = Function(
     "guard_destruction",
     returns="trigger",
     execute=(),
     source=f"""
+DECLARE
+  act record;
 BEGIN
+{_STANDING_ACT}
+  IF TG_OP = 'INSERT' OR NEW.withdrawn_at IS DISTINCT FROM OLD.withdrawn_at THEN
+    IF act.wall IS NULL OR (NEW.withdrawn_at AT TIME ZONE act.zone <> act.wall
+        AND act.wall AT TIME ZONE act.zone AT TIME ZONE act.zone = act.wall) THEN
+      RAISE EXCEPTION 'no consent was withdrawn then' USING ERRCODE = 'TS003';
+    END IF;
+  END IF;
   IF TG_OP = 'INSERT' THEN
     IF NEW.closed_at IS NOT NULL OR NEW.lifted_at IS NOT NULL THEN
       RAISE EXCEPTION 'a list begins open' USING ERRCODE = 'TS003';
     END IF;
     RETURN NEW;
+  END IF;
+  IF OLD.lifted_at IS NULL AND NEW.lifted_at IS NOT NULL AND act.wall IS NOT NULL THEN
+    RAISE EXCEPTION 'the withdrawal stands' USING ERRCODE = 'TS003';
   END IF;
   IF NEW.subject_id <> OLD.subject_id
      OR (OLD.closed_at IS NOT NULL AND

@@ -11,7 +11,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from samples.models import DrawSite, Specimen, UrineMethod, WhyNot
-from samples.services.specimens import SpecimenFacts
+from samples.services.facts import SpecimenFacts
 from trialsite.access.models import User
 from trialsite.labs.forms import WallTime
 
@@ -125,12 +125,17 @@ class FactsForm(forms.Form):
     antibiotics = Yes(label=_("Antibiotics within 7 days"))
     urine_method = _choice(_("How urine was collected"), UrineMethod.choices, required=False)
     dipstick = forms.CharField(label=_("Dipstick"), max_length=200, required=False)
+    centrifuge_g = _whole(_("Centrifuge, g"), 1, 100_000)
+    centrifuge_minutes = _whole(_("Centrifuge, minutes"), 1, 600)
+    centrifuge_celsius = _whole(_("Centrifuge, °C"), -20, 60)
     remark = forms.CharField(label=_("Remark"), max_length=500, required=False)
     reason = forms.CharField(label=_("Reason for the change"), max_length=500)
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
 
     def __init__(self, *args: Any, specimen: Specimen, **kwargs: Any) -> None:
         asked = {*_ASKED.get(specimen.matrix, ("amount",)), "remark", "reason", "version"}
+        if specimen.centrifuged_at is not None:
+            asked |= {"centrifuge_g", "centrifuge_minutes", "centrifuge_celsius"}
         known = {name: getattr(specimen, name, None) for name in asked - {"reason"}}
         kwargs["initial"] = known
         super().__init__(*args, **kwargs)
@@ -140,8 +145,12 @@ class FactsForm(forms.Form):
 
     @property
     def facts(self) -> SpecimenFacts:
+        """What was changed; a field that was emptied is left open again."""
         said = {k: v for k, v in self.cleaned_data.items() if k not in {"reason", "version"}}
-        return SpecimenFacts(**{name: said[name] for name in self.changed_data if name in said})
+        changed = {name: said[name] for name in self.changed_data if name in said}
+        unsaid = frozenset(name for name, value in changed.items() if value in (None, ""))
+        kept = {name: value for name, value in changed.items() if name not in unsaid}
+        return SpecimenFacts(**kept, unsaid=unsaid)
 
 
 class EndForm(TimeForm):

@@ -150,7 +150,9 @@ BEGIN
   IF NEW.aliquot_id IS NOT NULL THEN
     RETURN NEW;
   END IF;
-  SELECT x.state, x.received_at, x.centrifuged_at INTO own
+  -- Its own times are all on the clock of its label's zone, wherever they were read.
+  SELECT x.state, x.received_at, x.centrifuged_at,
+         NEW.moment AT TIME ZONE x.time_zone AS wall INTO own
     FROM public.{SPECIMENS} x WHERE x.id = NEW.specimen_id;
   IF NOT FOUND THEN
     RETURN NEW;  -- the foreign key refuses it
@@ -173,11 +175,11 @@ BEGIN
     RAISE EXCEPTION 'this cannot happen to it' USING ERRCODE = '{NO_SUCH_STEP}';
   END IF;
   UPDATE public.{SPECIMENS} x SET state = following,
-      collected_at = CASE of_what WHEN 'collected' THEN NEW.happened_at ELSE x.collected_at END,
-      received_at = CASE of_what WHEN 'received' THEN NEW.happened_at ELSE x.received_at END,
-      centrifuged_at = CASE of_what WHEN 'processed' THEN NEW.happened_at
+      collected_at = CASE of_what WHEN 'collected' THEN own.wall ELSE x.collected_at END,
+      received_at = CASE of_what WHEN 'received' THEN own.wall ELSE x.received_at END,
+      centrifuged_at = CASE of_what WHEN 'processed' THEN own.wall
                                     ELSE x.centrifuged_at END,
-      aliquoted_at = CASE of_what WHEN 'aliquoted' THEN NEW.happened_at ELSE x.aliquoted_at END
+      aliquoted_at = CASE of_what WHEN 'aliquoted' THEN own.wall ELSE x.aliquoted_at END
     WHERE x.id = NEW.specimen_id;
   RETURN NEW;
 END
@@ -248,71 +250,6 @@ BEGIN
       frozen_at = CASE WHEN first_frozen THEN NEW.happened_at ELSE x.frozen_at END,
       time_zone = CASE WHEN first_frozen THEN NEW.time_zone ELSE x.time_zone END
     WHERE x.id = NEW.aliquot_id;
-  RETURN NEW;
-END
-""",
-)
-
-#: State and times follow from custody: no other road leads to them. A label stays what it is.
-GUARD_SPECIMEN = Function(
-    "guard_specimen",
-    returns="trigger",
-    execute=(),
-    source="""
-BEGIN
-  IF TG_OP = 'INSERT' THEN
-    IF NEW.state <> 'prepared' OR NEW.voided_at IS NOT NULL THEN
-      RAISE EXCEPTION 'a specimen begins with its label' USING ERRCODE = 'TS003';
-    END IF;
-    RETURN NEW;
-  END IF;
-  IF OLD.voided_at IS NOT NULL
-     AND (to_jsonb(NEW) - 'site_id') IS DISTINCT FROM (to_jsonb(OLD) - 'site_id') THEN
-    RAISE EXCEPTION 'voiding is not undone' USING ERRCODE = 'TS011';
-  END IF;
-  IF (OLD.code, OLD.kind, OLD.matrix, OLD.subject_id, OLD.visit_id, OLD.freeze_within)
-     IS DISTINCT FROM
-     (NEW.code, NEW.kind, NEW.matrix, NEW.subject_id, NEW.visit_id, NEW.freeze_within) THEN
-    RAISE EXCEPTION 'a label stays what it is' USING ERRCODE = 'TS003';
-  END IF;
-  IF pg_trigger_depth() < 2
-     AND (OLD.state, OLD.collected_at, OLD.received_at, OLD.centrifuged_at, OLD.aliquoted_at)
-     IS DISTINCT FROM
-     (NEW.state, NEW.collected_at, NEW.received_at, NEW.centrifuged_at, NEW.aliquoted_at) THEN
-    RAISE EXCEPTION 'a sample is moved by its custody' USING ERRCODE = 'TS003';
-  END IF;
-  RETURN NEW;
-END
-""",
-)
-
-GUARD_ALIQUOT = Function(
-    "guard_aliquot",
-    returns="trigger",
-    execute=(),
-    source=f"""
-BEGIN
-  IF TG_OP = 'INSERT' THEN
-    IF NEW.state <> 'made' OR NEW.thaws <> 0 OR NEW.frozen_at IS NOT NULL THEN
-      RAISE EXCEPTION 'an aliquot begins when it is made' USING ERRCODE = 'TS003';
-    END IF;
-    PERFORM 1 FROM public.{SPECIMENS} s WHERE s.id = NEW.specimen_id
-      AND (s.state <> 'aliquoted' OR s.voided_at IS NOT NULL);
-    IF FOUND THEN
-      RAISE EXCEPTION 'the specimen is aliquoted first' USING ERRCODE = '{NO_SUCH_STEP}';
-    END IF;
-    RETURN NEW;
-  END IF;
-  IF NEW.site_id <> OLD.site_id AND OLD.state IN ('packed', 'shipped') THEN
-    RAISE EXCEPTION 'a sample is in a parcel' USING ERRCODE = '{IN_A_PARCEL}';
-  END IF;
-  IF (OLD.code, OLD.number, OLD.specimen_id, OLD.subject_id, OLD.thaws_at_most)
-     IS DISTINCT FROM
-     (NEW.code, NEW.number, NEW.specimen_id, NEW.subject_id, NEW.thaws_at_most)
-     OR (pg_trigger_depth() < 2
-         AND (to_jsonb(NEW) - 'site_id') IS DISTINCT FROM (to_jsonb(OLD) - 'site_id')) THEN
-    RAISE EXCEPTION 'a sample is moved by its custody' USING ERRCODE = 'TS003';
-  END IF;
   RETURN NEW;
 END
 """,
@@ -390,7 +327,7 @@ def _of_subject(table: str, name: str, parent: str, column: str) -> Check:
 
 @protect
 def samples() -> Iterable[Protection]:
-    yield from (GUARD_CUSTODY, MOVE_SPECIMEN, MOVE_ALIQUOT, GUARD_SPECIMEN, GUARD_ALIQUOT)
+    yield from (GUARD_CUSTODY, MOVE_SPECIMEN, MOVE_ALIQUOT)
     yield from (GUARD_BOX, BOX_TAKEN)
     for table in (SPECIMENS, ALIQUOTS, EVENTS, NOT_COLLECTED, LABELS):
         yield same_site(table)
@@ -414,12 +351,7 @@ def samples() -> Iterable[Protection]:
         ("custody_3_aliquot", "move_aliquot"),
     ):
         yield Trigger(EVENTS, name, "BEFORE INSERT", f"trialsite.{function}")
-    for table, name in (
-        (SPECIMENS, "guard_specimen"),
-        (ALIQUOTS, "guard_aliquot"),
-        (BOXES, "guard_box"),
-    ):
-        yield Trigger(table, name, "BEFORE INSERT OR UPDATE", f"trialsite.{name}")
+    yield Trigger(BOXES, "guard_box", "BEFORE INSERT OR UPDATE", "trialsite.guard_box")
     yield Trigger(
         NOT_COLLECTED,
         "guard_voided",

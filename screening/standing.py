@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from django.utils.translation import gettext as _
@@ -107,6 +107,16 @@ class Standing:
         if Scope.ALL_DATA in self.scopes:
             return ConsentState.WITHDRAWN
         return ConsentState.RECONSENT_DUE if self.due else ConsentState.GIVEN
+
+    def as_of(self, moment: dt.datetime, today: dt.date) -> Standing:
+        """How it stood at a moment, which was this day at the site: by the acts until then."""
+        return replace(
+            self,
+            consents=[each for each in self.consents if each.at <= moment],
+            assessments=[each for each in self.assessments if each.at <= moment],
+            withdrawals=[each for each in self.withdrawals if each.at <= moment],
+            today=today,
+        )
 
     @property
     def lacks_first(self) -> bool:

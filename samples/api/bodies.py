@@ -12,7 +12,7 @@ from rest_framework.exceptions import ValidationError
 
 from samples.api.answers import WALL
 from samples.models import DrawSite, UrineMethod
-from samples.services.specimens import SpecimenFacts
+from samples.services.facts import SpecimenFacts
 from screening.api.consent import wall_of
 from trialsite.access.bodies import Body
 from trialsite.access.capabilities import Capability

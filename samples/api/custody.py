@@ -16,7 +16,7 @@ from samples.api.acting import SampleEndpoint
 from samples.api.answers import WALL, CustodyAnswer, said_custody
 from samples.api.bodies import HANDLES
 from samples.models import CustodyEvent, CustodyKind
-from samples.services.specimens import correct_time
+from samples.services.specimen_ends import correct_time
 from screening.api.consent import wall_of
 from trialsite.access.capabilities import Capability
 from trialsite.access.paging import Filter, moment

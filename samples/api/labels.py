@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from base64 import b64encode
+from collections import defaultdict
 from typing import Any
 
 from django.urls import URLPattern, path
@@ -74,16 +75,16 @@ def said_label(label: LabelPrint) -> dict[str, Any]:
 
 def labels_wanted(codes: list[str], by: User, *, aliquots: bool) -> list[Wanted]:
     """The label of each code, in their order; an unknown one is refused by its name."""
+    named = {code: _label(code, by) for code in dict.fromkeys(codes)}
+    unknown = [code for code, label in named.items() if label is None]
+    wanted = [label for label in named.values() if label is not None]
+    behind: dict[uuid.UUID, list[Wanted]] = defaultdict(list)
+    if aliquots:
+        for each in labels_of([label.specimen for label in wanted if not label.number]):
+            behind[each.specimen.pk].append(each)
     found: list[Wanted] = []
-    unknown: list[str] = []
-    for code in dict.fromkeys(codes):
-        label = _label(code, by)
-        if label is None:
-            unknown.append(code)
-        elif aliquots and not label.number:
-            found += labels_of([label.specimen])
-        else:
-            found.append(label)
+    for label in wanted:
+        found += [label] if label.number else behind[label.specimen.pk] or [label]
     if unknown:
         said = _("No sample of your sites has the code %(code)s.")
         raise ValidationError({"codes": [said % {"code": each[:40]} for each in unknown]})

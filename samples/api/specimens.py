@@ -27,14 +27,13 @@ from samples.api.bodies import (
     text,
 )
 from samples.models import CustodyKind, Specimen, SpecimenState
+from samples.services.specimen_ends import end_specimen, void_specimen
 from samples.services.specimens import (
     centrifuge_specimen,
     collect_specimen,
     describe_specimen,
-    end_specimen,
     prepare_specimens,
     receive_specimen,
-    void_specimen,
 )
 from trialsite.access.bodies import Body
 from trialsite.access.capabilities import Capability

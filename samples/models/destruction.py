@@ -31,8 +31,9 @@ class DestructionQuerySet(SiteScopedQuerySet["Destruction"]):
 class Destruction(models.Model):
     """One destruction list: a participant withdrew the consent for samples (decisions C5).
 
-    From `withdrawn_at` on nothing more of the participant is collected, worked up, thawed,
-    analysed or packed. PostgreSQL closes it only when each sample is destroyed or explained.
+    From `withdrawn_at` on nothing more of the participant is collected, worked up, analysed,
+    packed or shipped, and nothing is thawed for use; that something has thawed by itself is
+    entered. PostgreSQL closes it only when each sample is destroyed or explained.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.utils.translation import get_language
@@ -15,16 +17,25 @@ from samples.models import (
     LIVE_ALIQUOTS,
     Aliquot,
     AliquotState,
+    Destruction,
     NotCollected,
     Specimen,
     SpecimenState,
 )
-from trialsite.casebook.models import Subject, Visit, VisitStatus
+from samples.selectors.completing import outside_protocol, to_complete
+from trialsite.access.models import Site
+from trialsite.casebook.models import Subject, Visit
 from trialsite.casebook.protocols import event_of, protocol_of
 from trialsite.protocol.samples import SpecimenDef
 
-#: Visits at which something may have been collected.
-_HELD = (VisitStatus.OPEN, VisitStatus.ATTENDED)
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """A tube, what is to be said of it, and what was not as the protocol has it."""
+
+    specimen: Specimen
+    open: list[str]
+    outside: list[str]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +47,8 @@ class KindOfVisit:
     optional: bool
     specimens: list[Specimen] = field(default_factory=list)
     statement: NotCollected | None = None
+    #: The consent for samples had been withdrawn by the day of the visit: nothing is owed.
+    withdrawn: bool = False
     aliquots: int = 0
     stored: int = 0
 
@@ -72,6 +85,12 @@ class KindOfVisit:
         return sum(each.state != SpecimenState.PREPARED for each in self.specimens)
 
     @property
+    def tubes_with_gaps(self) -> list[Gaps]:
+        """Tubes of which something is to be completed, or was not as the protocol has it."""
+        found = [Gaps(each, to_complete(each), outside_protocol(each)) for each in self.specimens]
+        return [each for each in found if each.open or each.outside]
+
+    @property
     def to_label(self) -> int:
         """How many tubes of the plan have no label yet."""
         return max(0, self.tubes_most - self.labelled)
@@ -83,13 +102,15 @@ class KindOfVisit:
             self.planned
             and not self.optional
             and self.statement is None
+            and not self.withdrawn
             and self.collected < self.tubes_least
         )
 
     @property
     def is_done(self) -> bool:
-        """Collected as planned, or stated why not."""
-        return not self.is_missing and (self.collected > 0 or self.statement is not None)
+        """Collected as planned, stated why not, or no longer to be collected."""
+        accounted = self.collected > 0 or self.statement is not None or self.withdrawn
+        return accounted and not self.is_missing
 
 
 @dataclass(slots=True)
@@ -118,11 +139,11 @@ class SamplesOfVisit:
 
 
 def samples_of_visits(visits: Collection[Visit]) -> dict[uuid.UUID, SamplesOfVisit]:
-    """What was expected and what there is at each visit; three queries however many."""
+    """What was expected and what there is at each visit; four queries however many."""
     keys = [visit.pk for visit in visits]
     specimens: dict[uuid.UUID, list[Specimen]] = defaultdict(list)
     rows = Specimen.objects.standing().filter(visit__in=keys)
-    for each in rows.select_related("visit", "site").order_by("code"):
+    for each in rows.select_related("visit", "site", "subject__site").order_by("code"):
         specimens[each.visit_id].append(each)
     statements: dict[tuple[uuid.UUID, str], NotCollected] = {
         (each.visit_id, each.kind): each
@@ -132,6 +153,7 @@ def samples_of_visits(visits: Collection[Visit]) -> dict[uuid.UUID, SamplesOfVis
     made = Aliquot.objects.filter(specimen__visit__in=keys, state__in=LIVE_ALIQUOTS)
     for specimen_id, state in made.values_list("specimen_id", "state"):
         aliquots[specimen_id].append(state)
+    ended = withdrawn_since({visit.subject_id for visit in visits})
     found = {}
     for visit in visits:
         kinds = _planned(visit)
@@ -143,8 +165,22 @@ def samples_of_visits(visits: Collection[Visit]) -> dict[uuid.UUID, SamplesOfVis
             kind.stored += aliquots[specimen.pk].count(AliquotState.STORED)
         for key, kind in kinds.items():
             kind.statement = statements.get((visit.pk, key))
+            kind.withdrawn = is_after_withdrawal(visit, ended.get(visit.subject_id))
         found[visit.pk] = SamplesOfVisit(visit, list(kinds.values()))
     return found
+
+
+def withdrawn_since(subjects: Collection[uuid.UUID]) -> dict[uuid.UUID, dt.datetime]:
+    """Since when the consent for samples of these participants is withdrawn, and stands so."""
+    lists = Destruction.objects.standing().filter(subject__in=subjects)
+    return dict(lists.order_by("-withdrawn_at").values_list("subject", "withdrawn_at"))
+
+
+def is_after_withdrawal(visit: Visit, since: dt.datetime | None) -> bool:
+    """Whether a visit took place on the day of the withdrawal or later."""
+    if since is None or visit.attended_on is None:
+        return False
+    return visit.attended_on >= since.astimezone(ZoneInfo(visit.site.time_zone)).date()
 
 
 def samples_of_visit(visit: Visit) -> SamplesOfVisit:
@@ -228,8 +264,9 @@ def plans_in_use() -> list[tuple[int, str, str, int]]:
 def _missing(
     sites: list[int], plans: Sequence[tuple[int, str, str, int]], limit: int
 ) -> list[tuple[Any, ...]]:
-    visits, specimens, statements, subjects = (
-        model._meta.db_table for model in (Visit, Specimen, NotCollected, Subject)
+    visits, specimens, statements, subjects, lists, places = (
+        model._meta.db_table
+        for model in (Visit, Specimen, NotCollected, Subject, Destruction, Site)
     )
     versions, events, kinds, least = (list(column) for column in zip(*plans, strict=True))
     with connection.cursor() as cursor:
@@ -245,6 +282,10 @@ def _missing(
             f"WHERE v.site_id = ANY(%s) AND v.status = 'attended' "
             f"AND u.consent_state <> 'withdrawn' AND NOT EXISTS (SELECT 1 FROM {statements} n "
             f"WHERE n.visit_id = v.id AND n.kind = p.kind AND n.voided_at IS NULL) "
+            # As `is_after_withdrawal` says.
+            f"AND NOT EXISTS (SELECT 1 FROM {lists} d JOIN {places} t ON t.id = v.site_id "
+            f"WHERE d.subject_id = v.subject_id AND d.lifted_at IS NULL "
+            f"AND (d.withdrawn_at AT TIME ZONE t.time_zone)::date <= v.attended_on) "
             f"GROUP BY v.id, v.attended_on, p.kind, p.least "
             f"HAVING count(s.id) FILTER (WHERE s.state <> 'prepared') < p.least "
             f"ORDER BY v.attended_on, v.id, p.kind LIMIT %s",

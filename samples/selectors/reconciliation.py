@@ -24,6 +24,7 @@ class Reconciled(models.TextChoices):
     COLLECTED = "collected", _("As planned")
     EXPLAINED = "explained", _("Not collected, explained")
     MISSING = "missing", _("Missing, no reason")
+    WITHDRAWN = "withdrawn", _("Consent for samples withdrawn")
     OPTIONAL = "optional", _("Optional, none collected")
 
 
@@ -52,6 +53,8 @@ COLUMNS = (
     Column(name="STATE", label=_("State")),
     Column(name="REASON", label=_("Why not collected")),
     Column(name="COMMENT", label=_("Comments")),
+    Column(name="OPENITEMS", label=_("To be completed")),
+    Column(name="OUTSIDE", label=_("Not as the protocol has it")),
 )
 
 
@@ -62,7 +65,7 @@ def visits_of(user: User, site: Site) -> QuerySet[Visit]:
 
 
 def reconcile(visits: Iterable[Visit]) -> list[Line]:
-    """Each kind that these visits plan, or that was collected beyond; three queries."""
+    """Each kind that these visits plan, or that was collected beyond; four queries."""
     found = samples_of_visits(list(visits))
     return [
         Line(each.visit, visit_name(each.visit), kind, _state(kind))
@@ -76,6 +79,8 @@ def _state(kind: KindOfVisit) -> Reconciled:
         return Reconciled.MISSING
     if kind.statement is not None:
         return Reconciled.EXPLAINED
+    if kind.withdrawn and not kind.collected:
+        return Reconciled.WITHDRAWN
     return Reconciled.COLLECTED if kind.collected else Reconciled.OPTIONAL
 
 
@@ -86,7 +91,7 @@ def reconciliation_csv(user: User, site: Site) -> bytes:
 
 def _rows(user: User, site: Site) -> Iterator[dict[str, Any]]:
     for line in reconcile(visits_of(user, site)):
-        kind, statement = line.kind, line.kind.statement
+        kind, statement, gaps = line.kind, line.kind.statement, line.kind.tubes_with_gaps
         yield {
             "SITEID": site.code,
             "SUBJID": line.visit.subject.label,
@@ -102,4 +107,10 @@ def _rows(user: User, site: Site) -> Iterator[dict[str, Any]]:
             "STATE": line.state.value,
             "REASON": statement.reason if statement else None,
             "COMMENT": (statement.comment or None) if statement else None,
+            "OPENITEMS": _of_tubes([(each.specimen.code, each.open) for each in gaps]),
+            "OUTSIDE": _of_tubes([(each.specimen.code, each.outside) for each in gaps]),
         }
+
+
+def _of_tubes(said: list[tuple[str, list[str]]]) -> str | None:
+    return "; ".join(f"{code}: {', '.join(texts)}" for code, texts in said if texts) or None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, Q
 
-from samples.models import LIVE_SPECIMENS, Aliquot, AliquotState, Specimen
+from samples.models import LIVE_SPECIMENS, Aliquot, AliquotState, Destruction, Specimen
 from trialsite.access.models import User
 
 #: What nobody has frozen after this time has another problem than the clock.
@@ -47,6 +47,8 @@ def to_freeze(
     unfrozen = Aliquot.objects.filter(specimen=OuterRef("pk"), state=AliquotState.MADE)
     found = (
         specimens.filter(Q(state__in=LIVE_SPECIMENS) | Exists(unfrozen), voided_at=None)
+        # What is to be destroyed is not frozen any more.
+        .exclude(Exists(Destruction.objects.standing().filter(subject=OuterRef("subject"))))
         .annotate(waiting=Count("aliquots", filter=Q(aliquots__state=AliquotState.MADE)))
         .select_related("subject", "site", "visit")
         .order_by("collected_at")[:limit]

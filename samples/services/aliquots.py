@@ -11,7 +11,13 @@ from django.utils.translation import gettext as _
 
 from samples.models import Aliquot, AliquotState, Box, CustodyKind, Shipment
 from samples.services.freezing import judge_freezing
-from samples.services.log import Happening, enter, held_aliquots, wall_now
+from samples.services.log import (
+    Happening,
+    enter,
+    held_aliquots,
+    hold_participants,
+    wall_now,
+)
 from samples.services.withdrawals import demand_witness, follow_late_entry, refuse_withdrawn
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
@@ -197,6 +203,7 @@ def note_excursion(
 
 def _one(aliquot: Aliquot, by: User, *boxes: Box) -> Aliquot:
     by.require(Capability.HANDLE_SAMPLES, site=aliquot.site_id)
+    hold_participants([aliquot.subject_id])
     return held_aliquots([aliquot], *boxes)[0]
 
 

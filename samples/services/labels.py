@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from samples.labels import LAYOUTS, Label, label_sheet
-from samples.models import Box, LabelPrint, Specimen
+from samples.models import Aliquot, Box, LabelPrint, Specimen
 from samples.services.refusing import sample_refusals
 from samples.services.specimens import aliquot_code
 from trialsite.access.capabilities import Capability
@@ -39,12 +39,15 @@ class Wanted:
 def labels_of(specimens: Sequence[Specimen], *, aliquots: bool = True) -> list[Wanted]:
     """Each tube's label and, behind it, those of its aliquots: as many as were made or, before
     that, as many as the protocol plans."""
+    made: dict[uuid.UUID, list[int]] = defaultdict(list)
+    rows = Aliquot.objects.filter(specimen__in=[each.pk for each in specimens if aliquots])
+    for key, number in rows.order_by("number").values_list("specimen", "number"):
+        made[key].append(number)
     found = []
     for specimen in specimens:
         found.append(Wanted(specimen))
-        made = [each.number for each in specimen.aliquots.all()] if aliquots else []
         planned = range(1, specimen.definition.aliquots + 1) if aliquots else range(0)
-        found += [Wanted(specimen, number) for number in sorted(made) or planned]
+        found += [Wanted(specimen, number) for number in made[specimen.pk] or planned]
     return found
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from samples.models import Aliquot, Box, CustodyEvent, CustodyKind, Shipment, Specimen
 from samples.services.refusing import sample_refusals
 from trialsite.access.models import User
+from trialsite.casebook.models import Subject
 from trialsite.casebook.moments import future_problem
 from trialsite.core.clock import TrialNow, trial_now
 from trialsite.core.context import because
@@ -77,6 +78,13 @@ def enter(
     with because(event.reason), sample_refusals(CustodyEvent, Specimen, Aliquot):
         event.save(force_insert=True)
     return event
+
+
+def hold_participants(subjects: Iterable[uuid.UUID]) -> None:
+    """Lock these participants, before any of their samples: a withdrawal that lists them, and
+    a list that is closed, waits for what is being entered, and the other way round."""
+    waiting = Subject.objects.select_for_update(no_key=True).filter(pk__in=set(subjects))
+    list(waiting.order_by("pk"))
 
 
 def held_specimen(specimen: Specimen) -> Specimen:

@@ -18,6 +18,7 @@ from samples.guards import (
     VOIDED,
 )
 from samples.shipment_guards import LINES_OPEN, NOT_PERMITTED, NOT_SO_FAR
+from samples.tube_guards import STILL_KEPT, TOO_MUCH
 from trialsite.crf.violations import ImpossibleError, refusal_of, said_by
 
 _STATES = {
@@ -31,6 +32,8 @@ _STATES = {
     NOT_PERMITTED: ("permission", _("No export permission is in force for this shipment.")),
     LINES_OPEN: ("", _("Lines of this shipment are open, or nothing is packed.")),
     WITHDRAWN: ("", _("The consent for samples is withdrawn: this sample is to be destroyed.")),
+    STILL_KEPT: ("", _("Aliquots of it are still kept. Discard them first, with the reason.")),
+    TOO_MUCH: ("amount", _("The aliquots would hold more than was collected.")),
     NOT_ACCOUNTED: ("", _("Not every sample is destroyed or explained yet.")),
 }
 _UNIQUE = {

@@ -18,8 +18,8 @@ from django.utils.translation import gettext_lazy
 from samples.models import Aliquot, AliquotState, Box, Shipment, Specimen, SpecimenState
 from samples.selectors.codes import Code, find, parent_of
 from samples.services.aliquots import store_aliquot
+from samples.services.facts import SpecimenFacts
 from samples.services.specimens import (
-    SpecimenFacts,
     aliquot_specimen,
     centrifuge_specimen,
     collect_specimen,

@@ -55,7 +55,7 @@ def add_freezer(
 def add_rack(*, freezer: Freezer, name: str, places: int, by: User) -> Rack:
     """Enter a rack with its places for boxes."""
     by.require(Capability.MANAGE_STORAGE, site=freezer.site_id)
-    _in_use(freezer)
+    _in_use(_held_freezer(freezer.pk))
     rack = Rack(
         id=uuid.uuid4(), site_id=freezer.site_id, freezer=freezer, name=name.strip(), places=places
     )
@@ -174,7 +174,7 @@ def close_box(*, box: Box, closed: bool, by: User) -> Box:
 def retire_freezer(*, freezer: Freezer, reason: str, by: User) -> Freezer:
     """Take a freezer out of use; one with boxes in it is emptied first."""
     by.require(Capability.MANAGE_STORAGE, site=freezer.site_id)
-    freezer = Freezer.objects.select_for_update(no_key=True).get(pk=freezer.pk)
+    freezer = _held_freezer(freezer.pk)
     _in_use(freezer)
     if not reason.strip():
         raise ImpossibleError({"reason": [_("Give the reason.")]})
@@ -186,6 +186,11 @@ def retire_freezer(*, freezer: Freezer, reason: str, by: User) -> Freezer:
     return freezer
 
 
+def _held_freezer(freezer: uuid.UUID) -> Freezer:
+    """A freezer under its lock: what is put into it and its end wait for one another."""
+    return Freezer.objects.select_for_update(no_key=True, of=("self",)).get(pk=freezer)
+
+
 def _in_use(freezer: Freezer) -> None:
     if freezer.retired_at is not None:
         raise TransitionError(_("This freezer is out of use."))
@@ -194,7 +199,7 @@ def _in_use(freezer: Freezer) -> None:
 def _fits(rack: Rack, site_id: int) -> None:
     if rack.site_id != site_id:
         raise ImpossibleError({"rack": [_("This rack stands at another site.")]})
-    _in_use(rack.freezer)
+    _in_use(_held_freezer(rack.freezer_id))
 
 
 def _free_place(rack: Rack) -> int:

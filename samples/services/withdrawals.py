@@ -80,6 +80,12 @@ def follow_late_entry(subject: Subject, by: User) -> None:
         follow_withdrawal(subject, by)
 
 
+def is_listed(specimen: Specimen) -> bool:
+    """Whether it, or an aliquot of it, is still to be destroyed."""
+    lines = DestructionLine.objects.filter(specimen=specimen, outcome="")
+    return lines.filter(destruction__lifted_at=None).exists()
+
+
 def refuse_withdrawn(subject: Subject) -> None:
     """Refuse to prepare a sample for use whose participant has withdrawn the consent."""
     if Destruction.objects.standing().filter(subject=subject).exists():

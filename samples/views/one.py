@@ -37,16 +37,13 @@ from samples.services.aliquots import (
     thaw_aliquot,
     use_up_aliquot,
 )
+from samples.services.specimen_ends import correct_time, end_specimen, find_specimen, void_specimen
 from samples.services.specimens import (
     aliquot_specimen,
     centrifuge_specimen,
     collect_specimen,
-    correct_time,
     describe_specimen,
-    end_specimen,
-    find_specimen,
     receive_specimen,
-    void_specimen,
 )
 from samples.views.acting import GET_AND_POST, act_page, typed
 from trialsite.access.capabilities import Capability

@@ -20,8 +20,9 @@ from samples.models import Aliquot, AliquotState, Box, Shipment, Specimen, Speci
 from samples.selectors.codes import Code, find
 from samples.selectors.plan import samples_of_visit
 from samples.services.aliquots import free_positions
+from samples.services.facts import SpecimenFacts
+from samples.services.planning import plan_of
 from samples.services.scanning import Answer, ScanRefusedError, Setting, Step, scan
-from samples.services.specimens import SpecimenFacts, plan_of
 from samples.views.acting import GET_AND_POST
 from screening.services.consent import ProcedureRefusedError
 from trialsite.access.capabilities import Capability
@@ -121,12 +122,15 @@ def _middle(interval: Interval | None) -> int | str:
 
 def _setting(request: StaffRequest, step: Step, said: dict[str, Any]) -> Setting:
     source = request.POST if request.method == "POST" else request.GET
-    names = ("centrifuge_g", "centrifuge_minutes", "centrifuge_celsius")
     return Setting(
         step=step,
         visit=_visit(request, source.get("visit", "")),
         box=_box(request, source.get("box", "")),
-        spun=SpecimenFacts(**{each: said.get(each) for each in names}),
+        spun=SpecimenFacts(
+            centrifuge_g=said.get("centrifuge_g"),
+            centrifuge_minutes=said.get("centrifuge_minutes"),
+            centrifuge_celsius=said.get("centrifuge_celsius"),
+        ),
         volume=said.get("volume"),
         at=said.get("at") or None,
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 from samples.models import Aliquot, Box, Specimen
 from samples.services.aliquots import store_aliquot
+from samples.services.facts import SpecimenFacts
 from samples.services.specimens import (
-    SpecimenFacts,
     aliquot_specimen,
     centrifuge_specimen,
     collect_specimen,

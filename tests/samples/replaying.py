@@ -42,9 +42,9 @@ class Told:
         assert (self.state, event.kind) in ALIQUOT_STEPS, (self.state, event.kind)
         self.state = ALIQUOT_STEPS[self.state, event.kind]
         self.times[event.pk] = event.moment
+        self.take(event)
         self.go(event)
         self.thaws += event.kind == "thawed"
-        self.take(event)
 
     def go(self, event: CustodyEvent) -> None:
         """Where it is now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -18,21 +19,19 @@ from samples.services.aliquots import (
     store_aliquot,
     thaw_aliquot,
 )
+from samples.services.facts import SpecimenFacts
 from samples.services.log import Happening, enter
+from samples.services.specimen_ends import correct_time, end_specimen, void_specimen
 from samples.services.specimens import (
-    SpecimenFacts,
     aliquot_specimen,
     centrifuge_specimen,
     collect_specimen,
-    correct_time,
     describe_specimen,
-    end_specimen,
     prepare_specimens,
     receive_specimen,
-    void_specimen,
 )
 from screening.models.consent import Scope
-from tests.factories import as_person
+from tests.factories import as_person, given
 from tests.samples.bench import (
     SPUN,
     aliquoted,
@@ -44,8 +43,10 @@ from tests.samples.bench import (
     technician_at,
 )
 from tests.screening.consenting import make_document, wall, withdraw
+from trialsite.access.models import Site
 from trialsite.casebook.services.closings import record_death
 from trialsite.conduct.models import Deviation
+from trialsite.core.clock import TrialNow
 from trialsite.core.exceptions import DomainError, NotPermittedError, TransitionError
 from trialsite.core.ids import is_valid
 from trialsite.crf.violations import ImpossibleError
@@ -428,3 +429,43 @@ def test_a_biobank_of_another_site_fills_its_boxes_without_collisions(cast, tech
     local = technician_at(cast.other_site)
     theirs = stored(theirs_visit, local, box)
     assert (mine.position, theirs.position) == (1, 2)
+
+
+def test_postgresql_voids_no_tube_whose_aliquots_are_kept_and_keeps_its_zone(
+    visit, technician, box
+):
+    aliquot = stored(visit, technician, box)
+    tubes = Specimen.objects.filter(pk=aliquot.specimen_id)
+    with as_person(technician):
+        with pytest.raises(DatabaseError, match="still kept"), transaction.atomic():
+            tubes.update(voided_at=TrialNow(), voided_by=technician, void_reason="x")
+        with pytest.raises(DatabaseError, match="a label stays"), transaction.atomic():
+            tubes.update(time_zone="Pacific/Kiritimati")
+
+
+def test_a_tube_labelled_under_another_clock_is_collected_by_the_one_on_the_wall(
+    visit, technician, box
+):
+    (tube,) = labelled(visit, technician, "URINE")
+    ours = tube.time_zone
+    elsewhere(visit.site)
+    with as_person(technician):
+        site = Site.objects.get(pk=visit.site_id)
+        read = wall(site, hours=-3)
+        done = collect_specimen(specimen=tube, by=technician, at=read)
+        event = done.custody.get()
+        assert (event.happened_at, event.time_zone) == (read, site.time_zone)
+        moment = read.replace(tzinfo=ZoneInfo(site.time_zone))
+        assert done.collected_at == moment.astimezone(ZoneInfo(ours)).replace(tzinfo=None)
+        assert done.freeze_by == moment + dt.timedelta(minutes=done.freeze_within)
+        right = read + dt.timedelta(minutes=30)
+        correct_time(event=event, at=right, reason="Clock", by=technician)
+        again = Specimen.objects.get(pk=tube.pk)
+        assert again.collected_at == done.collected_at + dt.timedelta(minutes=30)
+
+
+@given
+def elsewhere(site):
+    """The site's clocks show another zone from now on."""
+    zone = "Asia/Tokyo" if site.time_zone != "Asia/Tokyo" else "Europe/Berlin"
+    Site.objects.filter(pk=site.pk).update(time_zone=zone)

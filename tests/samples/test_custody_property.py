@@ -28,7 +28,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from samples.models import Aliquot, Box, CustodyEvent, CustodyKind
+from samples.models import Aliquot, Box, CustodyEvent, CustodyKind, Shipment
+from samples.models.states import OF_A_SHIPMENT
 from samples.services.aliquots import (
     analyse_aliquot,
     end_aliquot,
@@ -40,12 +41,8 @@ from samples.services.aliquots import (
 )
 from samples.services.log import wall_now
 from samples.services.shipments import draft_shipment, hand_over, pack, receive, unpack
-from samples.services.specimens import (
-    aliquot_specimen,
-    collect_specimen,
-    correct_time,
-    prepare_specimens,
-)
+from samples.services.specimen_ends import correct_time
+from samples.services.specimens import aliquot_specimen, collect_specimen, prepare_specimens
 from samples.services.storage import add_box, close_box
 from tests.factories import Cast, as_person, given, make_cast
 from tests.samples.bench import sampled, technician_at
@@ -60,6 +57,8 @@ VOLUME = Decimal("1.00")
 #: PostgreSQL: the deadlock it had to break, and waiting beyond the limit. Neither may happen.
 _STUCK = ("40P01", "55P03")
 
+_PARCEL = ["packed", "unpacked", "shipped", "arrived", "destroyed"]
+
 WHICH = st.integers(0, 3)
 INTO = st.integers(0, 1)
 #: The box has two; the third is none.
@@ -73,17 +72,22 @@ ACTS = st.one_of(
     st.tuples(st.just("move_all"), INTO),
     st.tuples(st.just("thaw"), WHICH),
     st.tuples(st.just("analyse"), WHICH, st.sampled_from(["0.40", "0.60", "1.00"])),
-    st.tuples(st.just("end"), WHICH, st.sampled_from(["destroyed", "discarded", "lost", "lost"])),
+    st.tuples(st.just("end"), WHICH, st.sampled_from(["destroyed", "discarded", "lost"])),
+    st.tuples(st.just("end"), WHICH, st.sampled_from(["destroyed", "discarded", "lost"])),
+    st.tuples(st.just("end"), WHICH, st.sampled_from(["destroyed", "discarded", "lost"])),
     st.tuples(st.just("find"), WHICH),
     st.tuples(st.just("pack"), WHICH),
     st.tuples(st.just("unpack"), WHICH),
     st.tuples(st.just("send")),
     st.tuples(st.just("come"), WHICH),
+    st.tuples(st.just("travel"), WHICH),
+    st.tuples(st.just("travel"), WHICH),
     st.tuples(st.just("warm"), WHICH),
     st.tuples(st.just("correct"), WHICH, st.integers(0, 90)),
     st.tuples(st.just("close"), INTO, st.sampled_from([False, False, True])),
     st.tuples(st.just("past"), WHICH, st.sampled_from(CustodyKind.values), INTO, PLACES),
     st.tuples(st.just("past"), WHICH, st.sampled_from(CustodyKind.values), INTO, PLACES),
+    st.tuples(st.just("past"), WHICH, st.sampled_from(_PARCEL), INTO, PLACES),
     st.tuples(st.just("write"), WHICH, INTO, st.integers(1, 2)),
 )
 
@@ -112,11 +116,15 @@ class Bench(RuleBasedStateMachine):
             self.boxes = [
                 add_box(site=self.cast.site, by=one, rows=1, columns=2) for _number in range(2)
             ]
-            self.parcel = draft_shipment(
-                by=one, site=self.cast.site, destination="Central laboratory", purpose="IL-6"
-            )
+            self.parcel = self.drafted(one)
+            self.sent = self.parcel
             for aliquot, box in zip(self.aliquots, self.boxes, strict=False):
                 store_aliquot(aliquot=aliquot, box=box, by=one, at=at)
+
+    def drafted(self, by: User) -> Shipment:
+        return draft_shipment(
+            by=by, site=self.cast.site, destination="Central laboratory", purpose="IL-6"
+        )
 
     @rule(acts=st.lists(ACTS, min_size=1, max_size=3))
     def at_the_same_moment(self, acts: list[tuple[Any, ...]]) -> None:
@@ -183,11 +191,20 @@ class Bench(RuleBasedStateMachine):
         unpack(by=by, shipment=self.parcel, code=self.aliquots[which].code)
 
     def send(self, by: User) -> None:
-        hand_over(by=by, shipment=self.parcel)
+        """What is packed leaves; what is packed next goes into another parcel."""
+        self.sent = hand_over(by=by, shipment=self.parcel)
+        self.parcel = self.drafted(by)
 
     def come(self, by: User, which: int) -> None:
         code = self.aliquots[which].code
-        receive(by=by, shipment=self.parcel, code=code, unexpected=which % 2 == 1)
+        receive(by=by, shipment=self.sent, code=code, unexpected=which % 2 == 1)
+
+    def travel(self, by: User, which: int) -> None:
+        """All the way in a parcel of its own, while others are at it."""
+        parcel, code = self.drafted(by), self.aliquots[which].code
+        pack(by=by, shipment=parcel, code=code)
+        parcel = hand_over(by=by, shipment=parcel)
+        receive(by=by, shipment=parcel, code=code)
 
     def warm(self, by: User, which: int) -> None:
         note_excursion(aliquots=[self.aliquots[which]], celsius=Decimal(-20), reason="x", by=by)
@@ -206,6 +223,7 @@ class Bench(RuleBasedStateMachine):
     def past(self, by: User, which: int, kind: str, into: int, position: int | None) -> None:
         """Straight into the log, as somebody with the application's own role could."""
         aliquot = self.aliquots[which]
+        parcel = self.parcel if kind in {"packed", "unpacked"} else self.sent
         boxed = kind in {"stored", "moved", "refrozen"}
         with transaction.atomic():
             CustodyEvent.objects.create(
@@ -218,6 +236,8 @@ class Bench(RuleBasedStateMachine):
                 time_zone=self.visit.site.time_zone,
                 box=self.boxes[into] if boxed else None,
                 position=position or 1 if boxed else None,
+                shipment=parcel if kind in OF_A_SHIPMENT else None,
+                witness=self.cast.nurse if kind == "destroyed" else None,
                 amount=Decimal("0.70") if kind == "analysed" else None,
                 reason="x",
                 entered_by=by,
@@ -270,7 +290,7 @@ def test_whoever_does_what_at_once_each_sample_is_where_its_custody_says(bench):
     run_state_machine_as_test(
         bench,
         settings=hypothesis_settings(
-            max_examples=12,
+            max_examples=16,
             stateful_step_count=10,
             deadline=None,
             derandomize=True,
@@ -279,9 +299,21 @@ def test_whoever_does_what_at_once_each_sample_is_where_its_custody_says(bench):
         ),
     )
     # It would prove nothing if nothing had happened.
-    assert {"stored", "moved", "thawed", "analysed", "discarded", "lost"} <= _kinds()
+    assert {
+        "stored",
+        "moved",
+        "thawed",
+        "analysed",
+        "discarded",
+        "lost",
+        "destroyed",
+        "packed",
+        "shipped",
+        "arrived",
+    } <= _kinds()
     assert bench.happened["store done"] > 5
     assert bench.happened["store refused"] > 5
     assert bench.happened["past done"] + bench.happened["past refused"] > 5
     assert bench.happened["write refused"] > 0
     assert bench.happened["pack done"] > 0
+    assert bench.happened["travel done"] > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -30,15 +31,11 @@ from samples.services.destruction import (
     explain_line,
     explanations_of,
 )
+from samples.services.facts import SpecimenFacts
 from samples.services.log import Happening, enter
 from samples.services.receiving import arrive, receive
-from samples.services.specimens import (
-    aliquot_specimen,
-    collect_specimen,
-    end_specimen,
-    find_specimen,
-    void_specimen,
-)
+from samples.services.specimen_ends import end_specimen, find_specimen, void_specimen
+from samples.services.specimens import aliquot_specimen, collect_specimen, describe_specimen
 from samples.services.withdrawals import close_destruction
 from screening.models.consent import Scope
 from screening.services.consent_records import void_part
@@ -412,10 +409,22 @@ def test_what_is_at_its_destination_is_explained_and_found_there(cast, visit, te
         assert [each.pk for each in open_lines(line.destruction)] != []
 
 
-def test_a_voided_tube_needs_no_destruction(cast, visit, technician):
+def test_a_listed_tube_is_not_voided_away(cast, visit, technician):
     tube = collected(visit, technician, "URINE")
     withdraw(cast, visit.subject, Scope.SAMPLES)
     with as_person(technician):
+        with pytest.raises(TransitionError, match="Enter first what became of it"):
+            void_specimen(specimen=tube, reason="Of another person", by=technician)
+        voiding = {"voided_at": TrialNow(), "voided_by": technician, "void_reason": "x"}
+        with pytest.raises(DatabaseError, match="to be destroyed"), transaction.atomic():
+            Specimen.objects.filter(pk=tube.pk).update(**voiding)
+        end_specimen(
+            specimen=tube,
+            kind=CustodyKind.DISCARDED,
+            reason="Mixed up",
+            by=technician,
+            witness=cast.nurse,
+        )
         void_specimen(specimen=tube, reason="Of another person", by=technician)
         assert close_destruction(destruction=the_list(), by=technician).closed_at is not None
 
@@ -478,3 +487,99 @@ def test_an_unmeasured_aliquot_can_be_used_up(visit, technician, box):
         assert Aliquot.objects.get(pk=tube.pk).state == "used"
         assert Aliquot.objects.get(pk=tube.pk).volume in (None, Decimal(0))
         assert Specimen.objects.get().state == "aliquoted"
+
+
+def test_postgresql_lets_a_list_stand_as_long_as_its_withdrawal(cast, visit, technician, kept):
+    withdrawal = withdraw(cast, visit.subject, Scope.SAMPLES)
+    with as_person(technician):
+        lifting = {"lifted_at": TrialNow(), "lifted_by": technician}
+        with pytest.raises(DatabaseError, match="the withdrawal stands"), transaction.atomic():
+            Destruction.objects.update(**lifting)
+        for shift in (dt.timedelta(minutes=1), dt.timedelta(minutes=-1)):
+            moved = {"withdrawn_at": the_list().withdrawn_at + shift}
+            with pytest.raises(DatabaseError, match="withdrawn then"), transaction.atomic():
+                Destruction.objects.update(**moved)
+    with as_person(cast.investigator):
+        void_part(part=withdrawal, reason="Another participant", by=cast.investigator)
+    with as_person(technician):
+        assert Destruction.objects.get().lifted_at is not None
+        with pytest.raises(DatabaseError, match="withdrawn then"), transaction.atomic():
+            Destruction.objects.create(
+                site=visit.site,
+                subject=visit.subject,
+                withdrawn_at=TrialNow(),
+                opened_by=technician,
+                opened_at=TrialNow(),
+            )
+
+
+def test_a_list_follows_to_the_withdrawal_that_stands_beside_a_voided_one(
+    cast, visit, technician, kept
+):
+    first = withdraw(cast, visit.subject, Scope.SAMPLES, hours=-5)
+    withdraw(cast, visit.subject, Scope.ALL_DATA, hours=-2)
+    with as_person(cast.investigator):
+        void_part(part=first, reason="Another participant", by=cast.investigator)
+    with as_person(technician):
+        found = the_list()
+        walls = found.withdrawn_at.astimezone(ZoneInfo(visit.site.time_zone)).replace(tzinfo=None)
+        assert walls == wall(visit.site, hours=-2)
+
+
+def test_postgresql_adds_no_aliquot_to_what_is_to_be_destroyed(cast, visit, technician, kept):
+    withdraw(cast, visit.subject, Scope.SAMPLES)
+    with as_person(technician), pytest.raises(DatabaseError, match="to be destroyed"):
+        one_more(kept, technician)
+
+
+def one_more(aliquot, by, **said):
+    """Past the services: a further aliquot of the same tube."""
+    fields = {
+        "site_id": aliquot.site_id,
+        "subject_id": aliquot.subject_id,
+        "specimen_id": aliquot.specimen_id,
+        "number": 9,
+        "code": "S001-999999-09-X",
+        "thaws_at_most": 2,
+        "time_zone": aliquot.time_zone,
+        "made_by": by,
+        "made_at": TrialNow(),
+    }
+    with transaction.atomic():
+        return Aliquot.objects.create(**(fields | said))
+
+
+@pytest.mark.parametrize(("volume", "fits"), [("0.99", True), ("1.00", True), ("1.01", False)])
+def test_the_aliquots_hold_no_more_than_the_tube_did(visit, technician, volume, fits):
+    facts = SpecimenFacts(amount=Decimal("3.00"))
+    tube = collected(visit, technician, "URINE", facts=facts)
+    with as_person(technician):
+        made = aliquot_specimen(specimen=tube, by=technician, count=2, volume=Decimal("1.00"))
+        if fits:
+            assert one_more(made[0], technician, volume=Decimal(volume)).number == 9
+        else:
+            with pytest.raises(DatabaseError, match="more than was collected"):
+                one_more(made[0], technician, volume=Decimal(volume))
+
+
+@pytest.mark.parametrize(("amount", "refused"), [("1.99", True), ("2.00", False)])
+def test_a_tube_is_not_said_to_have_held_less_than_its_aliquots(visit, technician, amount, refused):
+    tube = collected(visit, technician, "URINE")
+    with as_person(technician):
+        aliquot_specimen(specimen=tube, by=technician, count=2, volume=Decimal("1.00"))
+
+        def describe():
+            return describe_specimen(
+                specimen=tube,
+                facts=SpecimenFacts(amount=Decimal(amount)),
+                reason="Measured",
+                by=technician,
+                base_version=tube.version,
+            )
+
+        if refused:
+            with pytest.raises(ImpossibleError) as error:
+                describe()
+            assert list(error.value.errors) == ["amount"]
+        else:
+            assert describe().amount == Decimal(amount)

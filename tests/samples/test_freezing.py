@@ -7,24 +7,22 @@ import datetime as dt
 import pytest
 
 from samples.models import AliquotState, CustodyKind
+from samples.selectors.waiting import to_freeze
 from samples.services.aliquots import (
     end_aliquot,
     find_aliquot,
     store_aliquot,
     thaw_aliquot,
 )
-from samples.services.specimens import (
-    correct_time,
-    end_specimen,
-    find_specimen,
-    receive_specimen,
-    void_specimen,
-)
+from samples.services.specimen_ends import correct_time, end_specimen, find_specimen, void_specimen
+from samples.services.specimens import receive_specimen
 from samples.tasks import judge_unfrozen_samples
+from screening.models.consent import Scope
 from tests.factories import as_person
 from tests.samples.bench import aliquoted, collected, stored
-from tests.screening.consenting import wall
+from tests.screening.consenting import wall, withdraw
 from trialsite.conduct.models import Deviation
+from trialsite.core.clock import trial_now
 
 
 def frozen_after(visit, technician, box, minutes):
@@ -158,3 +156,65 @@ def test_a_tube_is_found_as_it_was_lost(visit, technician, received):
         found = find_specimen(specimen=lost, reason="In the bag", by=technician)
     assert found.state == ("received" if received else "collected")
     assert (found.received_at is not None) == received
+
+
+def test_a_voided_tube_was_never_late(visit, technician):
+    tube = collected(visit, technician, "URINE", hours=-5)
+    judge_unfrozen_samples()
+    with as_person(technician):
+        assert proposals().get().cause_ended_at is None
+        void_specimen(specimen=tube, reason="Wrong tube", by=technician)
+        assert proposals().get().cause_ended_at is not None
+
+
+def corrected(tube, technician, minutes):
+    event = tube.custody.get(kind="collected")
+    at = tube.collected_at + dt.timedelta(minutes=minutes)
+    correct_time(event=event, at=at, reason="Clock", by=technician)
+
+
+@pytest.mark.parametrize("kind", [CustodyKind.DISCARDED, CustodyKind.LOST])
+def test_a_tube_never_frozen_was_late_though_it_is_gone_since(visit, technician, kind):
+    tube = collected(visit, technician, "URINE", hours=-5)
+    judge_unfrozen_samples()
+    with as_person(technician):
+        end_specimen(specimen=tube, kind=kind, reason="Not there", by=technician)
+        if kind == CustodyKind.LOST:  # what was discarded has no time to put right
+            corrected(tube, technician, 10)
+        assert proposals().get().cause_ended_at is None
+
+
+def test_a_lost_tube_was_not_late_when_it_was_lost_in_time_and_late_again(visit, technician):
+    tube = collected(visit, technician, "URINE", hours=-5)
+    judge_unfrozen_samples()
+    with as_person(technician):
+        at = wall(visit.site, hours=-2)
+        end_specimen(specimen=tube, kind=CustodyKind.LOST, reason="x", by=technician, at=at)
+        corrected(tube, technician, 170)  # lost ten minutes after collection
+        assert proposals().get().cause_ended_at is not None
+        corrected(tube, technician, 0)
+        assert proposals().get().cause_ended_at is None
+
+
+def test_an_aliquot_lost_on_the_bench_after_its_time_stays_late(visit, technician, box):
+    first, second = aliquoted(visit, technician, hours=-4)
+    judge_unfrozen_samples()
+    with as_person(technician):
+        store_aliquot(aliquot=first, box=box, by=technician, at=wall(visit.site, hours=-3))
+        end_aliquot(aliquot=second, kind=CustodyKind.LOST, reason="Nowhere", by=technician)
+        event = first.custody.get(kind="stored")
+        at = wall(visit.site, hours=-2.5)
+        correct_time(event=event, at=at, reason="Clock", by=technician)
+        assert proposals().get().cause_ended_at is None
+
+
+@pytest.mark.parametrize(("hours", "asked"), [(-4, 0), (-1, 1)])
+def test_what_is_to_be_destroyed_is_to_be_frozen_no_more(cast, visit, technician, hours, asked):
+    tube = collected(visit, technician, "URINE", hours=-5)
+    withdraw(cast, visit.subject, Scope.SAMPLES, hours=hours)
+    # What was late already when consent was withdrawn was late.
+    assert judge_unfrozen_samples() == asked
+    with as_person(technician):
+        assert proposals().count() == asked
+        assert to_freeze(technician, now=trial_now()) == []
+        assert tube.is_live

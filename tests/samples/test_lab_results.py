@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from samples.lab_results import check_specimens, is_ours
-from samples.services.specimens import void_specimen
+from samples.services.specimen_ends import void_specimen
 from screening.models.consent import Scope
 from tests.factories import as_person, given, make_record, make_subject, sign_in
 from tests.labs.conftest import make_laboratory

@@ -5,10 +5,14 @@ from __future__ import annotations
 import pypdfium2
 import pytest
 import zxingcpp
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from samples.labels import LAYOUTS, Label, label_sheet
 from samples.models import LabelPrint
+from samples.selectors.plan import samples_of_visit
+from samples.services.labels import labels_of, print_labels
 from tests.factories import as_person, sign_in
 from tests.samples.bench import aliquoted, labelled
 from trialsite.core.clock import trial_now
@@ -100,3 +104,28 @@ def test_what_was_printed_is_left_out_unless_asked_for(visit, technician):
     assert "no label to print" in nothing.content.decode()
     (later,) = labelled(visit, technician, "SERUM")
     assert read(client.post(address, asked).content) == [later.code]
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_labels_cost_the_same_queries_however_many_tubes(visit, technician, made):
+    def wanted(count):
+        specimens = samples_of_visit(visit).specimens[:count]
+        with CaptureQueriesContext(connection) as queries:
+            found = labels_of(specimens)
+            document = print_labels(
+                wanted=found, layout="a4-5x13", by=technician, reason=f"Sheet of {count}"
+            )
+        assert document
+        return len(queries), len(found)
+
+    for kind in ("EDTA", "SERUM", "URINE"):
+        if made:
+            aliquoted(visit, technician, kind)
+        else:
+            labelled(visit, technician, kind)
+    with as_person(technician):
+        assert wanted(1)[1] == 3
+        few, _labels = wanted(1)
+        many, labels = wanted(3)
+    assert labels == 9
+    assert many == few

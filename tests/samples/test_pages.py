@@ -190,7 +190,7 @@ def test_a_label_whose_aliquot_was_not_made_says_so(bench, visit, technician):
 def test_what_was_destroyed_or_voided_is_refused(bench, visit, technician, box, cast):
     from samples.models import CustodyKind
     from samples.services.aliquots import end_aliquot
-    from samples.services.specimens import void_specimen
+    from samples.services.specimen_ends import void_specimen
 
     aliquot = stored(visit, technician, box)
     tube = collected(visit, technician, "SERUM")

@@ -16,6 +16,8 @@ from decimal import Decimal
 from samples.models import Aliquot, Box, ShipmentLine, Specimen, WhyNot
 from samples.services.aliquots import analyse_aliquot, store_aliquot, thaw_aliquot
 from samples.services.expectations import state_not_collected
+from samples.services.facts import SpecimenFacts
+from samples.services.planning import plan_of
 from samples.services.shipments import (
     Route,
     arrive,
@@ -26,11 +28,9 @@ from samples.services.shipments import (
     report_missing,
 )
 from samples.services.specimens import (
-    SpecimenFacts,
     aliquot_specimen,
     centrifuge_specimen,
     collect_specimen,
-    plan_of,
     prepare_specimens,
     receive_specimen,
 )
