@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 from outcomes.models import RELATED, Death, DeathSource, Informant, SurvivalContact, SurvivalStatus
 from outcomes.selectors.deaths import death_record, hours_after_session
 from outcomes.services.drafts import propose_draft
-from outcomes.services.sae_deaths import owe_report
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, Subject
@@ -84,8 +83,6 @@ def follow_death(death: Death, by: User) -> None:
     elif subject.died_on and _takes_back(death, subject):
         subject = revoke_death(subject=subject, by=by)
     _follow_rules(death if died_on else None, subject)
-    if died_on:
-        owe_report(death)
 
 
 def _takes_back(death: Death, subject: Subject) -> bool:
