@@ -44,8 +44,8 @@ def _span(death: Death, zone: ZoneInfo) -> tuple[dt.datetime, dt.datetime]:
     """Between which times on the clock at the site it was."""
     if death.died_on is None:
         seen = last_alive([death.subject_id]).get(death.subject_id)
-        first = dt.datetime.combine(seen.proven, dt.time()) if seen else dt.datetime.min
-        return first, trial_now().astimezone(zone).replace(tzinfo=None)
+        day = seen.proven if seen else dt.date.min
+        return dt.datetime.combine(day, dt.time()), trial_now().astimezone(zone).replace(tzinfo=None)
     time = death.died_time or dt.time.max
     first = dt.datetime.combine(death.died_on.earliest, dt.time())
     return first, dt.datetime.combine(death.died_on.latest, time)

@@ -28,10 +28,11 @@ class ProposalStatus(models.TextChoices):
 class ProposedHold(models.Model):
     """One event that asks for a hold of its site (decisions C7).
 
-    A decision is about what was known then: of a cause that has become graver since, or of
-    more events than were decided about, a further proposal is made. It holds nothing by itself: somebody to whom holds are delegated places the hold or
+    It holds nothing by itself: somebody to whom holds are delegated places the hold or
     dismisses the proposal with a reason. Where the study has switched the rule on by
-    signature, the hold is placed in the same moment and the proposal names it.
+    signature, the hold is placed in the same moment and the proposal names it. A decision is
+    about what was known then: of a cause that has become graver since, or of more events than
+    were decided about, a further proposal is made.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
