@@ -45,7 +45,9 @@ def _span(death: Death, zone: ZoneInfo) -> tuple[dt.datetime, dt.datetime]:
     if death.died_on is None:
         seen = last_alive([death.subject_id]).get(death.subject_id)
         day = seen.proven if seen else dt.date.min
-        return dt.datetime.combine(day, dt.time()), trial_now().astimezone(zone).replace(tzinfo=None)
+        return dt.datetime.combine(day, dt.time()), trial_now().astimezone(zone).replace(
+            tzinfo=None
+        )
     time = death.died_time or dt.time.max
     first = dt.datetime.combine(death.died_on.earliest, dt.time())
     return first, dt.datetime.combine(death.died_on.latest, time)

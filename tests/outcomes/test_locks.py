@@ -57,4 +57,3 @@ def test_two_forms_that_change_the_participant_are_saved_at_once(committed, seco
     for each in (first, then):
         each.join()
         assert each.raised is None
-
