@@ -301,6 +301,7 @@ MADE = {
     "deviation": lambda cast, record: deviation_of(record.subject, cast.nurse),
     "evaluation": evaluation_of,
     "session": lambda cast, _record: planned(cast, treatable(cast)).pk,
+    "look": looked,
     "movement": movement_at,
     "loaded": loaded_at,
     "complication": complication_of,
