@@ -42,7 +42,7 @@ from tests.screening.consenting import sign as sign_consent
 from tests.screening.deciding import confirm_all, decide, make_candidate
 from tests.signing import proof_of
 from tests.visits.products import load, make_session, received, registered, released
-from tests.visits.treating import planned, treatable
+from tests.visits.treating import ended, planned, treatable
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.conduct.models import Scope
@@ -64,6 +64,7 @@ from trialsite.notify.models import Notice
 from trialsite.review.services import raise_query
 from trialsite.review.signatures import sign
 from visits.services.deficiencies import DeficiencyFacts, report_deficiency
+from visits.services.event_looks import look_for_events
 
 
 @given
@@ -103,11 +104,21 @@ def rows_of_site(cast, operation):
             ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk
     if names := {"laboratory", "range", "purification"} & {*operation.arguments}:
         ids |= laboratory_rows(cast.site, subject, names)
+    if "look" in operation.arguments:
+        ids |= looked_after(cast)
     if {"mapping", "lab_import"} & set(operation.arguments):
         ids |= imported(cast, subject)
     if {"entry", "disclosure"} & set(operation.arguments):
         ids |= identity_of_site(cast)
     return ids
+
+
+def looked_after(cast):
+    """A session that ended the day before, and the look after it."""
+    session = ended(cast, treatable(cast), hours=-31)
+    with as_person(cast.nurse):
+        look = look_for_events(session=session, finding="nothing", by=cast.nurse)
+    return {"session": session.pk, "look": look.pk}
 
 
 def imported(cast, subject):
@@ -301,7 +312,6 @@ MADE = {
     "deviation": lambda cast, record: deviation_of(record.subject, cast.nurse),
     "evaluation": evaluation_of,
     "session": lambda cast, _record: planned(cast, treatable(cast)).pk,
-    "look": looked,
     "movement": movement_at,
     "loaded": loaded_at,
     "complication": complication_of,
