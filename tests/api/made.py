@@ -104,11 +104,17 @@ def rows_of_site(cast, operation):
             ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk
     if names := {"laboratory", "range", "purification"} & {*operation.arguments}:
         ids |= laboratory_rows(cast.site, subject, names)
-    if "look" in operation.arguments:
+    return ids | _together(cast, subject, set(operation.arguments))
+
+
+def _together(cast, subject, arguments):
+    """What belongs to something else that the address names, too."""
+    ids = {}
+    if "look" in arguments:
         ids |= looked_after(cast)
-    if {"mapping", "lab_import"} & set(operation.arguments):
+    if {"mapping", "lab_import"} & arguments:
         ids |= imported(cast, subject)
-    if {"entry", "disclosure"} & set(operation.arguments):
+    if {"entry", "disclosure"} & arguments:
         ids |= identity_of_site(cast)
     return ids
 
