@@ -62,6 +62,5 @@ def sessions() -> Iterable[Protection]:
         )
         yield same_site(table, record=True)
     yield GUARD_LOOK
-    yield Trigger(
-        LOOKS, "guard_event_look", "BEFORE INSERT OR UPDATE", "trialsite.guard_event_look"
-    )
+    # After its keys: a row of another site is refused as that.
+    yield Trigger(LOOKS, "guard_event_look", "AFTER INSERT OR UPDATE", "trialsite.guard_event_look")

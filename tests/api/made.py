@@ -42,7 +42,7 @@ from tests.screening.consenting import sign as sign_consent
 from tests.screening.deciding import confirm_all, decide, make_candidate
 from tests.signing import proof_of
 from tests.visits.products import load, make_session, received, registered, released
-from tests.visits.treating import ended, planned, treatable
+from tests.visits.treating import planned, treatable
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.conduct.models import Scope
@@ -111,7 +111,7 @@ def _together(cast, subject, arguments):
     """What belongs to something else that the address names, too."""
     ids = {}
     if "look" in arguments:
-        ids |= looked_after(cast)
+        ids |= looked_after(cast, subject)
     if {"mapping", "lab_import"} & arguments:
         ids |= imported(cast, subject)
     if {"entry", "disclosure"} & arguments:
@@ -119,9 +119,9 @@ def _together(cast, subject, arguments):
     return ids
 
 
-def looked_after(cast):
-    """A session that ended the day before, and the look after it."""
-    session = ended(cast, treatable(cast), hours=-31)
+def looked_after(cast, subject):
+    """A session that has ended, and the look after it."""
+    session = treated(subject, cast.nurse)
     with as_person(cast.nurse):
         look = look_for_events(session=session, finding="nothing", by=cast.nurse)
     return {"session": session.pk, "look": look.pk}
