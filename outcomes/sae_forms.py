@@ -211,7 +211,7 @@ class SponsorKnewForm(VersionedForm):
     """That the sponsor knew otherwise than by a report sent from here."""
 
     known_at = WallField(label=_("The sponsor knew at"))
-    source = forms.ChoiceField(label=_("How"), choices=KnownBy.choices)
+    source = forms.ChoiceField(label=_("How the sponsor knew"), choices=KnownBy.choices)
     told = forms.CharField(
         label=_("Who told whom what"),
         max_length=500,

@@ -73,7 +73,7 @@ class ReportAnswer(serializers.Serializer[Any]):
 class KnewAnswer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     known_at = serializers.DateTimeField()
-    source = serializers.ChoiceField(choices=KnownBy.choices)
+    source = serializers.ChoiceField(choices=KnownBy.choices)  # type: ignore[assignment]
     told = serializers.CharField()
     grave = serializers.BooleanField()
     suspected = serializers.BooleanField()
@@ -225,7 +225,7 @@ class ReceivedBody(Body):
 
 class KnewBody(Body):
     known_at = serializers.DateTimeField()
-    source = serializers.ChoiceField(choices=KnownBy.choices)
+    source = serializers.ChoiceField(choices=KnownBy.choices)  # type: ignore[assignment]
     told = serializers.CharField(max_length=500, help_text="Who told whom what")
     grave = serializers.BooleanField(
         required=False, default=False, help_text="Known as fatal or life-threatening"

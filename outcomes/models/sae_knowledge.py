@@ -77,7 +77,7 @@ class SponsorAwareness(OfCase):
 
     case = models.ForeignKey(SaeCase, models.PROTECT, related_name="sponsor_awareness")
     known_at = models.DateTimeField(_("The sponsor knew at"))
-    source = models.CharField(_("How"), max_length=10, choices=KnownBy)
+    source = models.CharField(_("How the sponsor knew"), max_length=10, choices=KnownBy)
     told = models.CharField(_("Who told whom what"), max_length=500)
     grave = models.BooleanField(_("Known as fatal or life-threatening"), default=False)
     suspected = models.BooleanField(_("Known as suspected of the treatment"), default=False)

@@ -131,6 +131,9 @@ def void_acknowledgement(*, receipt: SaeReceipt, reason: str, by: User) -> SaeRe
 
 
 def _keep_voided(receipt: SaeReceipt, reason: str, by: User) -> None:
+    assert receipt.received_at is not None
+    assert receipt.kept_at is not None
+    assert receipt.acknowledged_by is not None
     VoidedAcknowledgement.objects.create(
         site_id=receipt.site_id,
         subject_id=receipt.subject_id,
@@ -138,7 +141,7 @@ def _keep_voided(receipt: SaeReceipt, reason: str, by: User) -> None:
         receipt=receipt,
         received_at=receipt.received_at,
         receipt_number=receipt.receipt_number,
-        acknowledged_by_id=receipt.acknowledged_by_id,
+        acknowledged_by=receipt.acknowledged_by,
         kept_at=receipt.kept_at,
         by_recipient=receipt.by_recipient,
         attachment_id=receipt.attachment_id,

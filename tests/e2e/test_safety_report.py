@@ -12,10 +12,12 @@ from playwright.sync_api import Page, expect
 
 from outcomes.models import SaeDeadline
 from tests import databases
-from tests.e2e.stack import assert_no_sideways_scroll, screenshot
+from tests.e2e.stack import assert_accessible, assert_no_sideways_scroll, screenshot
 from tests.factories import given, make_subject, make_user
 from tests.outcomes.conftest import complicated, treated
-from tests.outcomes.sae.conftest import FRIDAY, local
+from tests.outcomes.sae.conftest import FRIDAY, first_word, local, received, sent, signed
+from tests.outcomes.sae.test_easing import describe
+from tests.outcomes.sae.test_sponsor_knew import knew
 from tests.signing import factors_of
 from trialsite.access.capabilities import Role
 
@@ -114,3 +116,34 @@ def test_from_a_complication_on_friday_night_to_every_receipt(visit, cast, clock
     tablet = visit(officer, "/safety/", width=820, language="zh-hans")
     assert_no_sideways_scroll(tablet)
     screenshot(tablet, "sae-board-zh-820")
+
+
+def test_a_case_with_all_that_may_wait_on_it_fits_and_is_accessible(visit, cast, clock):
+    """A clock that waits for an agreement, what the sponsor knew, receipts, and every form."""
+    officer = make_user(Role.SAFETY_OFFICER)
+    subject = make_subject(cast.site, status="enrolled")
+    clock(FRIDAY)
+    case = first_word(subject, cast.nurse)
+    clock(FRIDAY + HOUR)
+    report = signed(case, cast.sub_investigator)
+    clock(FRIDAY + 2 * HOUR)
+    receipts = {
+        to: sent(report, to, FRIDAY + 1.5 * HOUR, cast.nurse) for to in ("sponsor", "ethics")
+    }
+    received(receipts["sponsor"], FRIDAY + 1.6 * HOUR, officer)
+    received(receipts["ethics"], FRIDAY + 1.7 * HOUR, cast.nurse, "EC-12")
+    knew(case, cast.nurse, FRIDAY + HOUR / 2)
+    describe(case, cast.nurse, "disease")
+    path = f"/safety/cases/{case.pk}/"
+    for person, name in ((cast.sub_investigator, "doctor"), (officer, "officer")):
+        for width, language in ((1440, "en"), (820, "en"), (1440, "zh-hans"), (820, "zh-hans")):
+            page = visit(person, path, width=width, language=language, touch=width == 820)
+            for each in page.locator("details > summary").all():
+                each.click()
+            expect(page.locator(".notice-warning form button")).to_be_visible()
+            screenshot(page, f"sae-waits-{name}-{language}-{width}", full_page=True)
+            assert_accessible(page)
+            assert_no_sideways_scroll(page)
+    void = visit(officer, f"/safety/receipts/{receipts['sponsor'].pk}/void-receipt/", width=820)
+    screenshot(void, "sae-void-receipt-820")
+    assert_accessible(void)

@@ -22,7 +22,7 @@ GRAVE = {"hospitalisation": "", "life_threatening": "true"}
 
 
 @pytest.fixture
-def told(cast, case, officer, clock) -> SaeCase:
+def told(cast, case: SaeCase, officer, clock) -> SaeCase:
     """The sponsor has the first report; the authority's seven days run."""
     clock(FRIDAY + HOUR)
     report = signed(case, cast.sub_investigator)

@@ -229,6 +229,7 @@ def test_of_a_paper_that_left_before_anything_was_entered_the_person_says_what_i
     assert owed(case) == {"authority"}
     # In time, though it was entered nine hours later.
     receipt = given(SaeReceipt.objects.get)(recipient="ethics")
+    assert receipt.due_at is not None
     assert receipt.submitted_at <= receipt.due_at
 
 

@@ -70,13 +70,17 @@ def test_the_receipt_of_each_recipient_is_kept_with_its_number_and_moment(
         )  # fmt: skip
         assert answer.status_code == 302
         receipt = given(SaeReceipt.objects.get)(recipient=to)
-        said = {"received_at": f"2026-03-07T01:3{number}", "receipt_number": f"{to}-77"}
+        said: dict[str, object] = {
+            "received_at": f"2026-03-07T01:3{number}",
+            "receipt_number": f"{to}-77",
+        }
         if to == "ethics":
             said["file"] = SimpleUploadedFile("stamp.pdf", PDF, "application/pdf")
         assert client.post(f"/safety/receipts/{receipt.pk}/", said).status_code == 302
     page = watch.get(f"/safety/cases/{case.pk}/").content.decode()
     for number, to in enumerate(RECIPIENTS, start=1):
         row = given(SaeReceipt.objects.select_related("attachment").get)(recipient=to)
+        assert row.received_at is not None
         assert (row.receipt_number, local(row.received_at)) == (
             f"{to}-77",
             f"Sat 2026-03-07 01:3{number}",
