@@ -18,7 +18,7 @@ from trialsite.casebook.models import Visit
 from trialsite.dashboard.compliance import Kept, Line, blocks_of, lines_of
 from trialsite.dashboard.overview import rows
 from trialsite.dashboard.overview.flow import PARTS, Box, Flow, Part, Stand, flow_of
-from trialsite.dashboard.overview.scope import Number, Scope, Tally
+from trialsite.dashboard.overview.scope import Number, Tally
 from trialsite.dashboard.overview.sources import (
     LAST_BAND,
     Median,
@@ -81,9 +81,7 @@ def _part(tally: Tally, found: Flow, part: Part) -> FlowBox:
     return FlowBox(
         title=part.label,
         number=_number(tally, found, part),
-        sites=tally.by_site(
-            "flow", found.by_site(part), part=part.value, label=str(part.label)
-        ),
+        sites=tally.by_site("flow", found.by_site(part), part=part.value, label=str(part.label)),
         beside=[_part(tally, found, each) for each in PARTS[part]]
         if isinstance(part, Box) and part is Box.NEVER_TREATED
         else [],
@@ -367,8 +365,3 @@ def samples_of(tally: Tally) -> Samples:
             for kind, of in sorted(counted.items(), key=lambda each: (-each[1].total(), each[0]))
         ],
     )
-
-
-def scope_words(scope: Scope) -> str:
-    """The sites of the page, by their codes."""
-    return ", ".join(scope.codes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,13 +12,13 @@ from decimal import Decimal
 from django.db.models import Count
 from django.utils.translation import gettext as _
 
-from outcomes.charts.axes import Frame, Tick, Up, text, up
+from outcomes.charts.axes import Frame, Tick, Up, text
 from trialsite.dashboard.overview.scope import Number, Tally
 from trialsite.dashboard.overview.sources import enrolments
 from trialsite.protocol import Protocol
 
 WIDTH, HEIGHT = 620, 264
-FRAME = Frame(left=38, right=500, top=16, bottom=222)
+FRAME = Frame(left=38, right=560, top=16, bottom=222)
 #: Kinds of strokes that tell sites apart, each with its own hue.
 STROKES, HUES = 4, 8
 #: The names of lines that end close to one another are moved apart by so much.
@@ -163,7 +164,7 @@ def _chart(tally: Tally, days: Days, protocol: Protocol | None) -> Chart:
         together.update(of_site)
     target = protocol.study.target_enrolment if protocol else 0
     first, last = _span(together, tally.scope.now.date())
-    scale = up(FRAME, (Decimal(0), Decimal(max(target, together.total()))))
+    scale = _scale(max(target, together.total()))
     lines = [(code, days[code]) for code in tally.scope.codes if code in days]
     named = lines if len(tally.scope.sites) > 1 else []
     drawn = [_line(code, of, first, last, scale) for code, of in named]
@@ -189,6 +190,15 @@ def _chart(tally: Tally, days: Days, protocol: Protocol | None) -> Chart:
         days=_ticks(first, last),
         end_x=text(FRAME.right),
     )
+
+
+def _scale(most: int) -> Up:
+    """An axis of persons: whole ones, in at most five steps."""
+    step, mantissas = 1, itertools.cycle((2, Decimal("2.5"), 2))
+    while step * 5 < most:
+        step = int(step * next(mantissas))
+    marks = tuple(Decimal(step * n) for n in range(-(-most // step) + 1))
+    return Up(FRAME, Decimal(0), marks[-1], marks)
 
 
 def _span(together: Mapping[dt.date, int], today: dt.date) -> tuple[dt.date, dt.date]:

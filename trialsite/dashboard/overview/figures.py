@@ -55,7 +55,7 @@ def endpoint_address(*, of: str, what: str, day: int | None, site: str) -> str:
 
 
 def _endpoint(part: str, site: str) -> str:
-    of, what, day = (part.split(".") + ["", ""])[:3]
+    of, what, day = [*part.split("."), "", ""][:3]
     return endpoint_address(of=of, what=what, day=int(day) if day else None, site=site)
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import get_language
 from outcomes.endpoints.report import Endpoints
 from outcomes.models import Grade
 from outcomes.pages.endpoints import (
+    DEATH,
     FREE,
     OVERALL,
     STATE_HEADINGS,
@@ -165,7 +166,7 @@ class Outcomes:
     headings: tuple[Heading, ...]
 
 
-_SHOWN = (OVERALL, FREE, TRANSPLANT)
+_SHOWN = (OVERALL, FREE, TRANSPLANT, DEATH)
 
 
 def outcomes_of(tally: Tally, protocol: Protocol) -> Outcomes:

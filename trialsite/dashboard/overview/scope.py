@@ -108,4 +108,3 @@ class Tally:
             self.number(figure, counts.get(code, 0), part=part, site=code, label=label)
             for code in self.scope.codes
         ]
-

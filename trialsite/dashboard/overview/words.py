@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
