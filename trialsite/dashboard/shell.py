@@ -47,6 +47,13 @@ class Place:
 PLACES = (
     Place("dashboard:today", _("Today"), "checklist", None, ("/calendar/", "/compliance/")),
     Place(
+        "dashboard:overview",
+        _("Study overview"),
+        "chart-line",
+        Capability.VIEW_OVERVIEW,
+        ("/outcomes/",),
+    ),
+    Place(
         "screening:log",
         _("Screening"),
         "user-search",
@@ -59,13 +66,6 @@ PLACES = (
         "users",
         Capability.VIEW_CASEBOOK,
         ("/records/", "/queries/", "/visits/"),
-    ),
-    Place(
-        "outcomes:endpoints",
-        _("Outcomes"),
-        "chart-line",
-        Capability.VIEW_CASEBOOK,
-        ("/outcomes/",),
     ),
     Place(
         "outcomes:safety",
@@ -129,6 +129,7 @@ OVERSIGHT_TABS = (
 
 #: What the study wants to know, as tabs of its outcomes.
 OUTCOME_TABS = (
+    Place("dashboard:overview", _("Study overview"), "chart-line", Capability.VIEW_OVERVIEW),
     Place("outcomes:endpoints", _("Endpoints"), "chart-line", Capability.VIEW_CASEBOOK),
     Place("outcomes:changes", _("Change from baseline"), "arrows-diff", Capability.VIEW_CASEBOOK),
     Place("outcomes:biomarkers", _("Biomarkers"), "chart-dots", Capability.VIEW_CASEBOOK),
