@@ -7,7 +7,7 @@ CODE = $(wildcard trialsite screening visits samples outcomes)
 
 .DEFAULT_GOAL := help
 .PHONY: help run seed-free signins stop test lint types arch migrations messages api gates check bench \
-	docs faults audit tools
+	docs pictures faults audit tools
 
 help: ## list these commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench: ## speed of saving and of pages (reported, never asserted)
 
 docs: tools ## write docs/validation/traceability.md
 	$(BIN)/python -m tests.traceability
+
+pictures: ## take the pictures of the documents anew
+	@PICTURES=1 ARGS="-k documents" $(LAUNCHER) test tests/e2e/test_demonstration_pages.py
 
 faults: ## long campaigns of killed servers and full disks
 	@FAULTS=1 $(LAUNCHER) test tests/faults

@@ -21,6 +21,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from docs.examples.trialsite_client import Trialsite
+from outcomes.selectors.sae_board import Look
 from samples.models import Aliquot, Specimen
 from screening.models import ConsentDocument, ScreeningEntry
 from screening.models.forms import Allergies, Demographics, Examination, MedicalHistory
@@ -55,6 +56,7 @@ from trialsite.casebook.models import CrfRecord, RecordStatus, Subject
 from trialsite.core.clock import trial_today
 from trialsite.crf.items import items_of
 from trialsite.crf.models import CrfData
+from trialsite.dashboard.overview.flow import Box
 from trialsite.labs.codes import FORM_OID as LAB
 from visits.models import VitalSigns
 
@@ -68,6 +70,8 @@ SIGNS = {
     "oxygen_saturation": "98",
     "temperature": "36.8",
 }
+#: What one participant more changes on the overview: consented, enrolled, treated, a case.
+COUNTED = (f"flow.{Box.CONSENTED}", "enrolled.", f"flow.{Box.TREATED}", f"cases.{Look.OPEN}")
 #: The dataset of laboratory results.
 PANELS = "lb"
 #: A week later the liver has begun to recover; the laboratory prints some as below a limit.
@@ -292,6 +296,25 @@ def as_typed(text: str) -> str | Decimal | dt.datetime:
     return dt.datetime.fromisoformat(text) if "T" in text and text[:4].isdigit() else text
 
 
+def counted(journey: Journey) -> dict[str, int]:
+    """The first line of the study overview, as the principal investigator reads it."""
+    page = journey.visit(journey.cast.investigator, "/overview/")
+    assert_accessible(page)
+    tiles = page.locator("[data-tile]").evaluate_all(
+        "all => all.map(each => [each.dataset.tile, each.firstChild.textContent])"
+    )
+    return {name: int(text) for name, text in tiles}
+
+
+def opened(journey: Journey, subject: Subject, tile: str) -> None:
+    """The count opens to its rows; the participant is one of them."""
+    page = journey.visit(journey.cast.investigator, "/overview/")
+    page.locator("a", has=page.locator(f"[data-tile='{tile}']")).click()
+    # The log knows a person by the screening number, everything after enrolment by the other.
+    either = re.compile(f"{subject.number}|{subject.screening_number}")
+    expect(page.get_by_role("main")).to_contain_text(either)
+
+
 def read_by_the_monitor(journey: Journey) -> None:
     """The trail of the last form says who typed what, and when by the clock of the trial."""
     ((_name, record), cells) = next(each for each in journey.typed.items() if each[0][0] == "vs")
@@ -312,9 +335,14 @@ def test_from_the_first_contact_to_the_file(
     journey.at(0, 8)
     paper = recruiting(cast)
     technician = technician_at(cast.site, full_name="Tara Technician")
+    before = counted(journey)
     subject = screened(journey, paper)
     treated(journey, subject)
     reminded(journey, subject, sink)
     seen_on_day_seven(journey, subject, technician)
+    after = counted(journey)
+    for tile in COUNTED:
+        assert after[tile] == before[tile] + 1, tile
+        opened(journey, subject, tile)
     pulled(journey, stack, tmp_path)
     read_by_the_monitor(journey)
