@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from outcomes.models import Death, UnreportedDeath
+from outcomes.selectors.sae_deaths import open_deaths
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.core.clock import trial_now
@@ -28,6 +31,23 @@ def owe_report(death: Death) -> None:
         },
     )
     announce(DEATH_REMINDER)
+
+
+def follow_deaths(subject: uuid.UUID) -> None:
+    """Note whether the subject's deaths are answered by an event; one whose event was voided or
+    is fatal no more is owed again, and is reminded of anew."""
+    deaths = list(UnreportedDeath.objects.filter(subject=subject, settled_at=None))
+    if not deaths:
+        return
+    still = set(open_deaths(each.pk for each in deaths).values_list("pk", flat=True))
+    for death in deaths:
+        if death.answered == (death.pk not in still):
+            continue
+        death.answered = death.pk not in still
+        if not death.answered:
+            death.clock_version += 1
+        death.save(update_fields=["answered", "clock_version"])
+        announce(DEATH_REMINDER)
 
 
 @transaction.atomic

@@ -9,8 +9,9 @@ from outcomes.models import AdverseEvent, SaeCase, SaeReport, Suspected, To, Way
 from outcomes.services.sae_cases import describe_case
 from outcomes.services.sae_deadlines import event_of_case
 from outcomes.services.sae_entry import FirstWord, report_event
+from outcomes.services.sae_receipts import record_receipt
 from outcomes.services.sae_reports import reading_of, sign_report
-from outcomes.services.sae_sending import Sending, record_receipt, record_submission
+from outcomes.services.sae_sending import Sending, record_submission
 from trialsite.access.context import context_of
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, Subject, SubjectStatus
@@ -45,7 +46,7 @@ _JUDGED = {
 
 def report_serious_events(people: dict[str, User]) -> None:
     """The two cases, as nurse and investigators enter them."""
-    _reported_in_time(people["nurse-b"], people["pi"])
+    _reported_in_time(people["nurse-b"], people["pi"], people["safety"])
     _running(people["nurse"])
 
 
@@ -73,8 +74,9 @@ def _word(subject: Subject, *, hours: float, term: str, suspected: str, criterio
     )
 
 
-def _reported_in_time(nurse: User, investigator: User) -> None:
-    """Known at ten, signed at one, with every recipient by the afternoon."""
+def _reported_in_time(nurse: User, investigator: User, officer: User) -> None:
+    """Known at ten, signed at one, with every recipient by the afternoon; the sponsor's own
+    safety officer enters the sponsor's receipt."""
     with acting(context_of(nurse, Channel.COMMAND)):
         subject = _first_enrolled("002")
     zone = subject.site.time_zone
@@ -101,11 +103,13 @@ def _reported_in_time(nurse: User, investigator: User) -> None:
             sending = Sending(recipient=to, submitted_at=now - dt.timedelta(minutes=9),
                               way=Way.PORTAL)  # fmt: skip
             receipt = record_submission(report=report, sending=sending, by=nurse)
+        keeper = officer if to == To.SPONSOR else nurse
+        with on_day(REPORTED, zone, hour=13 + number), acting(context_of(keeper, Channel.COMMAND)):
             record_receipt(
                 receipt=receipt,
                 received_at=now - dt.timedelta(minutes=2),
                 number=f"SYN-{number:03d}",
-                by=nurse,
+                by=keeper,
             )
     with on_day(REPORTED + 6, zone, hour=10), acting(context_of(nurse, Channel.COMMAND)):
         _judged(case, nurse)
