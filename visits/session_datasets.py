@@ -229,6 +229,10 @@ def looks() -> Dataset:
             Column(name="COMMENT", sql="nullif(d.comment, '')", label=_("Comment")),
             _person("LOOKEDBY", "looked_by_id", _("Looked by")),
             Column(name="LOOKED", sql="d.looked_at", label=_("Looked"), kind=Kind.MOMENT),
+            Column(name="VOIDED", sql="d.voided_at", label=_("Voided"), kind=Kind.MOMENT),
+            Column(
+                name="VOIDREASON", sql="nullif(d.void_reason, '')", label=_("Reason for voiding")
+            ),
         ),
         source=f"{LOOKS} d JOIN {SESSIONS} e ON e.record_id = d.record_id {_SOURCE}",
         where="e.voided_at IS NULL",
