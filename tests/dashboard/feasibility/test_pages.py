@@ -200,7 +200,11 @@ def test_survival_is_drawn_with_the_table_of_its_numbers(client):
     assert "Cumulative incidence of transplantation" in text
     assert page.content.decode().count('<svg class="oc-figure"') == 4
     # Free of both at day 28: 7/8 x 5/7 x 3/4, with the first censored at 20.
-    assert 'data-estimate="46.9 %"' in page.content.decode()
+    content = page.content.decode()
+    assert 'data-estimate="46.9 %"' in content
+    # The table of states is that of the study's own page: three have died by day 28.
+    assert 'data-day="28" data-state="dead" data-count="3"' in content
+    assert 'data-day="28" data-state="all" data-count="8"' in content
     assert "there the observation of overall survival ends" in text
 
 
