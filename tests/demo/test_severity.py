@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_everything_is_worst_together_and_one_number_says_when():
             found = dict(zip(DAYS, course(trend, key), strict=True))
             values = [found[day] for day in by_severity]
             assert values[0] <= values[-1]
-            ups = sum(b > 0.93 * a for a, b in zip(values, values[1:], strict=False))
+            ups = sum(b > 0.93 * a for a, b in pairwise(values))
             assert ups == len(values) - 1, (trend, key, values)
 
 

@@ -43,9 +43,7 @@ def register_amendment(*, by: User) -> ProtocolVersion:
         path = Path(folder) / "amendment-SYNTHETIC.yaml"
         path.write_text(text, encoding="utf-8")
         with acting(context_of(by, Channel.COMMAND)):
-            return register_version(
-                path, by=by, known_forms=forms(), known_items=items_by_oid()
-            )
+            return register_version(path, by=by, known_forms=forms(), known_items=items_by_oid())
 
 
 def put_in_force(version: ProtocolVersion, sites: Iterable[Site], *, by: User) -> None:

@@ -54,8 +54,10 @@ _ANTIBIOTIC = {
 def follow_up(one: One) -> None:
     """The course of the sepsis, and its medicine."""
     with one.entering():
-        event = stored(AdverseEvent).select_related("record__subject").get(
-            subject=one.subject, serious=True
+        event = (
+            stored(AdverseEvent)
+            .select_related("record__subject")
+            .get(subject=one.subject, serious=True)
         )
         _course(event, one.nurse)
         _medicine(event, one.nurse)

@@ -123,8 +123,10 @@ def _agenda(life: Life) -> list[tuple[int, int, Callable[[], None]]]:
         found.append((day, _EVENING, partial(_treat, life, day)))
         found.append((day + 1, _EVENING, partial(_look, life)))
     for told in (OUTCOMES, EVENTS, SERIOUS):
-        for each in told.get(person.key, ()):
-            found.append((each.day, each.hour, partial(_befall, life, each.act)))
+        found += [
+            (each.day, each.hour, partial(_befall, life, each.act))
+            for each in told.get(person.key, ())
+        ]
     return sorted(found, key=lambda entry: entry[:2])
 
 
@@ -169,9 +171,7 @@ def _decide(life: Life, entry: ScreeningEntry) -> bool:
     decision = decide(life.participant, by=by, against=person.against)
     with acting(context_of(nurse, Channel.COMMAND)):
         if decision.against:
-            screen_fail(
-                entry=entry, on=trial_today(life.zone), criteria=decision.against, by=nurse
-            )
+            screen_fail(entry=entry, on=trial_today(life.zone), criteria=decision.against, by=nurse)
             return False
         enrol_subject(subject=life.participant, by=nurse)
         life.subject = Subject.objects.select_related("site").get(pk=life.participant.pk)

@@ -40,9 +40,7 @@ def confirm(version: ProtocolVersion, *, by: User) -> None:
         confirm_assumptions(version=version, paths=paths, by=by, proof=proof_of(by))
 
 
-def decide(
-    subject: Subject, *, by: User, against: Against | None = None
-) -> EligibilityEvaluation:
+def decide(subject: Subject, *, by: User, against: Against | None = None) -> EligibilityEvaluation:
     """Sign what the data say; the investigator's judgements speak for the person, but one."""
     answers = {}
     with acting(context_of(by, Channel.COMMAND)):

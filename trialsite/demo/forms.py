@@ -61,7 +61,7 @@ def fill_visit(*, visit: Visit, by: User, patient: Patient) -> None:
             continue
         for group, texts in GROUPS.get(record.form_oid, ()):
             save_row(record=record, group=group, entry=read_texts(group, texts), by=by)
-        _complete(record, make(patient, at) | patient.says.get(record.form_oid, {}), by)
+        _complete(record, make(patient, at) | dict(patient.says.get(record.form_oid, {})), by)
 
 
 def give_medicines(*, subject: Subject, by: User, chance: random.Random) -> None:

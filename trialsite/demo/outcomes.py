@@ -109,9 +109,7 @@ def look_for(one: One, *, result: str) -> None:
     with one.entering():
         record = CrfRecord.objects.filter(
             subject=one.subject, form_oid=SurvivalContact.form_oid, voided_at=None
-        ).first() or start_contact(
-            subject=one.subject, stands_for=_last_past(one), by=one.nurse
-        )
+        ).first() or start_contact(subject=one.subject, stands_for=_last_past(one), by=one.nurse)
         _attempt(one, record, result)
 
 
@@ -173,9 +171,7 @@ def _attempt(one: One, record: CrfRecord, result: str, *, minutes: int = 30) -> 
 
 _BOTH = ("TREATMENT", "STUDY")
 _SEPSIS = partial(die, cause="INFECTION", words="Sepsis, multi-organ failure", at="14:20")
-_FAILURE = partial(
-    die, cause="LIVER FAILURE", words="Liver failure, cerebral oedema", at="11:05"
-)
+_FAILURE = partial(die, cause="LIVER FAILURE", words="Liver failure, cerebral oedema", at="11:05")
 
 #: By participant, what befell them after what the schedule asked.
 OUTCOMES: dict[str, tuple[Befalls, ...]] = {

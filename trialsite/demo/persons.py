@@ -65,9 +65,7 @@ DOES_NOT_CLOT = Illness(worst={"INR": 3.05, "BILI": 260, "FIBRINO": 0.9, "AMMONI
 HARDLY_ILL = Illness(worst={"INR": 1.32, "BILI": 196, "AMMONIA": 41, "LACTICAC": 1.6})
 BLEEDS = Illness(worst={"FIBRINO": 0.7, "PLAT": 31, "HGB": 74, "INR": 2.5})
 IN_SHOCK = Illness(worst={"LACTICAC": 5.6, "CREAT": 118, "UREA": 9.4, "BICARB": 19.5})
-IRON_IS_HIGH = Illness(
-    Trend.STABLE, worst={"FERRITIN": 24500, "BILI": 358}, grafted=23
-)
+IRON_IS_HIGH = Illness(Trend.STABLE, worst={"FERRITIN": 24500, "BILI": 358}, grafted=23)
 INR_AWAITED = Illness(unknown=("INR",))
 WORSENS = Illness(Trend.DETERIORATING, worst={"CREAT": 96, "UREA": 7.8, "PLAT": 74, "BILI": 362})
 SEPTIC = Illness(Trend.DETERIORATING, worst={"CRP": 64, "PCT": 2.4, "INTLK6": 118})
@@ -89,8 +87,8 @@ _BLEEDING = {"bleeding": "true", "bleeding_described": "Melaena, 600 mL since da
 _LATE_STAGE = {"failure_type": "CLF", "failure_stage": "LATE", "cirrhosis": "true",
                "chronic_liver_disease": "true", "ascites_before": "true"}  # fmt: skip
 _LOW = "On noradrenaline (SYNTHETIC)"
-_SHOCKED = {"systolic": "76", "systolic.confirm": _LOW, "diastolic": "44", "diastolic.confirm": _LOW,
-            "heart_rate": "118"}  # fmt: skip
+_SHOCKED = {"systolic": "76", "systolic.confirm": _LOW, "diastolic": "44",
+            "diastolic.confirm": _LOW, "heart_rate": "118"}  # fmt: skip
 
 ENROLLED = (
     Person("first", "003", "nurse-c", -92, age=37, weight=71),

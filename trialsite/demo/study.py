@@ -35,7 +35,16 @@ from trialsite.demo.mail import send_what_is_due
 from trialsite.demo.people import make_people
 from trialsite.demo.persons import CONSENTED
 from trialsite.demo.product import destroy_one, make_lots
-from trialsite.demo.samples import CAME, FREEZER_CAME, SENT, USED, arrived, open_bench, send, use_one
+from trialsite.demo.samples import (
+    CAME,
+    FREEZER_CAME,
+    SENT,
+    USED,
+    arrived,
+    open_bench,
+    send,
+    use_one,
+)
 
 SITES = {
     "001": ("Harbour Light Hospital (SYNTHETIC)", "港湾之光医院（虚构）", "Asia/Shanghai"),
@@ -47,7 +56,7 @@ SITES = {
 BEGAN = -120
 AMENDED = {"002": -11, "001": -4}
 #: The coder's afternoon, and since when the reminders of each morning were sent.
-_CODED, _REMINDED = -10, -21
+_CODED, _REMINDED = -10, -14
 
 #: Where what concerns the whole study is counted.
 _ZONE = SITES["001"][2]
