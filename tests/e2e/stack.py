@@ -2,7 +2,7 @@
 
 What a test of a journey uses beside the fixtures of `conftest`:
 `sign_in_through_the_pages`, `totp`, `chinese`, `assert_accessible`, `assert_no_sideways_scroll`,
-`screenshot`.
+`landed`, `screenshot`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.utils.translation import gettext, override
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests import databases
 from tests.factories import PASSWORD, sign_in
@@ -266,6 +267,17 @@ def assert_no_sideways_scroll(page: Page) -> None:
     """The page fits its window; wide tables scroll inside themselves."""
     wide = page.evaluate(_TOO_WIDE)
     assert not wide, "\n".join(wide)
+
+
+def landed(page: Page) -> None:
+    """The page has loaded and moved to the part its address names: nothing moves any more.
+
+    To be called when the new page is there by what it shows. A tap while a page still scrolls
+    goes down on a button and comes up beside it.
+    """
+    page.wait_for_load_state("load")
+    if part := urllib.parse.urlsplit(page.url).fragment:
+        expect(page.locator(f"#{part}")).to_be_in_viewport()
 
 
 def screenshot(page: Page, name: str, *, full_page: bool = False) -> Path:

@@ -22,7 +22,7 @@ from tests.e2e.stack import (
 )
 from tests.factories import PASSWORD, Cast, as_person, given, make_entry, totp_secret
 from tests.screening.conftest import entry_of, make_screened
-from tests.screening.consenting import make_document, sign, wall
+from tests.screening.consenting import paper_in_force, sign, wall
 from tests.screening.deciding import (
     HISTORY,
     NO_ALLERGIES,
@@ -61,8 +61,7 @@ def document(cast: Cast) -> ConsentDocument:
         assumed = confirmed_protocol(version.pk).assumptions()
     if assumed:
         confirm_all(cast)
-    found = given(ConsentDocument.objects.first)()
-    return found or make_document(cast, cast.site)
+    return paper_in_force(cast)
 
 
 def button(page: Page, text: str) -> None:

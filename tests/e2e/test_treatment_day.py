@@ -13,11 +13,11 @@ from django.test import override_settings
 from playwright.sync_api import Page, expect
 
 from outcomes.models import AdverseEvent, AdverseEventOrigin
-from screening.models import ConsentDocument
 from tests import databases
-from tests.e2e.stack import assert_no_sideways_scroll, chinese, screenshot
+from tests.e2e.stack import assert_no_sideways_scroll, chinese, landed, screenshot
 from tests.factories import as_person, given
 from tests.notify.sink import Sink
+from tests.screening.consenting import paper_in_force
 from tests.visits.products import released_long_ago
 from tests.visits.treating import treatable
 from trialsite.casebook.models import Subject
@@ -33,9 +33,7 @@ HOURS = 6
 
 @pytest.fixture
 def subject(cast):
-    with as_person(cast.investigator):
-        document = ConsentDocument.objects.first()
-    return treatable(cast, document)
+    return treatable(cast, paper_in_force(cast))
 
 
 @pytest.fixture
@@ -79,6 +77,7 @@ def test_a_day_of_treatment_and_the_mail_of_the_next_morning(visit, cast, subjec
     page.locator("[name=modality][value=REACTOR]").check()
     submit(page, ".tx-stack form")
     expect(page.locator("#checklist")).to_be_visible()
+    landed(page)
     sheet = page.url.split("#")[0]
 
     # The checklist: one "no", which only a physician lets pass.
@@ -88,6 +87,7 @@ def test_a_day_of_treatment_and_the_mail_of_the_next_morning(visit, cast, subjec
     page.locator("#checklist [name='why.bleeding']").fill("穿刺点渗血")
     submit(page, "#checklist .tx-questions")
     expect(page.locator("#checklist .tx-override")).to_have_count(0)
+    landed(page)
     doctor = visit(cast.sub_investigator, sheet, width=820, language="zh-hans")
     doctor.locator("#override-bleeding").fill("已压迫止血")
     doctor.locator("#checklist .tx-override button").click()
@@ -98,6 +98,7 @@ def test_a_day_of_treatment_and_the_mail_of_the_next_morning(visit, cast, subjec
     page.locator("#scan-lot").fill(lot.code)
     page.keyboard.press("Enter")
     expect(page.locator("#load .notice-success")).to_contain_text(lot.code)
+    landed(page)
     load = page.locator("#load form")
     for name, minutes in (("thaw_started_at", -60), ("thaw_ended_at", -45), ("loaded_at", -20)):
         load.locator(f"[name={name}]").fill(wall(minutes).strftime("%Y-%m-%dT%H:%M"))
@@ -107,6 +108,7 @@ def test_a_day_of_treatment_and_the_mail_of_the_next_morning(visit, cast, subjec
     load.locator("[name=checked_by]").select_option(str(cast.second_nurse.pk))
     submit(page, "#load form")
     expect(page.locator("#product")).to_contain_text(lot.code)
+    landed(page)
 
     # The circuit runs, then the cells.
     page.locator("#start-started_at").fill(clock(0))
@@ -114,9 +116,11 @@ def test_a_day_of_treatment_and_the_mail_of_the_next_morning(visit, cast, subjec
     page.locator("#start-physician").select_option(str(cast.sub_investigator.pk))
     submit(page, "#start")
     expect(page.locator(".tx-badge-running")).to_be_visible()
+    landed(page)
     page.locator("#start .tx-one input:not([type=hidden])").fill(clock(15))
     submit(page, "#start .tx-one")
     expect(page.locator("#start .tx-one")).to_have_count(0)
+    landed(page)
 
     # It stands still twice; the pressure falls, and one touch makes it an adverse event.
     for number, (off, on) in enumerate(((60, 72), (200, 218)), start=1):
@@ -126,12 +130,14 @@ def test_a_day_of_treatment_and_the_mail_of_the_next_morning(visit, cast, subjec
         page.locator("#interruption-reason").select_option("HYPOTENSION")
         submit(page, "#interruption form")
         expect(page.locator("#interruption .tx-number")).to_have_count(number)
+        landed(page)
     page.locator("#complication .tx-add > summary").click()
     page.locator("#complication-code").select_option("HYPOTENSION")
     page.locator("#complication-onset_at").fill(clock(58))
     page.locator("#complication-severity").select_option("MODERATE")
     submit(page, "#complication form")
     expect(page.locator("#complication .tx-number")).to_have_count(1)
+    landed(page)
     screenshot(page, "treatment-day-zh-820", full_page=True)
     assert_no_sideways_scroll(page)
     page.locator("#complication .tx-row-acts form button").click()
@@ -143,6 +149,7 @@ def test_a_day_of_treatment_and_the_mail_of_the_next_morning(visit, cast, subjec
     page.locator("#end .tx-one input:not([type=hidden])").fill(clock(HOURS * 60 - 10))
     page.locator("#end .tx-one button").click()
     expect(page.locator("#end .tx-one")).to_have_count(0)
+    landed(page)
     page.locator("#end-ended_at").fill(clock(HOURS * 60))
     page.locator("#end-stop_reason").select_option("COMPLETED")
     submit(page, "#end")
