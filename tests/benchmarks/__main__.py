@@ -25,6 +25,7 @@ from tests.benchmarks import (  # noqa: E402
     forms,
     imports,
     notices,
+    overview,
     reminders,
     samples,
     today,
@@ -48,6 +49,7 @@ def main(wanted: frozenset[str]) -> None:
         today.today,
         imports.importing,
         endpoints.estimating,
+        overview.overview,
         samples.at_the_bench,
         feasibility.judging,
     ):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connections
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from outcomes.models import AdverseEvent
 from screening.models import ScreeningEntry
@@ -74,6 +74,8 @@ PAGES = {
         "deviations": "/deviations/",
         "deviation": "/deviations/{deviation}/",
         "today-pi": "/",
+        "overview": "/overview/",
+        "overview-rows": "/overview/rows/flow/?part=enrolled",
         "session-running": "/sessions/{running}/",
         "session-troubled": "/sessions/{troubled}/",
         "adverse-events": "/subjects/{harmed}/adverse-events/",
@@ -169,3 +171,18 @@ def test_the_pages_are_accessible_and_fit(demo_visit, places, login, width, lang
         screenshot(page, f"{name}-{language}-{width}-{theme}", full_page=True)
         assert_accessible(page)
         assert_no_sideways_scroll(page)
+
+
+def test_the_investigator_opens_the_study_overview_and_a_figure_of_it_to_its_rows(demo_visit):
+    """From Today by the rail; what the figure says is how many rows its list shows."""
+    page = demo_visit(User.objects.get(email="pi@demo.example"), "/", width=1440)
+    page.get_by_role("navigation").get_by_role("link", name="Study overview").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Study overview")
+    figure = page.locator("a[data-figure='flow'][data-part='enrolled'][data-site='']").first
+    count = int(figure.inner_text())
+    figure.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Enrolled")
+    expect(page.locator("tr[data-row]")).to_have_count(count)
+    page.locator("tr[data-row] a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert "/screening/" in page.url
