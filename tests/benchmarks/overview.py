@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -50,7 +51,7 @@ def _read(person: User) -> None:
         board_of(scope_of(person, now=trial_now()))
 
 
-def _page(person: User):  # type: ignore[no-untyped-def]
+def _page(person: User) -> Callable[[int], None]:
     client = sign_in(person, SERVER_NAME="localhost")
 
     def page(_serial: int) -> None:
@@ -88,7 +89,7 @@ def _keep_entries(person: User) -> None:
             entries.append(_entry(failed, f"{number}-{again}", Outcome.SCREEN_FAILED, person))
     for rows in (subjects, entries):
         for start in range(0, len(rows), 5000):
-            keep(rows[start : start + 5000])  # type: ignore[arg-type]
+            keep(rows[start : start + 5000])
 
 
 def _entry(subject: Subject, number: str, outcome: str, person: User) -> ScreeningEntry:

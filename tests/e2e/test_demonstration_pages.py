@@ -78,6 +78,8 @@ PAGES = {
         "deviations": "/deviations/",
         "deviation": "/deviations/{deviation}/",
         "today-pi": "/",
+        "overview": "/overview/",
+        "overview-rows": "/overview/rows/flow/?part=enrolled",
         "session-running": "/sessions/{running}/",
         "session-troubled": "/sessions/{troubled}/",
         "adverse-events": "/subjects/{harmed}/adverse-events/",
@@ -175,6 +177,19 @@ def test_the_pages_are_accessible_and_fit(demo_visit, places, login, width, lang
         assert_no_sideways_scroll(page)
 
 
+def test_the_investigator_opens_the_study_overview_and_a_figure_of_it_to_its_rows(demo_visit):
+    """From Today by the rail; what the figure says is how many rows its list shows."""
+    page = demo_visit(User.objects.get(email="pi@demo.example"), "/", width=1440)
+    page.get_by_role("navigation").get_by_role("link", name="Study overview").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Study overview")
+    figure = page.locator("a[data-figure='flow'][data-part='enrolled'][data-site='']").first
+    count = int(figure.inner_text())
+    figure.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Enrolled")
+    expect(page.locator("tr[data-row]")).to_have_count(count)
+    page.locator("tr[data-row] a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert "/screening/" in page.url
 #: The pictures of the documents: whose page, which, how wide and in which language.
 PICTURES = {
     "overview-en-1440": ("pi", "/overview/"),

@@ -47,13 +47,6 @@ class Place:
 PLACES = (
     Place("dashboard:today", _("Today"), "checklist", None, ("/calendar/", "/compliance/")),
     Place(
-        "dashboard:overview",
-        _("Study overview"),
-        "chart-line",
-        Capability.VIEW_OVERVIEW,
-        ("/outcomes/",),
-    ),
-    Place(
         "screening:log",
         _("Screening"),
         "user-search",
@@ -66,6 +59,13 @@ PLACES = (
         "users",
         Capability.VIEW_CASEBOOK,
         ("/records/", "/queries/", "/visits/"),
+    ),
+    Place(
+        "dashboard:overview",
+        _("Study overview"),
+        "chart-line",
+        Capability.VIEW_OVERVIEW,
+        ("/outcomes/",),
     ),
     Place(
         "outcomes:safety",

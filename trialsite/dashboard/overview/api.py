@@ -27,7 +27,7 @@ class NumberAnswer(serializers.Serializer[Any]):
     figure = serializers.ChoiceField(choices=[*FIGURES])
     part = serializers.CharField(allow_blank=True, help_text="Which part; empty: all of it.")
     site = serializers.CharField(allow_null=True, help_text="SITEID; null: all of `sites`.")
-    label = serializers.CharField(help_text="In the language of the request.")
+    title = serializers.CharField(help_text="In the language of the request.")
     count = serializers.IntegerField()
     rows = serializers.CharField(
         allow_null=True, help_text="The page of the rows; null for who may not read them."
@@ -59,7 +59,7 @@ def said_overview(board: Board, scope: Scope) -> dict[str, Any]:
                     "figure": each.figure,
                     "part": each.part,
                     "site": each.site or None,
-                    "label": each.label,
+                    "title": each.label,
                     "count": each.count,
                     "rows": each.href or None,
                 }

@@ -194,7 +194,7 @@ def _chart(tally: Tally, days: Days, protocol: Protocol | None) -> Chart:
 
 def _scale(most: int) -> Up:
     """An axis of persons: whole ones, in at most five steps."""
-    step, mantissas = 1, itertools.cycle((2, Decimal("2.5"), 2))
+    step, mantissas = 1, itertools.cycle((Decimal(2), Decimal("2.5"), Decimal(2)))
     while step * 5 < most:
         step = int(step * next(mantissas))
     marks = tuple(Decimal(step * n) for n in range(-(-most // step) + 1))

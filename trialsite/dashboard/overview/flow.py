@@ -119,7 +119,7 @@ def with_stand(sites: list[int]) -> QuerySet[Any]:
     eligible = Q(place=Place.IN_SCREENING, subject__in=_signed_eligible())
     untreated = Q(place__in=_ENROLLED) & ~treated
     placed: QuerySet[Any] = with_place(ScreeningEntry.objects.at(sites))
-    return placed.annotate(
+    found: QuerySet[Any] = placed.annotate(
         stand=Case(
             When(eligible, then=Value(Stand.ELIGIBLE)),
             When(untreated & lost, then=Value(Stand.UNTREATED_LOST)),
@@ -132,6 +132,7 @@ def with_stand(sites: list[int]) -> QuerySet[Any]:
             output_field=models.CharField(),
         )
     )
+    return found
 
 
 def _signed_eligible() -> QuerySet[Any, Any]:

@@ -61,10 +61,11 @@ def sessions(sites: list[int]) -> QuerySet[Any]:
         f"CASE WHEN ended_at IS NOT NULL THEN "
         f"least(floor(({_EFFECTIVE}) / 60), {LAST_BAND})::integer END"
     )
-    return started.annotate(
+    found: QuerySet[Any] = started.annotate(
         effective=RawSQL(_EFFECTIVE, (), output_field=DecimalField()),  # noqa: S611  (no input)
         band=RawSQL(band, (), output_field=IntegerField()),  # noqa: S611  (no input)
     )
+    return found
 
 
 def complications(sites: list[int]) -> QuerySet[Any]:
@@ -78,8 +79,9 @@ def events(sites: list[int]) -> QuerySet[Any]:
     """Adverse events that stand, with their grade and whether the treatment may have caused
     them."""
     rows: QuerySet[Any] = stored(AdverseEvent).filter(site__in=sites, record__voided_at=None)
-    return rows.annotate(
+    found: QuerySet[Any] = rows.annotate(
         graded=Coalesce(F("grade"), Value(UNGRADED)),
         related=Case(When(NARROWING["related"][1], then=Value(1)), default=Value(0)),
         grave=Case(When(serious=True, then=Value(1)), default=Value(0)),
     )
+    return found
