@@ -6,7 +6,7 @@ MANAGE = $(LAUNCHER) exec -- $(BIN)/python manage.py
 CODE = $(wildcard trialsite screening visits samples outcomes)
 
 .DEFAULT_GOAL := help
-.PHONY: help run seed-free signins stop test lint types arch migrations messages api gates check bench \
+.PHONY: help run seed-free signins stop test coverage lint types arch migrations messages api gates check bench \
 	docs faults audit tools
 
 help: ## list these commands
@@ -26,6 +26,9 @@ stop: ## stop a running Trialsite from another window
 
 test: ## run every test (ARGS="-k consent" chooses)
 	@$(LAUNCHER) test
+
+coverage: ## run every test and see what none of them reaches
+	@COVER=all ARGS="--cov --cov-report=term-missing:skip-covered $(ARGS)" $(LAUNCHER) test
 
 lint: tools ## style of code and templates
 	$(BIN)/ruff check .
