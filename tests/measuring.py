@@ -1,4 +1,4 @@
-"""What coverage follows: every third test function, and of its cases the first.
+"""What coverage follows: every second test function, and of its cases the first.
 
 Following doubles what a test costs, and a floor that a part of the tests reaches is reached by
 all of them. `make coverage` follows every test.
@@ -13,7 +13,7 @@ from collections.abc import Generator
 import coverage
 import pytest
 
-ONE_IN = 3
+ONE_IN = 2
 
 _followed = pytest.StashKey[bool]()
 
