@@ -6,7 +6,7 @@ MANAGE = $(LAUNCHER) exec -- $(BIN)/python manage.py
 CODE = $(wildcard trialsite screening visits samples outcomes)
 
 .DEFAULT_GOAL := help
-.PHONY: help run seed-free signins stop test lint types arch migrations messages api gates check bench \
+.PHONY: help run seed-free signins stop test coverage lint types arch migrations messages api gates check bench \
 	docs pictures faults audit tools backup restore
 
 help: ## list these commands
@@ -33,6 +33,9 @@ restore: ## bring a backup back (FROM=/mnt/backups/trialsite-..., OVER=1, SIGN_I
 
 test: ## run every test (ARGS="-k consent" chooses)
 	@$(LAUNCHER) test
+
+coverage: ## run every test and see what none of them reaches
+	@COVER=all ARGS="--cov --cov-report=term-missing:skip-covered $(ARGS)" $(LAUNCHER) test
 
 lint: tools ## style of code and templates
 	$(BIN)/ruff check .
