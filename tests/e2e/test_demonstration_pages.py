@@ -190,6 +190,8 @@ def test_the_investigator_opens_the_study_overview_and_a_figure_of_it_to_its_row
     page.locator("tr[data-row] a").first.click()
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     assert "/screening/" in page.url
+
+
 #: The pictures of the documents: whose page, which, how wide and in which language.
 PICTURES = {
     "overview-en-1440": ("pi", "/overview/"),
