@@ -32,12 +32,13 @@ _PSS = re.compile(rb"^Pss: +([0-9]+) kB", re.MULTILINE)
 
 
 def at_rest() -> list[str]:
-    """Web server, worker and beat as the launcher starts them, once each has said it is ready.
+    """Web server, worker and beat as the launcher starts them, once each of them is up.
 
     Proportional set size: what several processes share is counted once.
     """
     with _running() as processes:
         held = {name: _held(_family(pid)) for name, pid in processes.items()}
+        assert all(count for count, _size in held.values()), f"one of them has ended: {held}"
         held |= _servers()
     lines = ["The whole product at rest, in memory (proportional set size)"]
     lines += [
@@ -55,20 +56,20 @@ def _running() -> Iterator[dict[str, int]]:
         TEST, os.environ | {"PORT": str(free_port()), "HOST": "127.0.0.1", "DEMO": "0"}
     )
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as started:
+        own = replace(layout, var=Path(folder))
+        own.beat_schedule.parent.mkdir()
         commands = {
             "web server": web_command(layout, choices),
             "worker": worker_command(layout),
-            "beat": beat_command(replace(layout, var=Path(folder))),
+            "beat": beat_command(own),
         }
-        (Path(folder) / "run").mkdir()
         logs = {name: Path(folder) / f"{name}.log" for name in commands}
         found = {
             name: started.enter_context(_process(command, logs[name], choices))
             for name, command in commands.items()
         }
-        until(
-            lambda: readiness(choices)[0] == 200, within=_PATIENCE, what="the web server is ready"
-        )
+        # A test's database does not wait for the disk, which readiness rightly refuses.
+        until(lambda: readiness(choices)[0], within=_PATIENCE, what="the web server answers")
         for name, word in (("worker", " ready."), ("beat", "beat: Starting")):
             until(
                 lambda name=name, word=word: word in logs[name].read_text(errors="replace"),

@@ -16,7 +16,7 @@ from trialsite.access.models import User
 from trialsite.core.clock import trial_now
 from trialsite.dashboard.worklist import lanes_of
 
-SIZES = (10, 1_000, sized(10_000, 1_500))
+SIZES = (10, sized(1_000, 20), sized(10_000, 40))
 #: What a principal investigator opens beside Today.
 LISTS = ("/subjects/", "/calendar/", "/compliance/")
 PEOPLE = ("Nora Nurse", "Petra Principal", "Dana Data")
