@@ -21,6 +21,7 @@ from samples.api.bodies import (
     SampleEndBody,
     SpinFacts,
     TimedBody,
+    UnsaidBody,
     facts_of,
     moment_of,
     of_body,
@@ -63,7 +64,7 @@ class SpinBody(SpinFacts, TimedBody):
     pass
 
 
-class DescribeBody(FactsBody, SpinFacts, VoidBody):
+class DescribeBody(FactsBody, SpinFacts, UnsaidBody, VoidBody):
     pass
 
 

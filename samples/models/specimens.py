@@ -105,6 +105,8 @@ class Specimen(models.Model):
         _("Centrifuge, minutes"), null=True, blank=True
     )
     centrifuge_celsius = models.SmallIntegerField(_("Centrifuge, °C"), null=True, blank=True)
+    centrifuge_brake = models.BooleanField(_("Centrifuge with brake"), null=True, blank=True)
+    kept_cool = models.BooleanField(_("At 2 to 10 °C until frozen"), null=True, blank=True)
     remark = models.CharField(_("Remark"), max_length=500, blank=True)
     prepared_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     prepared_at = models.DateTimeField(_("Labelled"))

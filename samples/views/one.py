@@ -29,7 +29,9 @@ from samples.lab_results import results_of
 from samples.models import Aliquot, CustodyEvent, CustodyKind, Specimen
 from samples.selectors.codes import find
 from samples.selectors.destruction import open_list_of
+from samples.selectors.excursions import excursions_of
 from samples.selectors.people import witnesses_at
+from samples.selectors.sprec import sprecs_of
 from samples.services.aliquots import (
     analyse_aliquot,
     end_aliquot,
@@ -80,6 +82,8 @@ def sample(request: StaffRequest, code: str) -> HttpResponse:
         "aliquots": specimen.aliquots.select_related("box").order_by("number"),
         "custody": _custody(specimen, aliquot),
         "destruction": destruction,
+        "sprec": sprecs_of([aliquot])[aliquot.pk] if aliquot else None,
+        "excursions": excursions_of(aliquot) if aliquot else [],
         "results": [(each, _analyte(each)) for each in results_of(specimen, aliquot)],
         "acts": _offered(found, withdrawn=destruction is not None) if may else [],
         "usual": _USUAL,

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from samples.models import Aliquot, Box, Freezer, Rack
+from samples.models import Aliquot, Box, Freezer, Rack, StorageExcursion
 from samples.selectors.codes import read_code
 from samples.services.aliquots import free_positions, move_aliquots
 from samples.services.storage import (
@@ -75,9 +75,15 @@ def freezers(request: StaffRequest) -> HttpResponse:
     context = {
         "freezers": found.select_related("site")
         .prefetch_related(Prefetch("racks__boxes", boxes.order_by("place")))
-        .annotate(has_boxes=Exists(Box.objects.filter(rack__freezer=OuterRef("pk"))))
+        .annotate(
+            has_boxes=Exists(Box.objects.filter(rack__freezer=OuterRef("pk"))),
+            too_warm=Exists(
+                StorageExcursion.objects.standing().filter(ended_at=None, freezer=OuterRef("pk"))
+            ),
+        )
         .order_by("site__code", "name"),
         "loose": Box.objects.visible_to(request.user).filter(rack=None).order_by("code"),
+        "may_handle": request.user.can(Capability.HANDLE_SAMPLES),
         "may_manage": request.user.can(Capability.MANAGE_STORAGE),
     }
     return render(request, "samples/freezers.html", context)
