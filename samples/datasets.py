@@ -97,9 +97,14 @@ def _events() -> Dataset:
                 kind=Kind.INTEGER,
             ),
             Column(name="BOX", sql="b.code", label=_("Box")),
-            Column(name="POSITION", sql='e."position"', label=_("Position"), kind=Kind.INTEGER),
+            Column(
+                name="POSITION",
+                sql='e."position"',
+                label=_("Position in the box"),
+                kind=Kind.INTEGER,
+            ),
             Column(name="SHIPMENT", sql="h.code", label=_("Shipment"), sdtm="BE.BEGRPID"),
-            Column(name="PLACE", sql="nullif(e.place, '')", label=_("Where")),
+            Column(name="PLACE", sql="nullif(e.place, '')", label=_("Location")),
             Column(name="AMOUNT", sql="e.amount", label=_("Amount"), kind=Kind.FLOAT),
             Column(name="CELSIUS", sql="e.celsius", label=_("Temperature, °C"), kind=Kind.FLOAT),
             Column(name="REASON", sql="nullif(e.reason, '')", label=_("Reason")),
@@ -243,7 +248,9 @@ def _aliquots() -> Dataset:
                 kind=Kind.FLOAT,
             ),
             Column(name="BOX", sql="b.code", label=_("Box")),
-            Column(name="LOC", sql='a."position"', label=_("Position"), kind=Kind.INTEGER),
+            Column(
+                name="LOC", sql='a."position"', label=_("Position in the box"), kind=Kind.INTEGER
+            ),
             Column(name="SHIPMENT", sql="h.code", label=_("Shipment")),
         ),
         source=f"{ALIQUOTS} a JOIN {SPECIMENS} s ON s.id = a.specimen_id {_FROM} "

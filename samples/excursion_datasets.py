@@ -34,9 +34,18 @@ def storage_excursions() -> list[Dataset]:
                 Column(name="FREEZER", sql="coalesce(f.name, rf.name)", label=_("Freezer")),
                 Column(name="RACK", sql="r.name", label=_("Rack")),
                 Column(name="BOX", sql="b.code", label=_("Box")),
-                Column(name="LOC", sql='l."position"', label=_("Position"), kind=Kind.INTEGER),
-                Column(name="WARMFROM", sql="e.began_at", label=_("From"), kind=Kind.DATETIME),
-                Column(name="WARMTO", sql="e.ended_at", label=_("Until"), kind=Kind.DATETIME),
+                Column(
+                    name="LOC",
+                    sql='l."position"',
+                    label=_("Position in the box"),
+                    kind=Kind.INTEGER,
+                ),
+                Column(
+                    name="WARMFROM", sql="e.began_at", label=_("Too warm from"), kind=Kind.DATETIME
+                ),
+                Column(
+                    name="WARMTO", sql="e.ended_at", label=_("Too warm until"), kind=Kind.DATETIME
+                ),
                 Column(name="WARMTZ", sql="e.time_zone", label=_("Time zone")),
                 Column(
                     name="WARMMAX",

@@ -30,10 +30,10 @@ def _celsius() -> forms.DecimalField:
 class ExcursionForm(forms.Form):
     """Where it was too warm, from when until when, how warm, and why."""
 
-    where = forms.ChoiceField(label=_("Where"))
-    began_at = WallTime(label=_("From"), help_text=_("The clock at the site."))
+    where = forms.ChoiceField(label=_("Location"))
+    began_at = WallTime(label=_("Too warm from"), help_text=_("The clock at the site."))
     ended_at = WallTime(
-        label=_("Until"), required=False, help_text=_("Empty: it is still too warm.")
+        label=_("Too warm until"), required=False, help_text=_("Empty: it is still too warm.")
     )
     celsius = _celsius()
     what = forms.CharField(
@@ -69,7 +69,7 @@ def _named(place: Place) -> str:
 class ExcursionEndForm(forms.Form):
     """Since when it was cold again, and how warm it was at the most."""
 
-    ended_at = WallTime(label=_("Until"), help_text=_("The clock at the site."))
+    ended_at = WallTime(label=_("Too warm until"), help_text=_("The clock at the site."))
     celsius = _celsius()
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
 

@@ -195,6 +195,13 @@ class AnalysisForm(ReasonAndTimeForm):
         return found
 
 
+class VolumeForm(forms.Form):
+    """How much there is of an aliquot; empty: nobody knows."""
+
+    volume = _number(_("Volume"), help_text=_("Empty: it has not been measured."))
+    reason = forms.CharField(label=_("Reason for the change"), max_length=500)
+
+
 class CorrectForm(forms.Form):
     """The right time of an event."""
 

@@ -255,7 +255,8 @@ BEGIN
                          THEN coalesce(NEW.shipment_id, x.shipment_id, parcel) END,
       thaws = x.thaws + CASE NEW.kind WHEN 'thawed' THEN 1 ELSE 0 END,
       volume = CASE NEW.kind WHEN 'analysed' THEN x.volume - coalesce(NEW.amount, 0)
-                             WHEN 'used_up' THEN x.volume * 0 ELSE x.volume END,
+                             WHEN 'used_up' THEN x.volume * 0
+                             WHEN 'measured' THEN NEW.amount ELSE x.volume END,
       frozen_at = CASE WHEN first_frozen THEN NEW.happened_at ELSE x.frozen_at END,
       time_zone = CASE WHEN first_frozen THEN NEW.time_zone ELSE x.time_zone END
     WHERE x.id = NEW.aliquot_id;

@@ -127,7 +127,7 @@ class DestructionRows(SampleEndpoint):
     """Base of the endpoints of destruction lists."""
 
     def rows(self, capability: Capability = Capability.VIEW_CASEBOOK) -> Any:
-        rows = destructions(self.request.user)  # type: ignore[arg-type]
+        rows = destructions(self.request.user)
         sites = self.request.user.access.sites(capability)
         return rows.filter(site__in=sites)
 
@@ -194,11 +194,11 @@ class ListedExplained(DestructionRows):
     policy = {"POST": HANDLES}
 
     @extend_schema(request=ExplainBody, responses=DestructionDetailAnswer)
-    def create(self, request: Request, line: uuid.UUID) -> Response:
+    def create(self, request: Request, listed: uuid.UUID) -> Response:
         """Say what became of one sample that the site does not destroy itself."""
         seen = DestructionLine.objects.visible_to(self.request.user, Capability.HANDLE_SAMPLES)
         named = seen.select_related("specimen", "aliquot", "destruction")
-        found: DestructionLine = self.found(named, pk=line)
+        found: DestructionLine = self.found(named, pk=listed)
         body = self.body(ExplainBody)
         with self.acting():
             explain_line(
@@ -217,5 +217,5 @@ destruction_routes: list[URLPattern] = [
     path("sample-destructions/<uuid:destruction>/", Destructions.as_view(DETAIL)),
     path("sample-destructions/<uuid:destruction>/destroy/", Destroyed.as_view(ACT)),
     path("sample-destructions/<uuid:destruction>/close/", ListClosed.as_view(ACT)),
-    path("sample-destruction-lines/<uuid:line>/explain/", ListedExplained.as_view(ACT)),
+    path("sample-destruction-lines/<uuid:listed>/explain/", ListedExplained.as_view(ACT)),
 ]

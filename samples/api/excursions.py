@@ -123,11 +123,11 @@ class ExcursionRows(SampleEndpoint):
 
     def rows(self, capability: Capability = Capability.VIEW_CASEBOOK) -> Any:
         sites = self.request.user.access.sites(capability)
-        return excursions(self.request.user).filter(site__in=sites)  # type: ignore[arg-type]
+        return excursions(self.request.user).filter(site__in=sites)
 
     def answer(self, pk: uuid.UUID, code: int = status.HTTP_200_OK) -> Response:
         found: StorageExcursion = self.found(self.rows(), pk=pk)
-        lines = lines_of_excursion(found, self.request.user)  # type: ignore[arg-type]
+        lines = lines_of_excursion(found, self.request.user)
         said = said_excursion(found) | {"lines": [_said_line(each) for each in lines]}
         return Response(said, code, headers={"ETag": etag(found.version)})
 

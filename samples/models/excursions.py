@@ -41,9 +41,9 @@ class StorageExcursion(models.Model):
     )
     rack = models.ForeignKey(Rack, models.PROTECT, null=True, blank=True, related_name="excursions")
     box = models.ForeignKey(Box, models.PROTECT, null=True, blank=True, related_name="excursions")
-    began_at = WallTimeField(_("From"))
+    began_at = WallTimeField(_("Too warm from"))
     #: Empty while it is still too warm.
-    ended_at = WallTimeField(_("Until"), null=True, blank=True)
+    ended_at = WallTimeField(_("Too warm until"), null=True, blank=True)
     time_zone = models.CharField(max_length=64)
     celsius = models.DecimalField(_("Highest temperature, °C"), max_digits=5, decimal_places=1)
     what = models.CharField(_("What happened"), max_length=500)
@@ -116,7 +116,7 @@ class ExcursionLine(models.Model):
     aliquot = models.ForeignKey(Aliquot, models.PROTECT, related_name="excursions")
     #: Where it was then.
     box = models.ForeignKey(Box, models.PROTECT, related_name="+")
-    position = models.PositiveSmallIntegerField(_("Position"))
+    position = models.PositiveSmallIntegerField(_("Position in the box"))
     #: What its custody log says of it; empty for one that had come to its end when it was told.
     event = models.ForeignKey(CustodyEvent, models.PROTECT, null=True, blank=True, related_name="+")
     listed_at = models.DateTimeField(_("Listed"))

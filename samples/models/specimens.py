@@ -260,7 +260,7 @@ class Aliquot(models.Model):
     frozen_at = WallTimeField(_("First frozen at"), null=True, blank=True)
     time_zone = models.CharField(max_length=64)
     box = models.ForeignKey(Box, models.PROTECT, null=True, blank=True, related_name="aliquots")
-    position = models.PositiveSmallIntegerField(_("Position"), null=True, blank=True)
+    position = models.PositiveSmallIntegerField(_("Position in the box"), null=True, blank=True)
     shipment = models.ForeignKey(
         Shipment, models.PROTECT, null=True, blank=True, related_name="aliquots"
     )

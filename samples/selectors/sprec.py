@@ -57,7 +57,9 @@ def _stored_celsius(aliquots: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
     """How cold the freezer is in which each is kept, or was kept last before it left."""
     rows = CustodyEvent.objects.filter(aliquot__in=aliquots, kind__in=[*INTO, *OUT])
     last: dict[uuid.UUID, tuple[uuid.UUID, dt.datetime | None]] = {}
-    steps = rows.order_by("aliquot", "number").values_list("aliquot", "box", "entered_at")
+    steps: Iterable[Any] = rows.order_by("aliquot", "number").values_list(
+        "aliquot", "box", "entered_at"
+    )
     for aliquot, box, entered_at in steps:
         if box is not None:
             last[aliquot] = (box, None)

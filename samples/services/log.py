@@ -122,6 +122,7 @@ def held_aliquots(aliquots: Iterable[Aliquot], *boxes: Box) -> list[Aliquot]:
         "site", "specimen__site", "specimen__visit", "specimen__subject__site", "box"
     )
     found = {each.pk: each for each in rows.order_by("pk")}
-    if any(each.box_id != seen[each.pk] for each in found.values()):
+    # Moved meanwhile, or gone to another site with its participant.
+    if set(keys) - found.keys() or any(each.box_id != seen[each.pk] for each in found.values()):
         raise TransitionError(_("Somebody has just moved this sample. Scan it again."))
     return [found[key] for key in keys]

@@ -101,8 +101,8 @@ def new(request: StaffRequest) -> HttpResponse:
 
 def _facts(found: StorageExcursion) -> list[tuple[str, object]]:
     return [
-        (_("Where"), found.where),
-        (_("From"), f"{found.began_at:%Y-%m-%d %H:%M}"),
+        (_("Location"), found.where),
+        (_("Too warm from"), f"{found.began_at:%Y-%m-%d %H:%M}"),
         (_("What happened"), found.what),
     ]
 

@@ -71,6 +71,8 @@ class Told:
 
     def take(self, event: CustodyEvent) -> None:
         """What is left of it."""
+        if event.kind == "measured":
+            self.volume = event.amount
         if self.volume is None:
             return
         if event.kind == "analysed" and event.amount is not None:

@@ -110,3 +110,34 @@ def test_what_was_said_in_error_is_left_open_again_with_the_reason(visit, techni
     assert (open_again["on_ice"], open_again["amount"], open_again["draw_site"]) == (None, None, "")
     with as_person(technician):
         assert Specimen.objects.get(pk=tube.pk).on_ice is None
+
+
+def test_a_tube_is_destroyed_before_a_witness_and_a_lost_one_is_found(visit, technician, tara):
+    other = technician_at(visit.site, full_name="Wilma Witness")
+    tube = collected(visit, technician)
+    one = f"samples/{tube.pk}/"
+    ended = {"kind": "destroyed", "reason": "Haemolysed"}
+    assert tara.post(f"{one}end/", ended).status_code == 400
+    sent(tara, f"{one}end/", {"kind": "lost", "reason": "Not in the rack"})
+    assert sent(tara, f"{one}found/", {"reason": "Under it"})["state"] == "collected"
+    assert sent(tara, f"{one}end/", ended | {"witness": other.email})["state"] == "destroyed"
+
+
+def test_a_wrong_volume_is_put_right_or_taken_back_with_the_reason(visit, technician, box, tara):
+    tube = stored(visit, technician, box)
+    one = f"aliquots/{tube.pk}/"
+    right = sent(tara, f"{one}volume/", {"volume": "0.40", "reason": "Wrong pipette"})
+    assert right["volume"] == "0.40"
+    unknown = sent(tara, f"{one}volume/", {"volume": None, "reason": "Nobody measured it"})
+    assert unknown["volume"] is None
+    assert tara.post(f"{one}volume/", {"volume": "0.00", "reason": "x"}).status_code == 400
+    assert tara.post(f"{one}volume/", {"volume": "0.40", "reason": ""}).status_code == 400
+    with as_person(technician):
+        described = Specimen.objects.get(pk=tube.specimen_id)
+    said = {"amount": "1.00", "reason": "From the sheet"}
+    sent(tara, f"samples/{described.pk}/describe/", said, version=described.version)
+    too_much = tara.post(f"{one}volume/", {"volume": "1.01", "reason": "x"})
+    assert "volume" in too_much.json()["errors"]
+    assert sent(tara, f"{one}use-up/", {"reason": "Assay"})["state"] == "used"
+    kinds = [each["kind"] for each in listed(tara, "custody-events/", aliquot=str(tube.pk))]
+    assert kinds == ["stored", "measured", "measured", "used_up"]
