@@ -8,6 +8,7 @@ from trialsite.settings.base import *  # noqa: F403
 from trialsite.settings.base import (
     CACHES,
     CELERY_BEAT_SCHEDULE,
+    DATABASES,
     INSTALLED_APPS,
     REDIS_URL,
     STORAGES,
@@ -17,6 +18,10 @@ from trialsite.settings.base import (
 ENVIRONMENT = "TEST"
 INSTALLED_APPS.insert(0, "tests.engine")
 PASSWORD_HASHERS = ["tests.hashers.QuickArgon2"]
+# Forty enrolments that wait for each other are slow on a loaded machine, not wrong.
+DATABASES["default"]["OPTIONS"]["options"] += (
+    " -c lock_timeout=120s -c statement_timeout=300s -c idle_in_transaction_session_timeout=300s"
+)
 CACHES["default"]["KEY_PREFIX"] = "test"
 # A cache of its own for each process of the suite, beside the broker: some tests empty theirs,
 # which empties the whole database of the server.
