@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from outcomes.models import (
+    AdverseEvent,
     AdverseEventOrigin,
+    Death,
+    DelistReason,
+    Disposition,
+    EndReason,
     FurtherWord,
+    Grade,
+    Outcome,
     SaeCase,
     SaeDeadline,
     SaeReceipt,
@@ -15,15 +22,20 @@ from outcomes.models import (
     SaeReportPdf,
     SponsorAwareness,
     Standing,
+    SurvivalContact,
+    SurvivalStatus,
+    Transplantation,
     UnreportedDeath,
     VoidedAcknowledgement,
 )
 from trialsite.casebook.guards import same_site
+from trialsite.casebook.models import CrfRecord
 from trialsite.core.catalog import Check, Function, Protection, Trigger
 from trialsite.core.guards import protect
 from trialsite.review.models import Signature
 
 ORIGINS = AdverseEventOrigin._meta.db_table
+RECORDS = CrfRecord._meta.db_table
 SIGNATURES = Signature._meta.db_table
 CASES, DEADLINES, REPORTS, PAPERS, RECEIPTS, RECONCILED, DEATHS, WORDS, KNOWN, TAKEN = (
     model._meta.db_table
@@ -174,16 +186,41 @@ END
 """,
 )
 
-#: When a death was known is a fact; that nothing is owed of it is said once.
+#: The same as `selectors.sae_deaths`: what a record says by which the site knows of a death.
+_TELLING = {
+    Death: "true",
+    SurvivalContact: f"x.status = '{SurvivalStatus.DEAD.value}'",
+    Disposition: f"x.reason = '{EndReason.DEATH.value}'",
+    AdverseEvent: f"x.results_in_death OR x.outcome = '{Outcome.FATAL.value}' "
+    f"OR x.grade = {Grade.DEATH.value}",
+    Transplantation: f"x.delist_reason = '{DelistReason.DIED.value}'",
+}
+_TELLS = " OR ".join(
+    f"EXISTS (SELECT FROM public.{table._meta.db_table} x "
+    f"WHERE x.record_id = d.record_id AND ({said}))"
+    for table, said in _TELLING.items()
+)
+
+#: When a death was known is a fact, and no later than by another record that tells of it;
+#: that nothing is owed of it is said once.
 GUARD_DEATH = Function(
     "guard_unreported_death",
     returns="trigger",
     execute=(),
-    source="""
+    source=f"""
 DECLARE
   free text[] := ARRAY['settled_at', 'settled_by_id', 'settled_reason', 'answered',
                        'clock_version', 'site_id'];
 BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW.known_at > trialsite.now() OR EXISTS (
+      SELECT FROM public.{DEATHS} d JOIN public.{RECORDS} r ON r.id = d.record_id
+      WHERE d.subject_id = NEW.subject_id AND r.voided_at IS NULL AND ({_TELLS})
+        AND d.known_at < NEW.known_at) THEN
+      RAISE EXCEPTION 'a death is known from when it was first known' USING ERRCODE = 'TS003';
+    END IF;
+    RETURN NEW;
+  END IF;
   IF (to_jsonb(NEW) - free) IS DISTINCT FROM (to_jsonb(OLD) - free)
      OR (OLD.settled_at IS NOT NULL AND (to_jsonb(NEW) - 'site_id') IS DISTINCT FROM
          (to_jsonb(OLD) - 'site_id')) THEN
@@ -251,7 +288,10 @@ def outcomes() -> Iterable[Protection]:
         REPORTS, "guard_sae_report", "BEFORE INSERT OR UPDATE", "trialsite.guard_sae_report"
     )
     yield Trigger(
-        DEATHS, "guard_unreported_death", "BEFORE UPDATE", "trialsite.guard_unreported_death"
+        DEATHS,
+        "guard_unreported_death",
+        "BEFORE INSERT OR UPDATE",
+        "trialsite.guard_unreported_death",
     )
     yield same_site(RECONCILED)
     yield Trigger(CASES, "guard_sae_case", "BEFORE UPDATE", "trialsite.guard_sae_case")
