@@ -44,7 +44,7 @@ from tests.screening.consenting import sign as sign_consent
 from tests.screening.deciding import confirm_all, decide, make_candidate
 from tests.signing import proof_of
 from tests.visits.products import load, make_session, received, registered, released
-from tests.visits.treating import planned, treatable
+from tests.visits.treating import ended, planned, treatable
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.conduct.models import Scope
@@ -66,6 +66,7 @@ from trialsite.notify.models import Notice
 from trialsite.review.services import raise_query
 from trialsite.review.signatures import sign
 from visits.services.deficiencies import DeficiencyFacts, report_deficiency
+from visits.services.event_looks import look_for_events
 
 
 @given
@@ -105,11 +106,27 @@ def rows_of_site(cast, operation):
             ids["row"] = save_row(record=record, group=group, entry=entry, by=cast.nurse).row.pk
     if names := {"laboratory", "range", "purification"} & {*operation.arguments}:
         ids |= laboratory_rows(cast.site, subject, names)
-    if {"mapping", "lab_import"} & set(operation.arguments):
+    return ids | _together(cast, subject, set(operation.arguments))
+
+
+def _together(cast, subject, arguments):
+    """What belongs to something else that the address names, too."""
+    ids = {}
+    if "look" in arguments:
+        ids |= looked_after(cast)
+    if {"mapping", "lab_import"} & arguments:
         ids |= imported(cast, subject)
-    if {"entry", "disclosure"} & set(operation.arguments):
+    if {"entry", "disclosure"} & arguments:
         ids |= identity_of_site(cast)
     return ids
+
+
+def looked_after(cast):
+    """A session that ended the day before, and the look after it."""
+    session = ended(cast, treatable(cast), hours=-31)
+    with as_person(cast.nurse):
+        look = look_for_events(session=session, finding="nothing", by=cast.nurse)
+    return {"session": session.pk, "look": look.pk}
 
 
 def imported(cast, subject):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
+from trialsite.casebook.models import CrfRecord, LockState, VisitStatus
+from trialsite.crf.items import items_of
 from trialsite.crf.models import Draft
+from trialsite.crf.registry import forms
 from trialsite.dashboard.study import form_title, item_title, visit_name
 from trialsite.review.models import Query, QueryStatus
 from trialsite.review.models.queries import QueryQuerySet
@@ -18,32 +24,75 @@ _MOST_BESIDE = 8
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A form in which the person has typed something not yet saved."""
+    """A form in which the person has typed something not yet saved.
+
+    Where the form is no longer due, `kept` says why and `typed` what was typed: its page may
+    take nothing any more, and nothing typed is lost.
+    """
 
     draft: Draft
     title: str
     visit: str
+    kept: str = ""
+    typed: tuple[tuple[str, str], ...] = ()
 
 
 def drafts_of(user: User) -> list[Left]:
-    """The forms with drafts of the person's own, the latest first; a form may have several."""
+    """The forms with drafts of the person's own, the latest first; a form may have several.
+
+    Those that are no longer due follow, every one of them. One query.
+    """
     drafts = (
         Draft.objects.visible_to(user)
         .exclude(fields={})
-        .filter(user=user, record__voided_at=None)
+        .filter(user=user)
         .select_related("record__subject", "record__visit", "site")
-        .order_by("record_id", "-saved_at")
-        .distinct("record_id")
+        .order_by("-saved_at", "pk")
     )
-    latest = sorted(drafts, key=lambda draft: draft.saved_at, reverse=True)[:_MOST_BESIDE]
-    return [
-        Left(
-            draft,
-            form_title(draft.record.form_oid),
-            visit_name(draft.record.visit) if draft.record.visit else "",
-        )
-        for draft in latest
-    ]
+    due: dict[uuid.UUID, Left] = {}
+    kept = []
+    for draft in drafts:
+        if why := _no_longer_due(draft.record):
+            kept.append(_left(draft, kept=why, typed=_typed(draft)))
+        elif draft.record_id not in due:
+            due[draft.record_id] = _left(draft)
+    return [*list(due.values())[:_MOST_BESIDE], *kept]
+
+
+def _left(draft: Draft, **more: Any) -> Left:
+    visit = draft.record.visit
+    return Left(
+        draft, form_title(draft.record.form_oid), visit_name(visit) if visit else "", **more
+    )
+
+
+def _no_longer_due(record: CrfRecord) -> str:
+    """Why nothing more is entered into a record; empty where it may be."""
+    if record.voided_at is not None:
+        return _("The record is voided.")
+    if record.lock_state != LockState.OPEN or record.subject.lock_state != LockState.OPEN:
+        return _("The record is locked.")
+    visit = record.visit
+    if visit is not None and visit.status in (VisitStatus.NOT_REQUIRED, VisitStatus.MISSED):
+        return _("The visit: %(status)s.") % {"status": visit.get_status_display()}
+    return ""
+
+
+def _typed(draft: Draft) -> tuple[tuple[str, str], ...]:
+    """What was typed, by the labels of the form; a unit or a reason stays with its field."""
+    known = forms().get(draft.record.form_oid)
+    labels = {
+        name: str(item.label)
+        for table in (known.tables if known else ())
+        for name, item in items_of(table).items()
+    }
+    found = []
+    for name, text in draft.fields.items():
+        field, _dot, part = name.partition(".")
+        label = labels.get(field, field)
+        if str(text).strip():
+            found.append((f"{label} ({part})" if part else label, str(text)))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,7 +244,8 @@ class LookVoid(SessionRows):
         seen = EventLook.objects.visible_to(self.request.user).filter(session=self.held(session))
         found = self.found(seen, pk=look)
         body = self.body(VoidBody)
-        return Response(said_look(void_look(look=found, reason=body["reason"], by=request.user)))
+        gone = void_look(look=found, reason=body["reason"], by=self.request.user)
+        return Response(said_look(gone))
 
 
 _ROWS: dict[str, Any] = {"get": "list", "post": "create"}
