@@ -264,6 +264,7 @@ def _stair(key: str, step: Step | Rise, events: int, behind: Behind) -> Stair:
         high=limits.high if limits else None,
         says=said % {"day": row.time, "n": events} + f", {percent(step.value)}",
         href=href if events else "",
+        events=events,
         censored=len(row.censored),
         censored_says=gone % {"day": row.time, "n": len(row.censored)},
         censored_href=href,
