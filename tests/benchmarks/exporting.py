@@ -87,7 +87,7 @@ def _copied(model: type[models.Model]) -> int:
             f"COPY (SELECT {columns} FROM {model._meta.db_table}) TO STDOUT WITH (FORMAT csv)"
         )
         with owner.cursor() as cursor:
-            with cursor.copy(statement) as copy:  # type: ignore[arg-type]  # names of our own
+            with cursor.copy(statement) as copy:
                 for block in copy:
                     file.write(block)
             assert cursor.rowcount == ROWS
@@ -163,7 +163,8 @@ def _copy(
     key: str,
     others: dict[str, str],
 ) -> None:
-    columns = [each.column for each in model._meta.local_concrete_fields if not each.generated]
+    fields = model._meta.local_concrete_fields
+    columns = [str(each.column) for each in fields if not each.generated]
     names = ", ".join(f'"{each}"' for each in columns)
     values = ", ".join(others.get(each, f'o."{each}"') for each in columns)
     owner.execute(

@@ -11,11 +11,12 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import redis
 from django.conf import settings
-from django.core.cache import cache
 from django.db import connection
 
 from tests import databases
@@ -71,12 +72,12 @@ def _running() -> Iterator[dict[str, int]]:
         # A test's database does not wait for the disk, which readiness rightly refuses.
         until(lambda: readiness(choices)[0], within=_PATIENCE, what="the web server answers")
         for name, word in (("worker", " ready."), ("beat", "beat: Starting")):
-            until(
-                lambda name=name, word=word: word in logs[name].read_text(errors="replace"),
-                within=_PATIENCE,
-                what=f"{name} says “{word}”",
-            )
+            until(partial(_says, logs[name], word), within=_PATIENCE, what=f"{name} says “{word}”")
         yield found
+
+
+def _says(log: Path, word: str) -> bool:
+    return word in log.read_text(errors="replace")
 
 
 @contextlib.contextmanager
@@ -109,15 +110,15 @@ def _servers() -> dict[str, tuple[int, int]]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         backend = cursor.fetchone()[0]
-    info = cache._cache.get_client().info("server")
+    info = redis.Redis.from_url(settings.REDIS_URL).info("server")
     found = {"PostgreSQL": _parent(backend), "Valkey": int(info["process_id"])}
-    names = {"PostgreSQL": "postgres", "Valkey": ("valkey", "redis")}
+    names = {"PostgreSQL": ("postgres",), "Valkey": ("valkey", "redis")}
     return {
         name: _held(_family(pid)) for name, pid in found.items() if _is_called(pid, names[name])
     }
 
 
-def _is_called(pid: int, names: str | tuple[str, ...]) -> bool:
+def _is_called(pid: int, names: tuple[str, ...]) -> bool:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/comm").read_text().startswith(names)
     return False

@@ -42,7 +42,7 @@ def _measured(what: str) -> dict[str, tuple[Timing, int]]:
         with as_person(nurse):
             lanes_of(nurse, now=trial_now())
 
-    calls = {"lanes": lanes}
+    calls: dict[str, Callable[[int], None]] = {"lanes": lanes}
     for name in PEOPLE:
         calls[f"Today of {name}"] = _page(name, "/")
     for address in LISTS:

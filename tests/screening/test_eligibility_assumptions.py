@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -283,7 +284,8 @@ def test_what_was_decided_already_is_not_decided_anew_and_nothing_is_lost(data):
     )
 
     def judge(reading):
-        at, answers = "a", []
+        at: Any = "a"
+        answers: list[int] = []
         while isinstance(at, str) and len(answers) < 6:
             answers.append(reading.choose(at, 1, (2, 3), lambda option, at=at: (at, option % 3)))
             at = table.get((at, answers[-1]), sum(answers) % 2 == 0)
