@@ -55,7 +55,7 @@ def test_what_is_not_there_is_refused_at_its_field(cast, visit, technician, box,
     withdraw(cast, visit.subject, Scope.SAMPLES)
     with as_person(technician):
         found = Destruction.objects.get()
-        line = str(found.lines.first().pk)
+        line = str(found.lines.all()[0].pk)
     body: dict[str, Any] = {"lines": [line], "how": "Autoclaved", "witness": other.email} | said
     answer = tara.post(f"sample-destructions/{found.pk}/destroy/", body)
     assert answer.status_code == 400

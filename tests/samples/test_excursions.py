@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from samples.models import CustodyEvent, ExcursionLine, StorageExcursion
+from samples.models import CustodyEvent, CustodyKind, ExcursionLine, StorageExcursion
 from samples.services.aliquots import end_aliquot, move_aliquots, thaw_aliquot
 from samples.services.excursions import (
     end_storage_excursion,
@@ -93,7 +93,7 @@ def test_a_box_is_counted_where_it_stood_then(visit, technician, box):
 def test_what_has_ended_since_is_listed_and_its_custody_stays_closed(visit, technician, box):
     (tube,) = frozen(visit, technician, box, 1)
     with as_person(technician):
-        end_aliquot(aliquot=tube, kind="discarded", reason="Broken", by=technician)
+        end_aliquot(aliquot=tube, kind=CustodyKind.DISCARDED, reason="Broken", by=technician)
     excursion = warm(box, technician)
     with as_person(technician):
         (line,) = ExcursionLine.objects.filter(excursion=excursion)

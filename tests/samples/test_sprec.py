@@ -160,7 +160,7 @@ def test_storage(container, celsius, letter):
 
 
 def test_nothing_recorded_is_nothing_known():
-    nothing = dict.fromkeys(
+    nothing: dict[str, Any] = dict.fromkeys(
         ("on_ice", "g", "minutes", "celsius", "brake", "kept_cool", "frozen_at", "stored_celsius")
     )
     assert code(**nothing, tube_type="") == "PL1-XXX-X-X-N-X-X"

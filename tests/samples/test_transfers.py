@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import DatabaseError, transaction
 
-from samples.models import Aliquot, AliquotState
+from samples.models import Aliquot, AliquotState, CustodyKind
 from samples.services.aliquots import end_aliquot, free_positions, move_aliquots
 from samples.services.scanning import ScanRefusedError
 from samples.services.shipments import close_shipment, hand_over, pack, receive
@@ -83,7 +83,7 @@ def test_the_site_that_keeps_them_moves_packs_and_ends_none(cast, technician, pa
         with as_person(technician), pytest.raises(ScanRefusedError):
             pack(by=technician, shipment=parcel, code=code)
     with as_person(technician), pytest.raises(TransitionError):
-        end_aliquot(aliquot=gone[0], kind="discarded", reason="Not ours", by=technician)
+        end_aliquot(aliquot=gone[0], kind=CustodyKind.DISCARDED, reason="Not ours", by=technician)
 
 
 def test_the_participants_site_sees_them_and_that_another_site_keeps_them(there, gone, box):
@@ -106,7 +106,7 @@ def test_brought_over_they_are_put_into_a_box_there_and_their_positions_are_free
         moved = move_aliquots(aliquots=gone, box=own, by=there)
         assert [each.position for each in moved] == [1, 2, 3]
         assert {each.state for each in moved} == {AliquotState.STORED}
-        ended = end_aliquot(aliquot=moved[0], kind="discarded", reason="Broken", by=there)
+        ended = end_aliquot(aliquot=moved[0], kind=CustodyKind.DISCARDED, reason="Broken", by=there)
         assert ended.state == "discarded"
     with as_person(technician):
         assert free_positions(box)[0] == 1
