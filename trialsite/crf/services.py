@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
-from trialsite.casebook.models import CrfRecord, RecordStatus
+from trialsite.casebook.models import CrfRecord, RecordStatus, Subject
 from trialsite.core.clock import TrialNow, trial_now
 from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, StaleError, TransitionError
@@ -36,7 +36,7 @@ from trialsite.crf.judging import (
 from trialsite.crf.loading import locked_row, row_to_save
 from trialsite.crf.models import CrfData, CrfRow, Draft, ItemData
 from trialsite.crf.moments import expect_possible
-from trialsite.crf.registry import Form, follow, form
+from trialsite.crf.registry import Form, follow, form, is_followed
 from trialsite.crf.violations import refusal_of
 from trialsite.review.services import reconcile
 
@@ -121,8 +121,22 @@ def _lock_with_row(
     """The locked record and its row, in one statement once there is a row."""
     found = locked_row(crf, record.pk) if record.version else None
     if found is not None:
-        return _enterable(found[0], by=by), found[1]
-    return lock_record(record, by=by), crf.objects.filter(pk=record.pk).first()
+        locked = _enterable(found[0], by=by)
+        hold_followed(locked, crf)
+        return locked, found[1]
+    locked = lock_record(record, by=by)
+    hold_followed(locked, crf)
+    return locked, crf.objects.filter(pk=record.pk).first()
+
+
+def hold_followed(record: CrfRecord, table: type[ItemData]) -> None:
+    """Take the subject's lock after the record's where somebody follows what is entered.
+
+    What is entered shares the subject (`guard_entry`), and what follows may change it: two who
+    share and then both want to change would wait for each other in a ring.
+    """
+    if is_followed(table):
+        Subject.objects.select_for_update(no_key=True).only("pk").get(pk=record.subject_id)
 
 
 def lock_record(record: CrfRecord, *, by: User) -> CrfRecord:
@@ -255,6 +269,7 @@ def save_row(
     record = lock_record(record, by=by)
     if group not in form(record.form_oid).groups:
         raise DomainError(_("This form has no such rows."))
+    hold_followed(record, group)
     row, made = row_to_save(record, group, row_id, new_id)
     if not made:
         _expect_version(row.version, base_version, row)
@@ -296,6 +311,7 @@ def void_row(
     record = lock_record(record, by=by)
     if not reason.strip():
         raise DomainError(_("Voiding needs a reason."))
+    hold_followed(record, group)
     row: CrfRow = group.objects.get(record=record, pk=row_id)
     if row.voided_at is not None:
         raise TransitionError(_("This row has been voided."))

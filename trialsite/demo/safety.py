@@ -9,8 +9,9 @@ from outcomes.models import AdverseEvent, SaeCase, SaeReport, Suspected, To, Way
 from outcomes.services.sae_cases import describe_case
 from outcomes.services.sae_deadlines import event_of_case
 from outcomes.services.sae_entry import FirstWord, report_event
+from outcomes.services.sae_receipts import record_receipt
 from outcomes.services.sae_reports import reading_of, sign_report
-from outcomes.services.sae_sending import Sending, record_receipt, record_submission
+from outcomes.services.sae_sending import Sending, record_submission
 from trialsite.casebook.models import Subject
 from trialsite.core.clock import trial_now
 from trialsite.core.partial_dates import PartialDate
@@ -86,19 +87,22 @@ def sign_initial(one: One) -> None:
 
 
 def send_out(one: One) -> None:
-    """Every recipient has it by the afternoon."""
-    with one.entering():
-        signed = SaeReport.objects.get(case=_case(one))
-        now = trial_now()
-        for number, to in enumerate((To.SPONSOR, To.INSTITUTION, To.ETHICS), start=1):
+    """Every recipient has it by the afternoon; the sponsor's own safety officer enters the
+    sponsor's receipt."""
+    for number, to in enumerate((To.SPONSOR, To.INSTITUTION, To.ETHICS), start=1):
+        with one.entering():
+            now = trial_now()
             sending = Sending(recipient=to, submitted_at=now - dt.timedelta(minutes=9 * number),
                               way=Way.PORTAL)  # fmt: skip
+            signed = SaeReport.objects.get(case=_case(one))
             receipt = record_submission(report=signed, sending=sending, by=one.nurse)
+        keeper = "safety" if to == To.SPONSOR else ""
+        with one.entering(keeper):
             record_receipt(
                 receipt=receipt,
                 received_at=now - dt.timedelta(minutes=2),
                 number=f"SYN-{number:03d}",
-                by=one.nurse,
+                by=one.people[keeper] if keeper else one.nurse,
             )
 
 
