@@ -9,12 +9,12 @@ from django.db.models import (
     Case,
     DecimalField,
     F,
+    Func,
     IntegerField,
     QuerySet,
     Value,
     When,
 )
-from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
 from outcomes.event_forms import NARROWING
@@ -29,8 +29,27 @@ from visits.session_datasets import effective_sql
 #: Ended sessions stand in bands of an hour; the last is open above.
 LAST_BAND = 8
 _EFFECTIVE = effective_sql(f'"{TreatmentSession._meta.db_table}"')
+assert "%" not in _EFFECTIVE
 #: The grade of an event whose form does not name one yet.
 UNGRADED = 0
+
+
+class Effective(Func):
+    """The effective minutes of a session of the query's own table, as the datasets have them."""
+
+    template = _EFFECTIVE
+    output_field = DecimalField()
+
+
+class Band(Func):
+    """The hour of the effective time; none while the session runs: least() alone would make
+    that the last."""
+
+    template = (
+        f"CASE WHEN ended_at IS NOT NULL "
+        f"THEN least(floor(({_EFFECTIVE}) / 60), {LAST_BAND})::integer END"
+    )
+    output_field = IntegerField()
 
 
 class Median(Aggregate):
@@ -56,15 +75,7 @@ def verdicts(sites: list[int]) -> QuerySet[Any]:
 def sessions(sites: list[int]) -> QuerySet[Any]:
     """Sessions that were started, with effective minutes and their band once ended."""
     started: QuerySet[Any] = TreatmentSession.objects.started().filter(site__in=sites)
-    # Of a session that runs there is no band; least() alone would make it the last.
-    band = (
-        f"CASE WHEN ended_at IS NOT NULL THEN "
-        f"least(floor(({_EFFECTIVE}) / 60), {LAST_BAND})::integer END"
-    )
-    found: QuerySet[Any] = started.annotate(
-        effective=RawSQL(_EFFECTIVE, (), output_field=DecimalField()),  # noqa: S611  (no input)
-        band=RawSQL(band, (), output_field=IntegerField()),  # noqa: S611  (no input)
-    )
+    found: QuerySet[Any] = started.annotate(effective=Effective(), band=Band())
     return found
 
 
