@@ -33,12 +33,13 @@ from trialsite.exports.writing import Format, write
 
 #: What a spreadsheet would run, what CSV has to quote, what is not Latin.
 NASTY = ("=1+1", "+86 10", "-2", "@SUM(1)", "'07", 'a "b", c', "肝衰竭，第二次", "𠮷 ½")
-TABLES = [
-    pytest.param(form, table, id=table.__name__)
+PAIRS = [
+    (form, table)
     for form in forms().values()
     for table in form.tables
     if form.data is not None or issubclass(table, CrfRow)
 ]
+TABLES = [pytest.param(*pair, id=pair[1].__name__) for pair in PAIRS]
 Texts = dict[str, str]
 
 
@@ -157,6 +158,7 @@ def test_every_cell_of_every_format_is_what_was_typed(cast, form, table, typed):
     (cells,) = csv.DictReader(io.StringIO(bodies[Format.CSV], newline=""))
     assert list(cells) == list(row)
     assert (cells["RECORD"], cells["SCRNID"]) == (str(record.pk), record.subject.screening_number)
+    assert record.visit is not None
     assert cells["STUDYEVENT"] == record.visit.event_oid
     compared = 0
     for item in items_of(table).values():
@@ -171,12 +173,12 @@ def test_every_cell_of_every_format_is_what_was_typed(cast, form, table, typed):
 
 def test_the_kinds_of_trouble_are_really_among_what_was_typed(cast):
     """Codes for what is missing, units, partial dates, Chinese, formulas: all of them occur."""
-    texts = [text for _f, table in (p.values for p in TABLES) for text in valued(table).items()]
+    texts = [text for _form, table in PAIRS for text in valued(table).items()]
     typed = {text for _name, text in texts}
     assert typed >= set(NASTY)
     assert "2026-03" in typed, "a partial date"
     assert any(name.endswith(".unit") for name, _text in texts)
-    kept = [enter(*each.values, missing(each.values[1]), cast)[0] for each in TABLES[:3]]
+    kept = [enter(form, table, missing(table), cast)[0] for form, table in PAIRS[:3]]
     codes = {text for one in kept for name, text in one.items() if name.endswith(".missing")}
     assert codes == {"ND", "UNK", "NA"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.urls import URLPattern, path
@@ -68,15 +69,17 @@ class AuditEvents(Endpoint):
 
     def list(self, request: Request) -> Response:
         rows = self.narrow(visible_events(self.request.user))
-        return self.get_paginated_response(self.said(self.paginate_queryset(rows) or []))
+        return self.get_paginated_response(said_events(self.paginate_queryset(rows) or []))
 
     def retrieve(self, request: Request, event: int) -> Response:
         found: Event = self.found(visible_events(self.request.user), pk=event)
-        return Response(self.said([found])[0])
+        return Response(said_events([found])[0])
 
-    def said(self, events: list[Event]) -> list[dict[str, Any]]:
-        sites = dict(Site.objects.values_list("pk", "code"))
-        return [said_event(each, sites.get(each.site_id or 0)) for each in events]
+
+def said_events(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """Events with the codes of their sites."""
+    sites = dict(Site.objects.values_list("pk", "code"))
+    return [said_event(each, sites.get(each.site_id or 0)) for each in events]
 
 
 def said_event(event: Event, site: str | None) -> dict[str, Any]:

@@ -47,7 +47,9 @@ def said_lab_result(row: LabResult) -> dict[str, Any]:
         "STUDYEVENT": visit.event_oid if visit else None,
         "VISITNUM": said_number(visit.visit_number) if visit else None,
         "laboratory": laboratory.code if laboratory else None,
-        "collected_at": panel.collected_at.isoformat() if panel.collected_at else None,
+        "collected_at": panel.collected_at.isoformat(timespec="minutes")
+        if panel.collected_at
+        else None,
         "time_zone": panel.time_zone or None,
         "status": record.status,
     }
