@@ -6,8 +6,8 @@ MANAGE = $(LAUNCHER) exec -- $(BIN)/python manage.py
 CODE = $(wildcard trialsite screening visits samples outcomes)
 
 .DEFAULT_GOAL := help
-.PHONY: help run seed-free signins stop test lint types arch migrations messages api gates check bench \
-	docs faults audit tools backup restore
+.PHONY: help run seed-free signins stop test coverage lint types arch migrations messages api gates check bench \
+	docs pictures faults audit tools backup restore
 
 help: ## list these commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ restore: ## bring a backup back (FROM=/mnt/backups/trialsite-..., OVER=1, SIGN_I
 
 test: ## run every test (ARGS="-k consent" chooses)
 	@$(LAUNCHER) test
+
+coverage: ## run every test and see what none of them reaches
+	@COVER=all ARGS="--cov --cov-report=term-missing:skip-covered $(ARGS)" $(LAUNCHER) test
 
 lint: tools ## style of code and templates
 	$(BIN)/ruff check .
@@ -64,6 +67,9 @@ bench: ## speed of saving and of pages (reported, never asserted)
 
 docs: tools ## write docs/validation/traceability.md
 	$(BIN)/python -m tests.traceability
+
+pictures: ## take the pictures of the documents anew
+	@PICTURES=1 ARGS="-k documents" $(LAUNCHER) test tests/e2e/test_demonstration_pages.py
 
 faults: ## long campaigns of killed servers and full disks
 	@FAULTS=1 $(LAUNCHER) test tests/faults

@@ -56,7 +56,7 @@ def _fingerprint() -> str:
         relative = path.relative_to(ROOT)
         if (
             "migrations" in relative.parts
-            or path.name.endswith(("models.py", "guards.py", "functions.py", "vault.py"))
+            or path.name.endswith(("models.py", "guards.py", "functions.py", "vault.py", "_sql.py"))
             or "models" in relative.parts
             or relative.parts[:2] in {("trialsite", "crf"), ("trialsite", "core")}
             or relative.parts[:2] == ("tests", "engine")
@@ -150,7 +150,17 @@ def drop(name: str) -> None:
             return True
         return False
 
-    until(dropped, what=f"no process of the server left in {name}")
+    until(dropped, within=120.0, what=f"no process of the server left in {name}")
+
+
+def send_away(name: str) -> None:
+    """End what the application's processes have open; they connect anew when they need to."""
+    with psycopg.connect(app_url(name), autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s "
+            "AND usename = current_user AND pid <> pg_backend_pid()",
+            [name],
+        )
 
 
 @contextmanager

@@ -4,15 +4,11 @@ complication on the run sheet on a Friday night to the receipts, with every cloc
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
 
-import psycopg
-import pytest
 from playwright.sync_api import Page, expect
 
 from outcomes.models import SaeDeadline
-from tests import databases
-from tests.e2e.stack import assert_no_sideways_scroll, screenshot
+from tests.e2e.stack import assert_no_sideways_scroll, onward, screenshot
 from tests.factories import given, make_subject, make_user
 from tests.outcomes.conftest import complicated, treated
 from tests.outcomes.sae.conftest import FRIDAY, local
@@ -22,28 +18,13 @@ from trialsite.access.capabilities import Role
 HOUR = dt.timedelta(hours=1)
 
 
-@pytest.fixture
-def clock(stack) -> Iterator[Callable[[dt.datetime], None]]:
-    """The trial's clock of the running product, set as only its owner can."""
-    with psycopg.connect(databases.owner_url(stack.database), autocommit=True) as owner:
-
-        def to(moment: dt.datetime) -> None:
-            owner.execute(
-                "INSERT INTO trial_clock (shift) VALUES (%s - clock_timestamp()) "
-                "ON CONFLICT (only_row) DO UPDATE SET shift = excluded.shift",
-                [moment],
-            )
-
-        yield to
-        owner.execute("DELETE FROM trial_clock")
-
-
 def send(page: Page, to: str, at: str) -> None:
     """Say that the report was sent to one recipient."""
     form = page.locator("form[action$='/send/']")
     form.locator("[name$=recipient]").select_option(to)
     form.locator("[name$=submitted_at]").fill(at)
-    form.locator("button").click()
+    with onward(page):
+        form.locator("button").click()
     expect(page.locator(".notice-success, .messages").first).to_be_visible()
 
 
@@ -57,12 +38,14 @@ def test_from_a_complication_on_friday_night_to_every_receipt(visit, cast, clock
     clock(FRIDAY)
     nurse = visit(cast.nurse, f"/records/{session.pk}/", width=820, height=1180,
                   language="zh-hans")  # fmt: skip
-    nurse.locator("a[href*='/safety/new/?complication=']").first.click()
+    with onward(nurse):
+        nurse.locator("a[href*='/safety/new/?complication=']").first.click()
     screenshot(nurse, "sae-new-zh-820")
     assert_no_sideways_scroll(nurse)
     nurse.locator("[name=criterion][value=life_threatening]").check()
     nurse.locator("[name=suspected][value=circuit]").check()
-    nurse.locator("form.first-word .btn-primary").click()
+    with onward(nurse):
+        nurse.locator("form.first-word .btn-primary").click()
     expect(nurse.locator("body")).to_contain_text("2026-03-07 23:50")
     screenshot(nurse, "sae-case-zh-820")
     assert_no_sideways_scroll(nurse)
@@ -71,10 +54,12 @@ def test_from_a_complication_on_friday_night_to_every_receipt(visit, cast, clock
     # The investigator, past midnight: reads and signs.
     clock(FRIDAY + HOUR)
     doctor = visit(cast.sub_investigator, case)
-    doctor.locator("a[href$='/sign/initial/']").click()
+    with onward(doctor):
+        doctor.locator("a[href$='/sign/initial/']").click()
     for name, value in factors_of(cast.sub_investigator).items():
         doctor.locator(f"[name={name}]").fill(value)
-    doctor.locator("form .btn-primary").click()
+    with onward(doctor):
+        doctor.locator("form .btn-primary").click()
     expect(doctor.locator(".report")).to_have_count(1)
 
     # On Saturday morning it goes to three recipients; one of them gets it a day too late.
@@ -91,7 +76,8 @@ def test_from_a_complication_on_friday_night_to_every_receipt(visit, cast, clock
     form = page.locator("form[action*='/receipts/']").first
     form.locator("[name=received_at]").fill("2026-03-07T09:45")
     form.locator("[name=receipt_number]").fill("S-77")
-    form.locator("button").click()
+    with onward(page):
+        form.locator("button").click()
     expect(page.locator("body")).to_contain_text("S-77")
     expect(page.locator("body")).to_contain_text("2026-03-14 23:59")
     screenshot(page, "sae-case-en-1440")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Collection
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from screening.models.consent import ConsentKind, Scope, Signer
 from screening.services.capacity import assess_capacity, withdraw_consent
 from screening.services.consent import SignedAct, add_consent
 from screening.services.consent_documents import add_document, approve_document
+from screening.standing import in_force
 from tests.factories import Cast, as_person, make_subject
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import Subject
@@ -81,6 +83,22 @@ def approve(cast: Cast, site: Site, document: ConsentDocument, *, on: dt.date) -
             effective_on=on,
             by=cast.investigator,
         )
+
+
+def paper_in_force(cast: Cast) -> ConsentDocument:
+    """A document that has long counted at the site: the one there is, else a new one.
+
+    The running product's database is shared: which papers other tests made there is unknown.
+    """
+    days = [wall(cast.site, days=ago).date() for ago in (-60, 0)]
+    with as_person(cast.investigator):
+        at_site = list(ConsentApproval.objects.filter(site=cast.site).select_related("document"))
+        taken = set(ConsentDocument.objects.values_list("version", flat=True))
+    for paper in (each.document for each in at_site if each.document.language == "zh"):
+        if all(in_force(at_site, paper, day) for day in days):
+            return paper
+    version = next(f"1.{n}" for n in itertools.count() if f"1.{n}" not in taken)
+    return make_document(cast, cast.site, version=version)
 
 
 def an_act(cast: Cast, site: Site, document: ConsentDocument, **said: Any) -> SignedAct:

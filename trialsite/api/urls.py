@@ -17,6 +17,7 @@ from trialsite.crf.coding.api import routes as coding
 from trialsite.crf.odm import routes as odm
 from trialsite.crf.trail_api import routes as trail
 from trialsite.dashboard.compliance_api import routes as compliance
+from trialsite.dashboard.overview.api import routes as overview
 from trialsite.exports.api import routes as datasets
 from trialsite.exports.package_api import routes as packages
 from trialsite.labs.api import routes as labs
@@ -47,5 +48,6 @@ urlpatterns = [
     *outcomes,
     *samples,
     *compliance,
+    *overview,
     *notify,
 ]
