@@ -47,6 +47,7 @@ from tests.visits.products import load, make_session, received, registered, rele
 from tests.visits.treating import ended, planned, treatable
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
+from trialsite.audit.models import Event
 from trialsite.conduct.models import Scope
 from trialsite.conduct.services.deviations import DeviationFacts, report_deviation
 from trialsite.conduct.services.holds import place_hold
@@ -327,6 +328,12 @@ def package_of(cast):
         return request_package(by=cast.data_manager)
 
 
+@given
+def event_of(record):
+    """Something in the trail about a subject of site 001."""
+    return Event.objects.filter(record_id=record.pk).latest("eid").pk
+
+
 #: What one argument needs, made of a record of site 001.
 MADE = {
     "query": query_on,
@@ -365,6 +372,7 @@ MADE = {
     "deputy": deputy_at,
     "reconciliation": lambda cast, record: reconciled(cast, record).pk,
     "difference": reconciled_line,
+    "event": lambda _cast, record: event_of(record),
     "package": lambda cast, _record: package_of(cast).pk,
 }
 

@@ -140,7 +140,7 @@ def test_a_destroyed_study_comes_back_as_it_was(study):
     for line in ("tables", "datasets", "guards", "audit trail", "sign-in"):
         assert f"  {line} " in told, told
     call_command("verify_trail", stdout=io.StringIO())
-    assert [each.new["backup"] for each in acts("restored")] == [folder.name]
+    assert [(each.new or {})["backup"] for each in acts("restored")] == [folder.name]
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM casebook_subject")
         assert cursor.fetchone() == (0,), "without a context nobody sees a subject"
@@ -305,7 +305,7 @@ def test_a_backup_that_could_not_be_finished_leaves_nothing(study, monkeypatch, 
 
 def test_a_backup_is_in_the_trail(study):
     folder = study.back_up()
-    assert [each.new["backup"] for each in acts("backed_up")] == [folder.name]
+    assert [(each.new or {})["backup"] for each in acts("backed_up")] == [folder.name]
     assert given(Membership.objects.count)() > 0
 
 

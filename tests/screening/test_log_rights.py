@@ -138,7 +138,7 @@ def test_enrolling_at_the_api_and_on_the_page_never_wait_for_each_other_in_a_rin
     def at_the_api() -> None:
         try:
             client = ApiClient(who)
-            path = f"screening-entries/{entry.pk}/{act}/"
+            path = f"screenings/{entry.pk}/{act}/"
             answers.append(client.post(path, body, version=entry.version))
         finally:
             connections.close_all()
