@@ -18,6 +18,7 @@ from tests.e2e.stack import (
     assert_no_sideways_scroll,
     chinese,
     fresh_totp,
+    onward,
     screenshot,
 )
 from tests.factories import PASSWORD, Cast, as_person, given, make_entry, totp_secret
@@ -65,11 +66,13 @@ def document(cast: Cast) -> ConsentDocument:
 
 
 def button(page: Page, text: str) -> None:
-    page.get_by_role("button", name=chinese(text), exact=True).click()
+    with onward(page):
+        page.get_by_role("button", name=chinese(text), exact=True).click()
 
 
 def link(page: Page, text: str) -> None:
-    page.get_by_role("main").get_by_role("link", name=chinese(text), exact=True).first.click()
+    with onward(page):
+        page.get_by_role("main").get_by_role("link", name=chinese(text), exact=True).first.click()
 
 
 def looks_right(page: Page, name: str = "") -> None:
@@ -161,7 +164,8 @@ def test_labs_in_mg_per_decilitre_exclude_by_meld_and_the_page_says_why(
     page.goto(f"/screening/{entry.pk}/")
     looks_right(page, "entry")
     lab = record_of(subject, LAB)
-    page.locator(f"main a[href='/records/{lab.pk}/']").first.click()
+    with onward(page):
+        page.locator(f"main a[href='/records/{lab.pk}/']").first.click()
     expect(page).to_have_url(re.compile(f"/labs/panels/{lab.pk}/$"))
     type_draw(page, cast)
 
@@ -204,7 +208,8 @@ def test_the_missing_inr_arrives_the_investigator_signs_and_the_nurse_enrols(
     expect(overall).to_contain_text(chinese("Not yet known"))
     expect(overall).to_contain_text(missing)
     criteria_look_right(page, "unknown")
-    page.locator("#criterion-EX04").get_by_role("link", name=missing).click()
+    with onward(page):
+        page.locator("#criterion-EX04").get_by_role("link", name=missing).click()
     expect(page).to_have_url(re.compile("/labs/panels/"))
     page.locator("summary", has_text=chinese("Further analytes")).click()
     page.locator("#f-INR").fill("1.9")
@@ -237,7 +242,8 @@ def answer_and_sign(visit: Visitors, user: User, address: str, answers: dict[str
     assert_accessible(page)
     page.fill("input[name=password]", PASSWORD)
     page.fill("input[name=code]", fresh_totp(totp_secret(user)))
-    page.get_by_role("button", name="Sign the decision").click()
+    with onward(page):
+        page.get_by_role("button", name="Sign the decision").click()
     expect(page.locator("#decision-title")).to_be_visible()
     expect(page.locator("body")).to_contain_text("Signed: Eligible.")
     assert_accessible(page)
