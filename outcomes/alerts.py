@@ -11,6 +11,7 @@ from outcomes.models import (
     Disposition,
     EventMedication,
     SurvivalContact,
+    Transplantation,
 )
 from outcomes.services.adverse_events import follow_event
 from outcomes.services.deaths import ALERT, DEATH_TRIGGERS, follow_death, follow_session
@@ -21,11 +22,15 @@ from outcomes.services.rejudging import (
     rejudge_for_row,
 )
 from outcomes.services.sae_cases import follow_sae
+from outcomes.services.sae_deaths import follow_teller
 from outcomes.services.survival import follow_contact
 from trialsite.conduct.alerts import register_hold_alert
 from trialsite.crf.registry import after_save
 from visits.following import after_times
 
+# Before `follow_sae`: the clock of a fatal event counts from when the death was known.
+for teller in (AdverseEvent, Death, Disposition, SurvivalContact, Transplantation):
+    after_save(teller, follow_teller)
 after_save(AdverseEvent, follow_event)
 after_save(AdverseEvent, follow_sae)
 after_save(Death, follow_death)

@@ -56,7 +56,7 @@ def _fingerprint() -> str:
         relative = path.relative_to(ROOT)
         if (
             "migrations" in relative.parts
-            or path.name.endswith(("models.py", "guards.py", "functions.py", "vault.py"))
+            or path.name.endswith(("models.py", "guards.py", "functions.py", "vault.py", "_sql.py"))
             or "models" in relative.parts
             or relative.parts[:2] in {("trialsite", "crf"), ("trialsite", "core")}
             or relative.parts[:2] == ("tests", "engine")

@@ -186,6 +186,9 @@ class LookAnswer(serializers.Serializer[Any]):
     comment = serializers.CharField()
     looked_by = serializers.CharField()
     looked_at = serializers.DateTimeField()
+    voided_by = serializers.CharField(allow_null=True)
+    voided_at = serializers.DateTimeField(allow_null=True)
+    void_reason = serializers.CharField()
 
 
 class NewLook(Body):
@@ -194,11 +197,12 @@ class NewLook(Body):
 
 
 def said_look(look: EventLook) -> dict[str, Any]:
-    names = ("finding", "comment", "looked_at")
+    names = ("finding", "comment", "looked_at", "voided_at", "void_reason")
     return {
         "id": look.pk,
         **{name: getattr(look, name) for name in names},
         "looked_by": look.looked_by.full_name,
+        "voided_by": _name(look.voided_by),
     }
 
 

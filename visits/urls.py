@@ -47,6 +47,7 @@ session_patterns: list[URLPattern] = [
     path(f"{_SHEET}prescription/", session_acts.prescription, name="session_prescription"),
     path(f"{_SHEET}void/", session_acts.void, name="session_void"),
     path(f"{_SHEET}look/", session_acts.look, name="session_look"),
+    path(f"{_SHEET}look/void/", session_acts.void_one_look, name="session_look_void"),
     path(f"{_SHEET}complete/", session_acts.complete, name="session_complete"),
     path(f"{_SHEET}confirm/", session_rows.confirm, name="session_confirm"),
     path(f"{_SHEET}still/", session_rows.stand_still, name="session_still"),

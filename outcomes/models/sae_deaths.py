@@ -1,4 +1,4 @@
-"""Deaths that are recorded while no serious adverse event says that one was fatal."""
+"""Deaths that the site knows of while no serious adverse event says that one was fatal."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from trialsite.core.guards import guarded
 
 @guarded(site="site_id", subject="subject_id", record="record_id")
 class UnreportedDeath(models.Model):
-    """A recorded death and when the site knew of it: its report is owed from then on.
+    """A record that tells of a death and when the site knew: its report is owed from then on.
 
-    Kept for each record of a death. It is answered by a fatal serious adverse event of the
-    subject, or by the safety officer's word that none is to be reported (ICH E2A II.B).
+    Kept for each such record, whatever its form; of a subject the first counts, also when it
+    was entered anew. It is answered by a fatal serious adverse event of the subject, or by
+    the safety officer's word that none is to be reported (ICH E2A II.B).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -27,6 +28,9 @@ class UnreportedDeath(models.Model):
     site = models.ForeignKey(Site, models.PROTECT, related_name="+")
     subject = models.ForeignKey(Subject, models.PROTECT, related_name="+")
     known_at = models.DateTimeField(_("The site first knew of it"))
+    #: Whether an event answers it now; one that does so no more is reminded of anew.
+    answered = models.BooleanField(default=False)
+    clock_version = models.PositiveIntegerField(default=1)
     settled_at = models.DateTimeField(_("Settled"), null=True, blank=True)
     settled_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     settled_reason = models.CharField(_("Why no report is owed"), max_length=500, blank=True)

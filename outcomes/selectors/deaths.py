@@ -6,7 +6,9 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 from outcomes.models import Death
+from outcomes.selectors.survival import last_alive
 from trialsite.casebook.models import CrfRecord, Subject
+from trialsite.core.clock import trial_now
 from visits.models import TreatmentSession
 
 
@@ -20,13 +22,11 @@ def hours_after_session(death: Death) -> float | None:
     """The hours from the end of the last session to the death, the fewest the date allows.
 
     A death in a running session, or one whose day or month leaves the moment open, counts
-    as early as it may have been. None where no session preceded it.
+    as early as it may have been; one whose date is not known, after the last sign of life.
+    None where no session preceded it.
     """
-    assert death.died_on is not None
     zone = ZoneInfo(death.time_zone)
-    latest = dt.datetime.combine(death.died_on.latest, dt.time.max)
-    if death.died_time is not None:
-        latest = dt.datetime.combine(death.died_on.latest, death.died_time)
+    first, latest = _span(death, zone)
     sessions = TreatmentSession.objects.started().filter(
         subject_id=death.subject_id, started_at__lte=latest
     )
@@ -34,7 +34,20 @@ def hours_after_session(death: Death) -> float | None:
     if session is None:
         return None
     ended = session.ended_at or latest
-    earliest = latest if death.died_time else dt.datetime.combine(death.died_on.earliest, dt.time())
+    earliest = latest if death.died_time else first
     died = max(earliest, min(ended, latest))
     passed = died.replace(tzinfo=zone) - ended.replace(tzinfo=zone)
     return max(passed / dt.timedelta(hours=1), 0.0)
+
+
+def _span(death: Death, zone: ZoneInfo) -> tuple[dt.datetime, dt.datetime]:
+    """Between which times on the clock at the site it was."""
+    if death.died_on is None:
+        seen = last_alive([death.subject_id]).get(death.subject_id)
+        day = seen.proven if seen else dt.date.min
+        return dt.datetime.combine(day, dt.time()), trial_now().astimezone(zone).replace(
+            tzinfo=None
+        )
+    time = death.died_time or dt.time.max
+    first = dt.datetime.combine(death.died_on.earliest, dt.time())
+    return first, dt.datetime.combine(death.died_on.latest, time)

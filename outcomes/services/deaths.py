@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import math
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from outcomes.models import RELATED, Death, DeathSource, Informant, SurvivalContact, SurvivalStatus
+from outcomes.models import (
+    CAUSES,
+    RELATED,
+    Death,
+    DeathSource,
+    Informant,
+    SurvivalContact,
+    SurvivalStatus,
+)
 from outcomes.selectors.deaths import death_record, hours_after_session
 from outcomes.services.drafts import propose_draft
-from outcomes.services.sae_deaths import owe_report
+from outcomes.services.safety import WEIGHT_OF_CAUSE
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.casebook.services import open_record, record_death, revoke_death
-from trialsite.conduct.services.proposals import end_causes, propose_holds, rules_for
+from trialsite.conduct.services.proposals import (
+    Weight,
+    end_causes,
+    propose_holds,
+    rules_for,
+)
 from trialsite.core.exceptions import TransitionError
 from trialsite.crf.models import stored
 from trialsite.notify.outbox import announce
@@ -62,11 +77,7 @@ _SOURCES = {
 
 def follow_session(session: TreatmentSession, _by: User) -> None:
     """A session's times may tell anew whether a death came soon after it."""
-    death = (
-        stored(Death)
-        .filter(subject=session.subject_id, record__voided_at=None, died_on__isnull=False)
-        .first()
-    )
+    death = stored(Death).filter(subject=session.subject_id, record__voided_at=None).first()
     if death is not None:
         subject = Subject.objects.select_related("site").get(pk=session.subject_id)
         _follow_rules(death, subject)
@@ -83,9 +94,7 @@ def follow_death(death: Death, by: User) -> None:
         subject = record_death(subject=subject, died_on=died_on, by=by)
     elif subject.died_on and _takes_back(death, subject):
         subject = revoke_death(subject=subject, by=by)
-    _follow_rules(death if died_on else None, subject)
-    if died_on:
-        owe_report(death)
+    _follow_rules(death if death.stands else None, subject)
 
 
 def _takes_back(death: Death, subject: Subject) -> bool:
@@ -112,6 +121,7 @@ def _follow_rules(death: Death | None, subject: Subject) -> None:
                 reason=reason,
                 about=str(subject.pk),
                 subject=subject,
+                weight=_weight(death, trigger, subject),
             )
             announce(ALERT)
         else:
@@ -123,10 +133,22 @@ def _applies(trigger: HoldTrigger, death: Death, subject: Subject) -> bool:
     rules = rules_for(trigger, subject)
     if trigger is HoldTrigger.DEATH_RELATED:
         return bool(rules) and _is_related(death)
+    if death.died_on is None and "died_on" not in death.missing:
+        # Nobody has said yet when it was, nor that it is not known.
+        return False
     hours = hours_after_session(death)
     return hours is not None and any(hours <= (rule.within_hours or 0) for rule in rules)
 
 
+def _weight(death: Death, trigger: HoldTrigger, subject: Subject) -> Weight:
+    """How grave it is to the rule: the more related, or the sooner after the session."""
+    if trigger is HoldTrigger.DEATH_RELATED:
+        return Weight(
+            measures={name: WEIGHT_OF_CAUSE.get(getattr(death, name), 0) for name in CAUSES}
+        )
+    within = max(rule.within_hours or 0 for rule in rules_for(trigger, subject))
+    return Weight(measures={"sooner": math.ceil(within - (hours_after_session(death) or 0))})
+
+
 def _is_related(death: Death) -> bool:
-    judged = (death.related_cells, death.related_circuit, death.related_anticoagulant)
-    return any(each in RELATED for each in judged)
+    return any(getattr(death, name) in RELATED for name in CAUSES)

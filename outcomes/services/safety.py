@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from outcomes.models import AdverseEvent, AdverseEventGrade
-from outcomes.models.event_checks import CAUSES
+from outcomes.models.codes import Causality
+from outcomes.models.event_checks import CAUSES, CRITERIA
 from outcomes.selectors.safety import (
     judged_grades,
     related_serious,
@@ -25,6 +26,7 @@ from trialsite.casebook.models import Subject
 from trialsite.casebook.protocols import protocol_of
 from trialsite.conduct.order import decide_under_holds
 from trialsite.conduct.services.proposals import (
+    Weight,
     end_causes,
     end_counted_causes,
     is_raised,
@@ -48,13 +50,22 @@ _JUDGED = frozenset(
         "serious",
         "grade",
         "outcome",
-        "results_in_death",
-        "life_threatening",
         "expectedness",
         "started_on",
+        *CRITERIA,
         *CAUSES,
     }
 )
+
+
+#: What cannot be assessed counts as possible.
+WEIGHT_OF_CAUSE: dict[str | None, int] = {
+    Causality.UNLIKELY: 1,
+    Causality.POSSIBLE: 2,
+    Causality.NOT_ASSESSABLE: 2,
+    Causality.PROBABLE: 3,
+    Causality.DEFINITE: 4,
+}
 
 
 def follow_safety(event: AdverseEvent, _by: User) -> None:
@@ -116,6 +127,14 @@ class _Judged:
     def _is_of(self, event: AdverseEvent, grade: int | None) -> bool:
         return event.stands and self.grades[event.record_id] >= (grade or 0)
 
+    def _weight(self, event: AdverseEvent, events: int | None = None) -> Weight:
+        """How grave an event is: what makes a decision about it one about something less."""
+        measures = {name: int(bool(getattr(event, name))) for name in CRITERIA}
+        measures |= {name: WEIGHT_OF_CAUSE.get(getattr(event, name), 0) for name in CAUSES}
+        measures |= {"grade": self.grades[event.record_id]}
+        measures["unexpected"] = int(event.is_suspected_unexpected)
+        return Weight(measures=measures, events=events)
+
     def susar(self, event: AdverseEvent) -> bool:
         """A suspected unexpected serious event of the rule's grade: by itself."""
         trigger, about = HoldTrigger.SUSAR, str(event.pk)
@@ -134,6 +153,7 @@ class _Judged:
             about=about,
             subject=self.subject,
             only=met,
+            weight=self._weight(event),
         )
         return True
 
@@ -154,8 +174,8 @@ class _Judged:
         if seen.events < rule.events_at_least:
             end_counted_causes(trigger=trigger, rule=rule.key)
             return False
-        about = self._about(counting, trigger, rule.key)
-        for each in about:
+        about = self._about(counting, trigger, rule.key, seen.events)
+        for each, weight in about:
             propose_holds(
                 trigger=trigger,
                 site=self.subject.site,
@@ -164,6 +184,7 @@ class _Judged:
                 subject=self.subject,
                 only=[rule],
                 study_wide=True,
+                weight=weight,
             )
         return bool(about)
 
@@ -182,14 +203,15 @@ class _Judged:
         if not is_crossed(monitor, seen.evaluable, seen.with_event):
             end_counted_causes(trigger=MONITOR, rule=monitor.key)
             return False
-        about = self._about(counting, MONITOR, monitor.key)
-        for each in about:
+        about = self._about(counting, MONITOR, monitor.key, seen.with_event)
+        for each, weight in about:
             propose_by_monitor(
                 monitor=monitor,
                 site=self.subject.site,
                 reason=_("The toxicity monitor has crossed its limit."),
                 about=each,
                 subject=self.subject,
+                weight=weight,
             )
         return bool(about)
 
@@ -205,14 +227,15 @@ class _Judged:
                 end_causes(trigger=trigger, subject=self.subject, about=str(event.pk))
 
     def _about(
-        self, counting: list[AdverseEvent], trigger: HoldTrigger | str, rule: str
-    ) -> list[str]:
+        self, counting: list[AdverseEvent], trigger: HoldTrigger | str, rule: str, events: int
+    ) -> list[tuple[str, Weight]]:
         """What to propose a rule about that is met: the events that were changed. After a
-        session one proposal is enough, and none where one stands: about the first event that
-        counts now, or about the session where that is an event of somebody else."""
-        events = [str(event.pk) for event in counting]
+        session one proposal is enough, and none where one waits or as many events were
+        decided about: about the first event that counts now, or about the session where that
+        is an event of somebody else."""
+        found = [(str(event.pk), self._weight(event, events)) for event in counting]
         if self.session is None:
-            return events
-        if is_raised(trigger=trigger, rule=rule):
+            return found
+        if is_raised(trigger=trigger, rule=rule, events=events):
             return []
-        return (events or [str(self.session.pk)])[:1]
+        return (found or [(str(self.session.pk), Weight(events=events))])[:1]

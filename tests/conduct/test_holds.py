@@ -19,6 +19,7 @@ from tests.factories import (
     given,
     make_cast,
     make_protocol,
+    make_record,
     make_subject,
     make_user,
     make_visit,
@@ -94,6 +95,12 @@ def reviewed(cast, version, decision=Decision.CONTINUE, **changes) -> GateReview
             }
             | changes
         )
+
+
+def came_to(subject: Subject, event: str, on: dt.date) -> None:
+    """A visit that took place, with data entered of it."""
+    visit = make_visit(subject, event, status="attended", attended_on=on)
+    make_record(subject, visit=visit, status="complete", version=1)
 
 
 def enrolled(cast, site=None, *, day_zero: dt.date | None = None, **fields) -> Subject:
@@ -254,7 +261,7 @@ def test_the_facts_count_every_site_and_show_none(cast, version):
     enrolled(cast, cast.other_site, number="002-005", status="withdrawn")
     enrolled(cast, cast.other_site, number="002-006", status="screening")
     make_subject(cast.other_site)
-    make_visit(a, "SE.W8", status="attended", attended_on=dt.date(2026, 3, 2))
+    came_to(a, "SE.W8", dt.date(2026, 3, 2))
     proposal = gate(GateKind.COHORT_REVIEW, 3, 28)
     with as_person(cast.nurse):
         before = list(Subject.objects.values_list("site_id", flat=True))
@@ -270,7 +277,7 @@ def test_the_facts_count_every_site_and_show_none(cast, version):
 def test_a_gates_day_is_reached_on_the_sites_calendar(cast, version, days_ago, cleared):
     today = given(trial_today)("Asia/Shanghai")
     subject = enrolled(cast, number="001-001", day_zero=today - dt.timedelta(days=days_ago))
-    make_visit(subject, "SE.D7", status="attended", attended_on=today)
+    came_to(subject, "SE.D7", today)
     with as_person(cast.nurse):
         facts = gate_facts(gate(GateKind.SENTINEL, 1, 7), protocol_of(version.pk))
     assert facts.cleared == cleared
@@ -342,7 +349,7 @@ def test_an_amended_gate_stays_closed_until_it_is_signed_anew(cast, version, tmp
 def seen_on_day_28(cast, count: int) -> None:
     for n in range(count):
         subject = enrolled(cast, number=f"001-{n:03d}", day_zero=dt.date(2026, 1, 5))
-        make_visit(subject, "SE.D28", status="attended", attended_on=dt.date(2026, 2, 2))
+        came_to(subject, "SE.D28", dt.date(2026, 2, 2))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import datetime as dt
 import pytest
 from django.test import Client
 
-from tests.conduct.test_holds import enrolled, refusals, reviewed, switch
-from tests.factories import as_person, given, make_protocol, make_visit, sign_in
+from tests.conduct.test_holds import came_to, enrolled, refusals, reviewed, switch
+from tests.factories import as_person, given, make_protocol, make_record, make_visit, sign_in
 from tests.signing import factors_of
 from trialsite.casebook.models import ProtocolVersion, Subject
 from trialsite.conduct.models import Decision, GateReview
@@ -17,6 +17,7 @@ from trialsite.core.clock import trial_today
 from trialsite.core.exceptions import DomainError
 from trialsite.review.signatures import void_signature
 
+NOW = dt.datetime(2026, 3, 6, tzinfo=dt.UTC)
 REVIEW = "/holds/gates/sentinel/review/"
 
 
@@ -38,7 +39,7 @@ def sentinel(cast, *, days: int, seen: bool = False, site=None, **fields) -> Sub
         cast, site or cast.other_site, number="002-001", day_zero=days_ago(days), **fields
     )
     if seen:
-        make_visit(subject, "SE.D7", status="attended", attended_on=days_ago(days - 7))
+        came_to(subject, "SE.D7", days_ago(days - 7))
     return subject
 
 
@@ -76,6 +77,39 @@ def test_only_data_of_its_day_open_the_sentinel_by_themselves(
     """A death or a withdrawal is no datum of day seven: it closes the gate, not opens it."""
     sentinel(cast, days=days, seen=seen, **fields)
     assert waits(cast, version) == closed
+
+
+@pytest.mark.requirement("PR1")
+@pytest.mark.parametrize(
+    ("visit", "record", "closed"),
+    [
+        ({"mode": "telephone"}, {}, True),
+        ({"mode": "on_site"}, None, True),
+        ({"mode": "ward"}, {"status": "not_started", "version": 0}, True),
+        ({"mode": "ward"}, {"status": "not_done", "not_done_reason": "forgotten"}, True),
+        ({"mode": "ward"}, {"void_reason": "wrong subject", "voided_at": NOW}, True),
+        ({"mode": "ward"}, {"status": "in_progress"}, False),
+        ({"mode": "home"}, {}, False),
+    ],
+)
+def test_a_telephone_call_or_a_visit_without_data_opens_no_sentinel(
+    cast, version, visit, record, closed
+):
+    subject = sentinel(cast, days=12)
+    seen = make_visit(subject, "SE.D7", status="attended", attended_on=days_ago(5), **visit)
+    if record is not None:
+        make_record(subject, visit=seen, **({"status": "complete", "version": 1} | record))
+    assert waits(cast, version) == closed
+
+
+def test_a_contact_that_stands_for_the_missed_visit_opens_no_sentinel(cast, version):
+    subject = sentinel(cast, days=12)
+    missed = make_visit(subject, "SE.D7", status="missed")
+    contact = make_visit(
+        subject, "SE.D14", status="attended", attended_on=days_ago(5), stands_for=missed
+    )
+    make_record(subject, visit=contact, status="complete", version=1)
+    assert waits(cast, version)
 
 
 def test_a_death_after_the_day_does_not_take_its_data_back(cast, version):

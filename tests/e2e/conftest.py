@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.db import connections
+from django.test import override_settings
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests import databases
 from tests.e2e.stack import LOADED, Stack, Visitors, running
 from tests.factories import Cast, make_cast, make_protocol
+from tests.notify.sink import Sink
 
 
 @pytest.fixture(scope="session")
@@ -86,3 +90,31 @@ def visit(browser: Browser, stack: Stack, cast: Cast) -> Iterator[Visitors]:
     visitors = Visitors(browser, stack)
     yield visitors
     visitors.leave()
+
+
+@pytest.fixture
+def clock(stack) -> Iterator[Callable[[dt.datetime], None]]:
+    """The trial's clock of the running product, set as only its owner can."""
+    with psycopg.connect(databases.owner_url(stack.database), autocommit=True) as owner:
+
+        def to(moment: dt.datetime) -> None:
+            owner.execute(
+                "INSERT INTO trial_clock (shift) VALUES (%s - clock_timestamp()) "
+                "ON CONFLICT (only_row) DO UPDATE SET shift = excluded.shift",
+                [moment],
+            )
+
+        yield to
+        owner.execute("DELETE FROM trial_clock")
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    sink = Sink()
+    with override_settings(
+        NOTIFY_DELIVERY_BACKEND="django.core.mail.backends.smtp.EmailBackend",
+        EMAIL_HOST="127.0.0.1",
+        EMAIL_PORT=sink.port,
+    ):
+        yield sink
+    sink.stop()

@@ -32,9 +32,12 @@ def test_a_nurse_reads_decides_and_takes_a_hospitals_file(
         keep_mapping(laboratory=laboratory, text=MAPPING, by=cast.data_manager)
     people = [make_subject(cast.site) for _n in range(10)]
     file = export([each.screening_number for each in people])
+    assert len(file.rows) == 500
     file.rows[11][4:6] = ["1.1", "umol/L"]
     file.rows[40][0] = file.rows[60][0] = "HOSPITAL-77"
     file.rows[12][5] = "furlong"
+    assert file.rows[21][3] == "降钙素原"
+    file.rows[21][4] = "<0.2"
     make_person(people[0], sex="M")
     make_person(people[9], sex="F")
     file.rows[80][4] = ""
@@ -71,4 +74,6 @@ def test_a_nurse_reads_decides_and_takes_a_hospitals_file(
     assert_no_sideways_scroll(page)
     screenshot(page, f"lab-import-taken-{look['width']}", full_page=True)
     with as_person(cast.nurse):
-        assert LabResult.objects.filter(subject__in=people).count() == 446
+        taken = LabResult.objects.filter(subject__in=people)
+        assert taken.count() == 446
+        assert taken.get(text="<0.2").comparator == "<"

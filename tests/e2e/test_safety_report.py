@@ -4,14 +4,10 @@ complication on the run sheet on a Friday night to the receipts, with every cloc
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
 
-import psycopg
-import pytest
 from playwright.sync_api import Page, expect
 
 from outcomes.models import SaeDeadline
-from tests import databases
 from tests.e2e.stack import assert_no_sideways_scroll, onward, screenshot
 from tests.factories import given, make_subject, make_user
 from tests.outcomes.conftest import complicated, treated
@@ -20,22 +16,6 @@ from tests.signing import factors_of
 from trialsite.access.capabilities import Role
 
 HOUR = dt.timedelta(hours=1)
-
-
-@pytest.fixture
-def clock(stack) -> Iterator[Callable[[dt.datetime], None]]:
-    """The trial's clock of the running product, set as only its owner can."""
-    with psycopg.connect(databases.owner_url(stack.database), autocommit=True) as owner:
-
-        def to(moment: dt.datetime) -> None:
-            owner.execute(
-                "INSERT INTO trial_clock (shift) VALUES (%s - clock_timestamp()) "
-                "ON CONFLICT (only_row) DO UPDATE SET shift = excluded.shift",
-                [moment],
-            )
-
-        yield to
-        owner.execute("DELETE FROM trial_clock")
 
 
 def send(page: Page, to: str, at: str) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
+from django.db import Error
 
 from tests.api.conftest import api
 from tests.factories import as_person, given, sign_in
 from tests.visits.treating import ended, fresh, running, treatable
 from trialsite.audit.models import Event
+from trialsite.casebook.services import record_death
 from trialsite.core.clock import trial_now
 from trialsite.core.exceptions import DomainError, NotPermittedError, TransitionError
 from trialsite.notify.models import Notice
@@ -15,7 +19,7 @@ from trialsite.notify.planning import plan_notices, planner_of
 from visits.models import EventLook, TreatmentSession
 from visits.reminders.planning import SESSION_KIND
 from visits.selectors.reminders import ahead
-from visits.services.event_looks import look_for_events
+from visits.services.event_looks import look_for_events, void_look
 
 __all__ = ["api"]
 
@@ -128,3 +132,108 @@ def test_the_api_states_and_lists_looks(cast, session, api):
     assert (row["finding"], row["looked_by"]) == ("nothing", "Nora Nurse")
     assert api("monitor").post(address, {"finding": "nothing"}).status_code == 403
     assert api("stranger").get(address).status_code == 404
+
+
+def void(cast, stated, reason: str = "another participant", by=None) -> EventLook:
+    by = by or cast.nurse
+    with as_person(by):
+        return void_look(look=stated, reason=reason, by=by)
+
+
+@pytest.mark.requirement("RM1")
+def test_a_look_that_was_stated_wrongly_is_voided_and_asked_for_again(cast, session):
+    notices = planned()
+    stated = look(cast, session)
+    assert still_due(notices) == 0
+    gone = void(cast, stated)
+    assert (gone.void_reason, gone.voided_by) == ("another participant", cast.nurse)
+    assert still_due(notices) == len(notices) > 0
+    with pytest.raises(TransitionError):
+        void(cast, stated)
+    look(cast, session, "entered")
+    assert still_due(notices) == 0
+
+
+def test_voiding_a_look_needs_its_reason_and_the_right(cast, session):
+    stated = look(cast, session)
+    with pytest.raises(DomainError, match="reason"):
+        void(cast, stated, " ")
+    with pytest.raises(NotPermittedError):
+        void(cast, stated, by=cast.monitor)
+
+
+def test_a_look_at_somebody_who_had_died_is_refused(cast, session):
+    """A day and seven hours after its start it is another day, whatever hour it is."""
+    died_on = session.started_at.date().isoformat()
+    with as_person(cast.nurse):
+        record_death(subject=session.subject, died_on=died_on, by=cast.nurse)
+    with pytest.raises(TransitionError, match="died"):
+        look(cast, session)
+
+
+@pytest.mark.parametrize("hours", [-200, 1])
+def test_the_database_refuses_a_look_before_the_end_of_its_session_and_one_to_come(
+    cast, session, hours
+):
+    with as_person(cast.nurse), pytest.raises(Error, match="can have looked"):
+        EventLook.objects.create(
+            site_id=session.site_id,
+            subject_id=session.subject_id,
+            session=session,
+            finding="nothing",
+            looked_by=cast.nurse,
+            looked_at=trial_now() + dt.timedelta(hours=hours),
+        )
+
+
+def test_the_database_refuses_a_look_after_a_session_that_has_not_ended(cast, subject):
+    session = running(cast, subject, hours=-2)
+    with as_person(cast.nurse), pytest.raises(Error, match="can have looked"):
+        EventLook.objects.create(
+            site_id=session.site_id,
+            subject_id=session.subject_id,
+            session=session,
+            finding="nothing",
+            looked_by=cast.nurse,
+            looked_at=trial_now(),
+        )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"finding": "entered"},
+        {"comment": "later words"},
+        {"voided_at": dt.datetime(2026, 3, 6, tzinfo=dt.UTC)},
+    ],
+)
+def test_the_database_changes_no_look_and_voids_none_without_its_reason(cast, session, change):
+    stated = look(cast, session)
+    with as_person(cast.nurse), pytest.raises(Error):
+        EventLook.objects.filter(pk=stated.pk).update(**change)
+
+
+def test_the_sheet_voids_a_look_keeps_it_visible_and_asks_again(cast, session):
+    stated = look(cast, session, comment="Ward round")
+    client = sign_in(cast.nurse)
+    address = f"/sessions/{session.pk}/look/void/"
+    refused = client.post(address, {"look": str(stated.pk), "reason": ""})
+    assert refused.status_code == 422
+    done = client.post(address, {"look": str(stated.pk), "reason": "another participant"})
+    assert done.status_code == 302
+    page = sheet(cast.nurse, session)
+    assert "Ward round" in page
+    assert "another participant" in page
+    assert "I have looked" in page
+    assert sign_in(cast.stranger).post(address).status_code == 404
+
+
+def test_the_api_voids_a_look(cast, session, api):
+    stated = look(cast, session)
+    address = f"treatment-sessions/{session.pk}/looks/{stated.pk}/void/"
+    assert api("monitor").post(address, {"reason": "x"}).status_code == 403
+    done = api("nurse").post(address, {"reason": "another participant"})
+    assert done.status_code == 200, done.content
+    assert (done.json()["void_reason"], done.json()["voided_by"]) == (
+        "another participant", "Nora Nurse",
+    )  # fmt: skip

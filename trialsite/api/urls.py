@@ -16,6 +16,7 @@ from trialsite.crf.codebook import routes as codebook
 from trialsite.crf.coding.api import routes as coding
 from trialsite.crf.odm import routes as odm
 from trialsite.dashboard.compliance_api import routes as compliance
+from trialsite.dashboard.overview.api import routes as overview
 from trialsite.exports.api import routes as datasets
 from trialsite.exports.package_api import routes as packages
 from trialsite.labs.api import routes as labs
@@ -43,5 +44,6 @@ urlpatterns = [
     *outcomes,
     *samples,
     *compliance,
+    *overview,
     *notify,
 ]

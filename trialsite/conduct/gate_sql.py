@@ -7,9 +7,22 @@ whoever sees every site.
 from __future__ import annotations
 
 from trialsite.access.models import Site
-from trialsite.casebook.models import Subject, SubjectStatus, Visit, VisitStatus
+from trialsite.casebook.models import (
+    CrfRecord,
+    RecordStatus,
+    Subject,
+    SubjectStatus,
+    Visit,
+    VisitMode,
+    VisitStatus,
+)
 
-_SUBJECTS, _VISITS, _SITES = (model._meta.db_table for model in (Subject, Visit, Site))
+_SUBJECTS, _VISITS, _SITES, _RECORDS = (
+    model._meta.db_table for model in (Subject, Visit, Site, CrfRecord)
+)
+_ENTERED = ", ".join(
+    f"'{each.value}'" for each in (RecordStatus.IN_PROGRESS, RecordStatus.COMPLETE)
+)
 _ENROLLED = SubjectStatus.ENROLLED.value
 _EVER = (SubjectStatus.ENROLLED, SubjectStatus.COMPLETED, SubjectStatus.WITHDRAWN,
          SubjectStatus.DIED)  # fmt: skip
@@ -20,7 +33,9 @@ def gate_states(day: str, events: str, released: str) -> str:
     """The query of every enrolled subject's state before a gate; the arguments are SQL.
 
     Treated is who has a day zero. The day is reached on the site's calendar, alive: a
-    partial date of death that may lie before it counts as before. `with_data`, of a cohort
+    partial date of death that may lie before it counts as before. Seen is who came to one of
+    the events in person, with data entered of that visit: a telephone call, or a contact that
+    stands for a missed visit, is no datum of the day. `with_data`, of a cohort
     gate, is dead or seen at one of the events. `cleared`, of a sentinel gate, is seen there
     with the day reached, or let pass by a signed review, or gone without any treatment;
     a death or a withdrawal alone clears nobody (decisions C7). `reviewable` is whom only a
@@ -46,7 +61,12 @@ def gate_states(day: str, events: str, released: str) -> str:
         EXISTS (
           SELECT 1 FROM public.{_VISITS} v
           WHERE v.subject_id = s.id AND v.status = '{VisitStatus.ATTENDED.value}'
-            AND v.event_oid = ANY ({events})) AS seen
+            AND v.event_oid = ANY ({events})
+            AND v.mode <> '{VisitMode.TELEPHONE.value}' AND v.stands_for_id IS NULL
+            AND EXISTS (
+              SELECT 1 FROM public.{_RECORDS} r
+              WHERE r.visit_id = v.id AND r.voided_at IS NULL AND r.version > 0
+                AND r.status IN ({_ENTERED}))) AS seen
       FROM public.{_SUBJECTS} s JOIN public.{_SITES} t ON t.id = s.site_id
       WHERE s.number IS NOT NULL AND s.status IN ({_EVER_ENROLLED})
     ) e

@@ -14,7 +14,7 @@ from trialsite.core.guards import APP, protect
 HOLDS, PROPOSED = Hold._meta.db_table, ProposedHold._meta.db_table
 SITES = Site._meta.db_table
 
-#: A proposal stays what it is about, and is decided once.
+#: A proposal stays what it is about, and is decided once, about what was known then.
 GUARD_PROPOSED_HOLD = Function(
     "guard_proposed_hold",
     returns="trigger",
@@ -24,8 +24,11 @@ BEGIN
   IF (OLD.subject_id, OLD.rule, OLD.trigger, OLD.key, OLD.study_wide, OLD.reason, OLD.raised_at)
      IS DISTINCT FROM
      (NEW.subject_id, NEW.rule, NEW.trigger, NEW.key, NEW.study_wide, NEW.reason, NEW.raised_at)
-     OR (OLD.status <> 'open' AND (OLD.status, OLD.hold_id, OLD.decided_at, OLD.dismiss_reason)
-     IS DISTINCT FROM (NEW.status, NEW.hold_id, NEW.decided_at, NEW.dismiss_reason)) THEN
+     OR (OLD.status <> 'open'
+         AND (OLD.status, OLD.hold_id, OLD.decided_at, OLD.dismiss_reason, OLD.measures,
+              OLD.events)
+         IS DISTINCT FROM (NEW.status, NEW.hold_id, NEW.decided_at, NEW.dismiss_reason,
+                           NEW.measures, NEW.events)) THEN
     RAISE EXCEPTION 'a proposed hold is decided once' USING ERRCODE = 'TS003';
   END IF;
   RETURN NEW;
@@ -95,11 +98,12 @@ END
 )
 
 
-#: Whether a proposal of a rule stands at any site: the next site is not asked to decide the
-#: same crossing again (decisions D6: a yes or no, no row).
+#: Whether a proposal of a rule stands at any site, undecided or decided about as many events:
+#: the next site is not asked to decide the same crossing again, and a decision mutes no later
+#: one (decisions D6: a yes or no, no row).
 HOLD_RAISED = Function(
     "hold_raised",
-    arguments="rule text, trigger text",
+    arguments="rule text, trigger text, events integer",
     returns="boolean",
     definer=True,
     execute=(APP,),
@@ -113,7 +117,8 @@ BEGIN
   SELECT EXISTS (
     SELECT 1 FROM public.{PROPOSED} p
     WHERE p.rule = hold_raised.rule AND p.trigger = hold_raised.trigger
-      AND p.cause_ended_at IS NULL) INTO found;
+      AND p.cause_ended_at IS NULL
+      AND (p.status = 'open' OR coalesce(p.events, 0) >= hold_raised.events)) INTO found;
   PERFORM set_config('trialsite.sites', callers, true);
   RETURN found;
 END

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
-from trialsite.casebook.models import CrfRecord, RecordStatus
+from trialsite.casebook.models import CrfRecord, RecordStatus, Subject
 from trialsite.core.clock import TrialNow, trial_now
 from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, StaleError, TransitionError
@@ -36,7 +36,7 @@ from trialsite.crf.judging import (
 from trialsite.crf.loading import locked_row, row_to_save
 from trialsite.crf.models import CrfData, CrfRow, Draft, ItemData
 from trialsite.crf.moments import expect_possible
-from trialsite.crf.registry import Form, follow, form
+from trialsite.crf.registry import Form, follow, form, is_followed
 from trialsite.crf.violations import refusal_of
 from trialsite.review.services import reconcile
 
@@ -85,7 +85,7 @@ def save_crf(
     _expect_version(record.version, base_version, row)
     if row is None:
         row = crf(record=record, site_id=record.site_id, subject_id=record.subject_id)
-    changed = _assign(row, entry, record)
+    changed = assign(row, entry, record)
     completed = record.status in {RecordStatus.COMPLETE, RecordStatus.NOT_DONE}
     completing = complete or record.status == RecordStatus.COMPLETE
     if completing:
@@ -96,7 +96,7 @@ def save_crf(
         raise ReasonRequiredError(_("Say why you change completed data."))
     expect_possible(row, changed)
     with because(reason) if reason else nullcontext(), refusals(crf):
-        judgement = _write(row, changed, record.protocol_version_id, made=made)
+        judgement = write(row, changed, record.protocol_version_id, made=made)
         writing.advance(
             record,
             by=by,
@@ -105,10 +105,10 @@ def save_crf(
             form_version=form(record.form_oid).version,
         )
         follow(row, by)
-    return Saved(record, row, changed, _ask(record, row, judgement, complete=completing))
+    return Saved(record, row, changed, ask(record, row, judgement, complete=completing))
 
 
-def _write(row: ItemData, changed: frozenset[str], version_id: int, *, made: bool) -> Judgement:
+def write(row: ItemData, changed: frozenset[str], version_id: int, *, made: bool) -> Judgement:
     """Store the row; where only its header moves on, it is judged as it stands."""
     if made:
         return writing.insert(row, version_id)
@@ -121,8 +121,22 @@ def _lock_with_row(
     """The locked record and its row, in one statement once there is a row."""
     found = locked_row(crf, record.pk) if record.version else None
     if found is not None:
-        return _enterable(found[0], by=by), found[1]
-    return lock_record(record, by=by), crf.objects.filter(pk=record.pk).first()
+        locked = _enterable(found[0], by=by)
+        hold_followed(locked, crf)
+        return locked, found[1]
+    locked = lock_record(record, by=by)
+    hold_followed(locked, crf)
+    return locked, crf.objects.filter(pk=record.pk).first()
+
+
+def hold_followed(record: CrfRecord, table: type[ItemData]) -> None:
+    """Take the subject's lock after the record's where somebody follows what is entered.
+
+    What is entered shares the subject (`guard_entry`), and what follows may change it: two who
+    share and then both want to change would wait for each other in a ring.
+    """
+    if is_followed(table):
+        Subject.objects.select_for_update(no_key=True).only("pk").get(pk=record.subject_id)
 
 
 def lock_record(record: CrfRecord, *, by: User) -> CrfRecord:
@@ -166,7 +180,7 @@ def _expect_version(stands: int, base: int, row: ItemData | None) -> None:
         )
 
 
-def _assign(row: ItemData, entry: Entry, record: CrfRecord) -> frozenset[str]:
+def assign(row: ItemData, entry: Entry, record: CrfRecord) -> frozenset[str]:
     """Put the entry into the row; the names of what differs from before."""
     changed = set()
     if row.pk is not None:
@@ -216,7 +230,7 @@ def _problems_of(record: CrfRecord, row: ItemData) -> dict[str, str]:
     return problems
 
 
-def _ask(
+def ask(
     record: CrfRecord, row: ItemData, judgement: Judgement, *, complete: bool
 ) -> dict[str, str]:
     """A completed form's broken checks become queries. Item name -> question."""
@@ -255,10 +269,11 @@ def save_row(
     record = lock_record(record, by=by)
     if group not in form(record.form_oid).groups:
         raise DomainError(_("This form has no such rows."))
+    hold_followed(record, group)
     row, made = row_to_save(record, group, row_id, new_id)
     if not made:
         _expect_version(row.version, base_version, row)
-    changed = _assign(row, entry, record)
+    changed = assign(row, entry, record)
     if not changed and not made:
         return Saved(record, row)
     completed = record.status in {RecordStatus.COMPLETE, RecordStatus.NOT_DONE}
@@ -267,14 +282,14 @@ def save_row(
     expect_possible(row, changed)
     row.version += 1
     with because(reason) if reason else nullcontext(), refusals(group):
-        judgement = _write(row, changed | {"version"}, record.protocol_version_id, made=made)
-        _touch(record)
-        _follow_rows(record)
+        judgement = write(row, changed | {"version"}, record.protocol_version_id, made=made)
+        touch(record)
+        hash_rows(record)
         follow(row, by)
-    return Saved(record, row, changed, _ask(record, row, judgement, complete=completed))
+    return Saved(record, row, changed, ask(record, row, judgement, complete=completed))
 
 
-def _touch(record: CrfRecord) -> None:
+def touch(record: CrfRecord) -> None:
     """A row has been entered: the record is no longer untouched."""
     if record.status in {RecordStatus.NOT_STARTED, RecordStatus.NOT_DONE}:
         record.status, record.not_done_reason = RecordStatus.IN_PROGRESS, ""
@@ -282,7 +297,7 @@ def _touch(record: CrfRecord) -> None:
         writing.store(record, ["status", "not_done_reason", "first_entered_at"])
 
 
-def _follow_rows(record: CrfRecord) -> None:
+def hash_rows(record: CrfRecord) -> None:
     """The record's content is its rows' as well: a signature over it falls with any of them."""
     record.content_hash = record_hash(record)
     writing.store(record, ["content_hash"])
@@ -296,13 +311,14 @@ def void_row(
     record = lock_record(record, by=by)
     if not reason.strip():
         raise DomainError(_("Voiding needs a reason."))
+    hold_followed(record, group)
     row: CrfRow = group.objects.get(record=record, pk=row_id)
     if row.voided_at is not None:
         raise TransitionError(_("This row has been voided."))
     row.voided_at, row.void_reason = trial_now(), reason
     with because(reason), refusals(group):
         row.save(update_fields=["voided_at", "void_reason"])
-        _follow_rows(record)
+        hash_rows(record)
         row.record = record
         follow(row, by)
     reconcile(record=record, findings={}, row_id=row.pk)
@@ -374,6 +390,6 @@ def judge_record(record: CrfRecord, definition: Form) -> int:
     """Judge every row of a completed record again, as the nightly batch does; rows judged."""
     judged = 0
     for row in rows_of(record, definition.tables):
-        _ask(record, row, judge(row, record.protocol_version_id), complete=True)
+        ask(record, row, judge(row, record.protocol_version_id), complete=True)
         judged += 1
     return judged

@@ -28,7 +28,7 @@ from trialsite.crf.api import refusals_by_item
 from visits.models import ChecklistAnswer, EventLook, TreatmentSession
 from visits.selectors.people import people_at
 from visits.selectors.sessions import minutes_of, pauses_of, sessions_of
-from visits.services.event_looks import look_for_events
+from visits.services.event_looks import look_for_events, void_look
 from visits.services.sessions import (
     Answer,
     answer_checklist,
@@ -222,7 +222,8 @@ class SessionLooks(SessionRows):
     def list(self, request: Request, session: uuid.UUID) -> Response:
         """Who has looked for adverse events after the session."""
         seen = EventLook.objects.visible_to(self.request.user).filter(session=self.held(session))
-        return self.page(seen.select_related("looked_by").order_by("looked_at", "pk"), said_look)
+        seen = seen.select_related("looked_by", "voided_by").order_by("looked_at", "pk")
+        return self.page(seen, said_look)
 
     @extend_schema(request=NewLook, responses={201: LookAnswer})
     def create(self, request: Request, session: uuid.UUID) -> Response:
@@ -231,6 +232,19 @@ class SessionLooks(SessionRows):
         with refusals_by_item():
             look = look_for_events(session=found, by=self.request.user, **body)
         return Response(said_look(look), status.HTTP_201_CREATED)
+
+
+class LookVoid(SessionRows):
+    policy = {"POST": ENTERS}
+    serializer_class = LookAnswer  # type: ignore[assignment]
+
+    @extend_schema(request=VoidBody, responses=LookAnswer)
+    def create(self, request: Request, session: uuid.UUID, look: uuid.UUID) -> Response:
+        """Take back a look that was stated wrongly; its reminder is asked again."""
+        seen = EventLook.objects.visible_to(self.request.user).filter(session=self.held(session))
+        found = self.found(seen, pk=look)
+        body = self.body(VoidBody)
+        return Response(said_look(void_look(look=found, reason=body["reason"], by=request.user)))
 
 
 _ROWS: dict[str, Any] = {"get": "list", "post": "create"}
@@ -246,5 +260,6 @@ session_routes: list[URLPattern] = [
     path(f"{_ONE}end/", SessionEnding.as_view(_ACT)),
     path(f"{_ONE}void/", SessionVoid.as_view(_ACT)),
     path(f"{_ONE}looks/", SessionLooks.as_view(_ROWS)),
+    path(f"{_ONE}looks/<uuid:look>/void/", LookVoid.as_view(_ACT)),
     path(f"{_ONE}checklist/", SessionChecklist.as_view(_ACT)),
 ]

@@ -22,13 +22,20 @@ class Finding(models.TextChoices):
     ENTERED = "entered", _("Looked: what was found is entered")
 
 
-@guarded(site="site_id", subject="subject_id", record="record_id", changeable=False)
+class EventLookQuerySet(SiteScopedQuerySet["EventLook"]):
+    def standing(self) -> EventLookQuerySet:
+        """Looks that nobody has voided."""
+        return self.filter(voided_at=None)
+
+
+@guarded(site="site_id", subject="subject_id", record="record_id")
 class EventLook(models.Model):
     """One look for adverse events after a session (clinical.md 4, the check 24 hours later).
 
     It ends the reminder that asks for it. An adverse event that is entered ends none: what
-    was seen in a session says nothing of the day after it. A look is never changed; another
-    may follow it.
+    was seen in a session says nothing of the day after it. A look lies between the end of its
+    session and the moment it is stated, in the participant's life; it is never changed, a
+    wrong one is voided with its reason, and another may follow it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -41,8 +48,11 @@ class EventLook(models.Model):
     comment = models.CharField(_("Comment"), max_length=500, blank=True)
     looked_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     looked_at = models.DateTimeField(_("Looked"))
+    voided_at = models.DateTimeField(_("Voided"), null=True, blank=True)
+    voided_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    void_reason = models.CharField(_("Reason for voiding"), max_length=500, blank=True)
 
-    objects = SiteScopedQuerySet["EventLook"].as_manager()
+    objects = EventLookQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("look for adverse events")
@@ -50,6 +60,12 @@ class EventLook(models.Model):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
                 condition=Q(finding__in=Finding.values), name="event_look_says_what_it_came_to"
+            ),
+            models.CheckConstraint(
+                condition=Q(voided_at=None, voided_by=None, void_reason="")
+                | (Q(voided_at__isnull=False, voided_by__isnull=False) & ~Q(void_reason="")),
+                name="event_look_voided_iff_reason",
+                violation_error_message=_("Voiding needs a reason."),
             ),
         ]
 

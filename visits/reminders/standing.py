@@ -71,7 +71,7 @@ def steps_of_session(session: TreatmentSession, looked: dt.datetime | None) -> l
 
 def looked_at(sessions: Collection[uuid.UUID]) -> dict[uuid.UUID, dt.datetime]:
     """When sessions were last looked after for adverse events; others are not in it."""
-    looks = EventLook.objects.filter(session__in=sessions).order_by()
+    looks = EventLook.objects.standing().filter(session__in=sessions).order_by()
     return dict(looks.values_list("session").annotate(Max("looked_at")))
 
 

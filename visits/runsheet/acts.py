@@ -6,10 +6,11 @@ import datetime as dt
 from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord
-from visits.models import TreatmentSession
+from visits.models import EventLook, TreatmentSession
 from visits.runsheet.forms import (
     ActForm,
     CellsOffForm,
@@ -23,6 +24,7 @@ from visits.runsheet.forms import (
     StartForm,
     TimesForm,
     VoidForm,
+    VoidLookForm,
 )
 from visits.selectors.people import physicians_of, staff_of
 
@@ -44,6 +46,11 @@ class SheetActs(ABC):
     @abstractmethod
     def near(self) -> dt.datetime:
         """The moment near which a clock without a day is meant."""
+
+    @property
+    @abstractmethod
+    def standing_looks(self) -> list[EventLook]:
+        """The looks after the session that nobody has voided."""
 
     def form(self, kind: type[ActForm], **options: Any) -> ActForm:
         """The form of an act: as it was refused, else empty."""
@@ -105,6 +112,12 @@ class SheetActs(ABC):
     @property
     def look_form(self) -> ActForm:
         return self.form(LookForm)
+
+    @property
+    def void_look_form(self) -> ActForm:
+        return self.form(
+            VoidLookForm, looks=self.standing_looks, zone=ZoneInfo(self.session.time_zone)
+        )
 
     @property
     def interruption_form(self) -> ActForm:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -14,7 +15,14 @@ from trialsite.access.models import User
 from trialsite.crf.entry import Entry, read_texts
 from trialsite.crf.items import items_of
 from trialsite.crf.models import CrfRow
-from visits.models import Complication, Finding, IntegrityTest, Interruption, TreatmentSession
+from visits.models import (
+    Complication,
+    EventLook,
+    Finding,
+    IntegrityTest,
+    Interruption,
+    TreatmentSession,
+)
 from visits.models.session_codes import Modality, StopReason
 from visits.runsheet.times import moment_of, shown
 
@@ -248,6 +256,21 @@ class LookForm(ActForm):
         label=gettext_lazy("Adverse events"), choices=[_CHOOSE, *Finding.choices]
     )
     comment = forms.CharField(label=gettext_lazy("Comment"), max_length=500, required=False)
+
+
+class VoidLookForm(ActForm):
+    """A look was stated wrongly."""
+
+    act = "void-look"
+    look = forms.ChoiceField(label=gettext_lazy("Which look"))
+    reason = forms.CharField(label=gettext_lazy("Why is it voided?"), max_length=500)
+
+    def __init__(self, *args: Any, looks: list[EventLook], zone: ZoneInfo, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["look"].choices = [  # type: ignore[attr-defined]
+            (str(each.pk), f"{each.looked_at.astimezone(zone):%Y-%m-%d %H:%M} {each.looked_by}")
+            for each in looks
+        ]
 
 
 class OverrideForm(ActForm):

@@ -151,12 +151,16 @@ class RunSheet(SheetActs):
     @cached_property
     def looks(self) -> list[EventLook]:
         """Who has looked for adverse events after it, and what that came to."""
-        return list(self.session.looks.select_related("looked_by"))
+        return list(self.session.looks.select_related("looked_by", "voided_by"))
+
+    @property
+    def standing_looks(self) -> list[EventLook]:
+        return [each for each in self.looks if each.voided_at is None]
 
     @property
     def looks_asked(self) -> list[dt.datetime]:
         """When the protocol asks for a look that nobody has stated, on the site's clock."""
-        last = max((each.looked_at for each in self.looks), default=None)
+        last = max((each.looked_at for each in self.standing_looks), default=None)
         steps = steps_of_session(self.session, last)
         return [step.at.astimezone(self.zone) for step in steps]
 

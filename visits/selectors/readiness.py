@@ -28,8 +28,10 @@ from trialsite.casebook.protocols import protocol_of
 from trialsite.casebook.services.closings import closed_problem
 from trialsite.conduct.selectors import treatment_refusals
 from trialsite.core.clock import trial_now
+from trialsite.labs.names import analyte_names
 from trialsite.labs.selectors import lab_facts
 from trialsite.protocol import EventRole, Protocol
+from trialsite.protocol.labs import LabPanel
 from visits.effective import moment
 from visits.models import TreatmentSession
 from visits.models.session_codes import Modality
@@ -224,29 +226,47 @@ class _Look:
 
     def labs(self) -> Line:
         href = reverse("labs:subject", args=[self.subject.pk])
-        wanted = self._wanted_analytes()
+        panels = self._wanted_panels()
+        wanted = sorted({analyte for panel in panels for analyte in panel.analytes}) or None
         facts = [fact for fact in lab_facts(self.subject, wanted) if fact.collected_at <= self.now]
-        given = [fact for fact in facts if not fact.missing]
-        if not given:
+        #: Of each analyte the newest result; what was not measured is none.
+        hours = {
+            fact.analyte: self._hours_since(fact.collected_at)
+            for fact in reversed(facts)
+            if not fact.missing
+        }
+        if not hours:
             said = _("No result is on record.")
             return Line(key="labs", verdict="unknown", said=said, href=href)
-        newest = max(fact.collected_at for fact in given)
-        hours = self._hours_since(newest)
-        said = _("Last drawn %(hours)s hours ago.") % {"hours": hours}
-        verdict: Verdict = "warn" if self._too_old(hours) else "ok"
+        said = _("Last drawn %(hours)s hours ago.") % {"hours": min(hours.values())}
+        fresh = {analyte for analyte, age in hours.items() if not self._too_old(age)}
+        verdict: Verdict = "ok" if fresh else "warn"
+        if fresh and (lacking := self._lacking(panels, fresh)):
+            plan, verdict = self.protocol.sessions, "warn"
+            said += " " + _("No result of the last %(hours)s hours: %(what)s.") % {
+                "hours": f"{plan.labs_within_hours.normalize():f}" if plan else "–",
+                "what": "; ".join(lacking),
+            }
         return Line(key="labs", verdict=verdict, said=said, href=href)
 
-    def _wanted_analytes(self) -> list[str] | None:
-        """The analytes of the panels that the protocol expects at a treatment."""
+    def _lacking(self, panels: list[LabPanel], fresh: set[str]) -> list[str]:
+        """What the newest results do not cover: whole panels by their name, else the analytes."""
+        names, language = analyte_names(self.protocol.labs), get_language() or "en"
+        found = []
+        for panel in panels:
+            late = [analyte for analyte in panel.analytes if analyte not in fresh]
+            title = panel.name.in_language(language)
+            if late and len(late) == len(panel.analytes):
+                found.append(title)
+            elif late:
+                found.append(f"{title}: {', '.join(names[analyte] for analyte in late)}")
+        return found
+
+    def _wanted_panels(self) -> list[LabPanel]:
+        """The panels that the protocol expects at a treatment."""
         events = self.protocol.schedule.with_role(EventRole.TREATMENT)
-        panels = {panel for event in events for panel in event.lab_panels}
-        found = [
-            analyte
-            for panel in self.protocol.labs.panels
-            if panel.key in panels
-            for analyte in panel.analytes
-        ]
-        return sorted(set(found)) or None
+        keys = {panel for event in events for panel in event.lab_panels}
+        return [panel for panel in self.protocol.labs.panels if panel.key in keys]
 
     def gap(self) -> Line:
         last = last_ended(self.subject)

@@ -29,9 +29,10 @@ from visits.runsheet.forms import (
     StartForm,
     TimesForm,
     VoidForm,
+    VoidLookForm,
 )
 from visits.runsheet.page import RunSheet
-from visits.services.event_looks import look_for_events
+from visits.services.event_looks import look_for_events, void_look
 from visits.services.sessions import (
     Answer,
     SessionPlanned,
@@ -302,6 +303,22 @@ def look(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
         look_for_events(
             session=found, finding=said["finding"], comment=said["comment"], by=request.user
         )
+
+    return answer_act(request, found, form, act, place="looks")
+
+
+@requires(Capability.ENTER_DATA)
+@require_POST
+def void_one_look(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """A look was stated wrongly; the protocol's question is asked again."""
+    found = session_of(request, pk)
+    sheet = RunSheet(found, request.user)
+    looks = sheet.standing_looks
+    form = VoidLookForm(request.POST, near=sheet.near, looks=looks, zone=sheet.zone)
+
+    def act(said: dict[str, Any]) -> None:
+        chosen = next(each for each in looks if str(each.pk) == said["look"])
+        void_look(look=chosen, reason=said["reason"], by=request.user)
 
     return answer_act(request, found, form, act, place="looks")
 

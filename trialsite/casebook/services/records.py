@@ -56,6 +56,8 @@ def void_record(*, record: CrfRecord, reason: str, by: User) -> CrfRecord:
         raise TransitionError(_("This record is locked."))
     if not reason.strip():
         raise DomainError(_("Voiding needs a reason."))
+    # After the record, as each save of what others follow: they may change the subject.
+    Subject.objects.select_for_update(no_key=True).only("pk").get(pk=record.subject_id)
     with because(reason):
         CrfRecord.objects.filter(pk=record.pk).update(
             voided_at=TrialNow(), void_reason=reason, version=record.version + 1

@@ -30,7 +30,9 @@ class ProposedHold(models.Model):
 
     It holds nothing by itself: somebody to whom holds are delegated places the hold or
     dismisses the proposal with a reason. Where the study has switched the rule on by
-    signature, the hold is placed in the same moment and the proposal names it.
+    signature, the hold is placed in the same moment and the proposal names it. A decision is
+    about what was known then: of a cause that has become graver since, or of more events than
+    were decided about, a further proposal is made.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -40,11 +42,15 @@ class ProposedHold(models.Model):
     rule = models.CharField(_("Rule"), max_length=60, blank=True)
     #: The kind of event; decides who is told.
     trigger = models.CharField(_("Event"), max_length=30, blank=True)
-    #: What it is about: one proposal for each cause that stands.
+    #: What it is about: one proposal at a time for each cause that stands.
     key = models.CharField(max_length=200)
     #: Whether the rule counts over all sites, and so would hold the whole study.
     study_wide = models.BooleanField(_("Whole study"), default=False)
     reason = models.CharField(_("Reason"), max_length=1000)
+    #: How grave it is by each of the rule's measures, and how many events the rule had counted:
+    #: kept up while it waits, and then what the decision was about.
+    measures = models.JSONField(_("Measures"), default=dict, blank=True)
+    events = models.PositiveIntegerField(_("Events counted"), null=True, blank=True)
     raised_at = models.DateTimeField(_("Raised"))
     #: When the cause was corrected or voided; whoever decides knows it, the decision stays theirs.
     cause_ended_at = models.DateTimeField(_("Cause taken back"), null=True, blank=True)
@@ -67,7 +73,7 @@ class ProposedHold(models.Model):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["site", "key"],
-                condition=Q(cause_ended_at=None),
+                condition=Q(cause_ended_at=None, status=ProposalStatus.OPEN),
                 name="hold_proposed_once_for_a_cause",
             ),
             models.CheckConstraint(

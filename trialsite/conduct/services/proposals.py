@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from trialsite.access.capabilities import Capability
@@ -29,6 +30,35 @@ from trialsite.protocol.proposals import (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """How grave a cause is: by each measure of the rule, and by the events it has counted.
+
+    Higher is graver; a measure that is not named is 0.
+    """
+
+    measures: Mapping[str, int] = field(default_factory=dict)
+    events: int | None = None
+
+    def exceeds(self, decided: ProposedHold) -> bool:
+        """Whether more is known now than what a decision was about."""
+        known: Mapping[str, int] = decided.measures
+        return any(each > known.get(name, 0) for name, each in self.measures.items())
+
+    def keep_on(self, waiting: ProposedHold) -> None:
+        """Let a proposal that waits be about the gravest that was known of it."""
+        measures = dict(waiting.measures)
+        for name, each in self.measures.items():
+            measures[name] = max(each, measures.get(name, 0))
+        events = max(filter(None, (self.events, waiting.events)), default=waiting.events)
+        if (measures, events) != (waiting.measures, waiting.events):
+            waiting.measures, waiting.events = measures, events
+            waiting.save(update_fields=["measures", "events"])
+
+
+NO_WEIGHT = Weight()
+
+
 @transaction.atomic
 def propose_hold(
     *,
@@ -39,31 +69,40 @@ def propose_hold(
     subject: Subject | None = None,
     trigger: HoldTrigger | str = "",
     study_wide: bool = False,
+    weight: Weight = NO_WEIGHT,
 ) -> ProposedHold:
-    """Put a hold before those who may place one, once for each cause that stands.
+    """Put a hold before those who may place one, once for what is known of each cause.
 
     The consequence of another act, whose rights have been checked: nobody proposes by hand.
-    Where the study's principal investigator has switched the rule on by signature, the hold
-    is placed in the same transaction (decisions C7); otherwise nothing is held.
+    A cause that has become graver since the decision, or of which the rule counts more
+    events than were decided about, is proposed anew. Where the study's principal
+    investigator has switched the rule on by signature, the hold is placed in the same
+    transaction (decisions C7); otherwise nothing is held.
     """
+    # Before the site and every proposal: whoever switches a rule on holds for what waits, and
+    # a session that starts proposes its deviations under the site's lock.
+    decide_under_holds(changing=True)
     known = _rule(rule, subject)
-    if known is not None and known.standing is not Standing.OFF:
-        # Before the site: a session that starts has asked for the holds, and then proposes
-        # its deviations under the site's lock.
-        decide_under_holds(changing=True)
+    trigger = str(trigger or (known.trigger if known else ""))
     # Whoever raises the same at this moment waits here and then finds it made.
     Site.objects.select_for_update(no_key=True).get(pk=site.pk)
-    found = ProposedHold.objects.filter(site=site, key=key, cause_ended_at=None).first()
-    if found is not None:
+    standing = ProposedHold.objects.filter(site=site, key=key, cause_ended_at=None)
+    found = standing.order_by("-raised_at", "-decided_at").first()
+    if found is not None and found.status == ProposalStatus.OPEN:
+        weight.keep_on(found)
+        return found
+    if found is not None and not (weight.exceeds(found) or _counts_more(weight, trigger, rule)):
         return found
     raised = ProposedHold(
         site=site,
         subject=subject,
         rule=rule,
-        trigger=str(trigger or (known.trigger if known else "")),
+        trigger=trigger,
         key=key,
         study_wide=study_wide,
         reason=reason,
+        measures=dict(weight.measures),
+        events=weight.events,
         raised_at=trial_now(),
     )
     if known is not None and known.standing is not Standing.OFF:
@@ -72,6 +111,11 @@ def propose_hold(
         raised.status, raised.decided_at = ProposalStatus.PLACED, trial_now()
     raised.save(force_insert=True)
     return raised
+
+
+def _counts_more(weight: Weight, trigger: str, rule: str) -> bool:
+    events = weight.events
+    return events is not None and not is_raised(trigger=trigger, rule=rule, events=events)
 
 
 def propose_holds(
@@ -83,6 +127,7 @@ def propose_holds(
     subject: Subject | None = None,
     only: Collection[HoldProposal] | None = None,
     study_wide: bool = False,
+    weight: Weight = NO_WEIGHT,
 ) -> list[ProposedHold]:
     """The same for every rule that the protocol ties to such an event, or `only` for some.
 
@@ -100,13 +145,20 @@ def propose_holds(
             subject=subject,
             trigger=trigger,
             study_wide=study_wide,
+            weight=weight,
         )
         for rule in rules
     ]
 
 
 def propose_by_monitor(
-    *, monitor: MonitorProposal, site: Site, reason: str, about: str, subject: Subject
+    *,
+    monitor: MonitorProposal,
+    site: Site,
+    reason: str,
+    about: str,
+    subject: Subject,
+    weight: Weight = NO_WEIGHT,
 ) -> ProposedHold:
     """The same for a monitor whose limit an event has crossed: it would hold the whole study."""
     return propose_hold(
@@ -117,6 +169,7 @@ def propose_by_monitor(
         subject=subject,
         trigger=MONITOR,
         study_wide=True,
+        weight=weight,
     )
 
 
@@ -131,38 +184,42 @@ def _key(trigger: HoldTrigger, rule: HoldProposal | None, about: str) -> str:
     return f"{trigger}:{rule.key if rule else ''}:{about}"
 
 
-def is_raised(*, trigger: HoldTrigger | str, rule: str) -> bool:
-    """Whether a proposal of a rule stands, at whatever site."""
+def is_raised(*, trigger: HoldTrigger | str, rule: str, events: int = 0) -> bool:
+    """Whether a proposal of a rule stands, at whatever site: one that waits, or one that was
+    decided about as many events."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT trialsite.hold_raised(%s, %s)", [rule, str(trigger)])
+        cursor.execute("SELECT trialsite.hold_raised(%s, %s, %s)", [rule, str(trigger), events])
         return bool(cursor.fetchone()[0])
 
 
-@transaction.atomic
 def end_causes(*, trigger: HoldTrigger | str, subject: Subject, about: str) -> None:
     """Note on the proposals about one thing that what raised them was corrected or voided.
 
     They stay to be decided, and a hold stays placed: a correction never lets the study go
     on by itself. Should it happen again, it is proposed anew.
     """
-    raised = ProposedHold.objects.select_for_update(no_key=True).filter(
-        subject=subject, trigger=str(trigger), key__endswith=f":{about}", cause_ended_at=None
+    _end(
+        ProposedHold.objects.filter(
+            subject=subject, trigger=str(trigger), key__endswith=f":{about}", cause_ended_at=None
+        )
     )
-    for each in raised:
-        each.cause_ended_at = trial_now()
-        each.save(update_fields=["cause_ended_at"])
 
 
-@transaction.atomic
 def end_counted_causes(*, trigger: HoldTrigger | str, rule: str) -> None:
     """Note the same on every proposal of a rule whose count no longer meets it.
 
     Only rows of the acting person's sites are reached; the page says of all what holds now.
     """
-    raised = ProposedHold.objects.select_for_update(no_key=True).filter(
-        trigger=str(trigger), rule=rule, cause_ended_at=None
-    )
-    for each in raised:
+    _end(ProposedHold.objects.filter(trigger=str(trigger), rule=rule, cause_ended_at=None))
+
+
+@transaction.atomic
+def _end(raised: QuerySet[ProposedHold]) -> None:
+    """Under the order of holds, as every change of a proposal; only where there is any."""
+    if not raised.exists():
+        return
+    decide_under_holds(changing=True)
+    for each in raised.select_for_update(no_key=True).order_by("pk"):
         each.cause_ended_at = trial_now()
         each.save(update_fields=["cause_ended_at"])
 
@@ -187,7 +244,7 @@ def place_proposed(*, proposal: ProposedHold, scope: Scope, by: User) -> Hold:
 
 @transaction.atomic
 def dismiss_proposed(*, proposal: ProposedHold, reason: str, by: User) -> ProposedHold:
-    """State why no hold is needed; the same cause is not proposed again."""
+    """State why no hold is needed; the same is not proposed again before more is known."""
     proposal = _undecided(proposal, by)
     reason = reason.strip()[:500]
     if not reason:
@@ -207,6 +264,8 @@ def may_decide(proposal: ProposedHold, by: User) -> bool:
 
 
 def _undecided(proposal: ProposedHold, by: User) -> ProposedHold:
+    # The order of holds comes before every proposal: a rule that is switched on takes both too.
+    decide_under_holds(changing=True)
     locked = ProposedHold.objects.select_for_update(no_key=True, of=("self",))
     proposal = locked.select_related("site").get(pk=proposal.pk)
     if proposal.study_wide:

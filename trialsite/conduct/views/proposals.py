@@ -84,6 +84,8 @@ def dismiss(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
         except DomainError as refused:
             form.add_error(None, str(refused))
         else:
-            messages.success(request, _("The proposal is dismissed; it will not be made again."))
+            messages.success(
+                request, _("The proposal is dismissed. It is made again only when more is known.")
+            )
             return redirect("conduct:holds")
     return _page(request, found, dismiss=form)
