@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 BROWSER = "tests/e2e"
 #: Longest first; the rest follows by its number of tests.

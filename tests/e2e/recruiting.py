@@ -15,6 +15,7 @@ from tests.e2e.stack import (
     assert_no_sideways_scroll,
     chinese,
     fresh_totp,
+    onward,
     screenshot,
 )
 from tests.factories import PASSWORD, Cast, as_person, given, totp_secret
@@ -37,11 +38,13 @@ def recruiting(cast: Cast) -> ConsentDocument:
 
 
 def button(page: Page, text: str) -> None:
-    page.get_by_role("button", name=chinese(text), exact=True).click()
+    with onward(page):
+        page.get_by_role("button", name=chinese(text), exact=True).click()
 
 
 def link(page: Page, text: str) -> None:
-    page.get_by_role("main").get_by_role("link", name=chinese(text), exact=True).first.click()
+    with onward(page):
+        page.get_by_role("main").get_by_role("link", name=chinese(text), exact=True).first.click()
 
 
 def looks_right(page: Page, name: str = "") -> None:
@@ -93,7 +96,8 @@ def answer_and_sign(visit: Visitors, user: User, address: str, answers: dict[str
     assert_accessible(page)
     page.fill("input[name=password]", PASSWORD)
     page.fill("input[name=code]", fresh_totp(totp_secret(user)))
-    page.get_by_role("button", name="Sign the decision").click()
+    with onward(page):
+        page.get_by_role("button", name="Sign the decision").click()
     expect(page.locator("#decision-title")).to_be_visible()
     expect(page.locator("body")).to_contain_text("Signed: Eligible.")
     assert_accessible(page)

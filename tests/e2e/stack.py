@@ -255,7 +255,8 @@ def chinese(text: str) -> str:
 
 
 def assert_accessible(page: Page) -> None:
-    """axe finds nothing on the page as it stands."""
+    """axe finds nothing on the page, when all of it is there."""
+    page.wait_for_load_state("load")
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
 
@@ -268,6 +269,7 @@ _TOO_WIDE = """() => document.documentElement.scrollWidth <= window.innerWidth ?
 
 def assert_no_sideways_scroll(page: Page) -> None:
     """The page fits its window; wide tables scroll inside themselves."""
+    page.wait_for_load_state("load")
     wide = page.evaluate(_TOO_WIDE)
     assert not wide, "\n".join(wide)
 

@@ -24,6 +24,7 @@ from tests.e2e.stack import (
     Visitors,
     assert_accessible,
     chinese,
+    onward,
 )
 from tests.factories import Cast, given, make_entry
 from tests.screening.conftest import entry_of, make_screened
@@ -106,7 +107,8 @@ def test_labs_in_mg_per_decilitre_exclude_by_meld_and_the_page_says_why(
     page.goto(f"/screening/{entry.pk}/")
     looks_right(page, "entry")
     lab = record_of(subject, LAB)
-    page.locator(f"main a[href='/records/{lab.pk}/']").first.click()
+    with onward(page):
+        page.locator(f"main a[href='/records/{lab.pk}/']").first.click()
     expect(page).to_have_url(re.compile(f"/labs/panels/{lab.pk}/$"))
     type_draw(page, cast)
 
@@ -149,7 +151,8 @@ def test_the_missing_inr_arrives_the_investigator_signs_and_the_nurse_enrols(
     expect(overall).to_contain_text(chinese("Not yet known"))
     expect(overall).to_contain_text(missing)
     criteria_look_right(page, "unknown")
-    page.locator("#criterion-EX04").get_by_role("link", name=missing).click()
+    with onward(page):
+        page.locator("#criterion-EX04").get_by_role("link", name=missing).click()
     expect(page).to_have_url(re.compile("/labs/panels/"))
     page.locator("summary", has_text=chinese("Further analytes")).click()
     page.locator("#f-INR").fill("1.9")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import time
 from collections.abc import Collection
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -33,17 +34,20 @@ OPTIONS = {
 }
 
 
-#: When the running test first asked; one test has one "now", whatever minute passes meanwhile.
-asked_at: list[dt.datetime] = []
-_LONG_AGO = dt.timedelta(minutes=2)
+#: When the running test first asked, by the trial's clock and by a stopwatch: one test has one
+#: "now", whatever minute passes meanwhile, until somebody sets the trial's clock.
+asked_at: list[tuple[dt.datetime, float]] = []
+_SET = dt.timedelta(minutes=2)
 
 
 def wall(site: Site, *, days: float = 0, hours: float = 0) -> dt.datetime:
     """The clock on the site's wall, shifted from now."""
-    now = trial_now()
-    if not asked_at or not dt.timedelta() <= now - asked_at[0] < _LONG_AGO:
-        asked_at[:] = [now]
-    moment = asked_at[0] + dt.timedelta(days=days, hours=hours)
+    now, watch = trial_now(), time.perf_counter()
+    first, began = asked_at[0] if asked_at else (now, watch)
+    if not asked_at or abs(now - first - dt.timedelta(seconds=watch - began)) > _SET:
+        first = now
+        asked_at[:] = [(now, watch)]
+    moment = first + dt.timedelta(days=days, hours=hours)
     return moment.astimezone(ZoneInfo(site.time_zone)).replace(tzinfo=None, second=0, microsecond=0)
 
 

@@ -19,7 +19,7 @@ ENVIRONMENT = "TEST"
 INSTALLED_APPS.insert(0, "tests.engine")
 PASSWORD_HASHERS = ["tests.hashers.QuickArgon2"]
 # Forty enrolments that wait for each other are slow on a loaded machine, not wrong.
-DATABASES["default"]["OPTIONS"]["options"] += (
+DATABASES["default"]["OPTIONS"]["options"] += (  # type: ignore[index]
     " -c lock_timeout=120s -c statement_timeout=300s -c idle_in_transaction_session_timeout=300s"
 )
 CACHES["default"]["KEY_PREFIX"] = "test"
