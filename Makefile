@@ -6,8 +6,8 @@ MANAGE = $(LAUNCHER) exec -- $(BIN)/python manage.py
 CODE = $(wildcard trialsite screening visits samples outcomes)
 
 .DEFAULT_GOAL := help
-.PHONY: help run seed-free signins stop test lint types arch migrations messages api gates check bench \
-	docs faults audit tools
+.PHONY: help run seed-free signins stop test coverage lint types arch migrations messages api gates check bench \
+	docs pictures faults audit tools backup restore
 
 help: ## list these commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,8 +24,18 @@ signins: ## sign-ins of the demo, with the codes of this moment
 stop: ## stop a running Trialsite from another window
 	@$(LAUNCHER) stop
 
+backup: ## put the whole study into a folder, also while it runs (TO=/mnt/backups)
+	@$(LAUNCHER) backup $(if $(TO),--to '$(TO)')
+
+restore: ## bring a backup back (FROM=/mnt/backups/trialsite-..., OVER=1, SIGN_IN=address)
+	@$(if $(FROM),,echo "Name the backup: make restore FROM=/mnt/backups/trialsite-..." >&2; exit 2;) \
+	$(LAUNCHER) restore '$(FROM)' $(if $(filter 1,$(OVER)),--over) $(if $(SIGN_IN),--sign-in '$(SIGN_IN)')
+
 test: ## run every test (ARGS="-k consent" chooses)
 	@$(LAUNCHER) test
+
+coverage: ## run every test and see what none of them reaches
+	@COVER=all ARGS="--cov --cov-report=term-missing:skip-covered $(ARGS)" $(LAUNCHER) test
 
 lint: tools ## style of code and templates
 	$(BIN)/ruff check .
@@ -57,6 +67,9 @@ bench: ## speed of saving and of pages (reported, never asserted)
 
 docs: tools ## write docs/validation/traceability.md
 	$(BIN)/python -m tests.traceability
+
+pictures: ## take the pictures of the documents anew
+	@PICTURES=1 ARGS="-k documents" $(LAUNCHER) test tests/e2e/test_demonstration_pages.py
 
 faults: ## long campaigns of killed servers and full disks
 	@FAULTS=1 $(LAUNCHER) test tests/faults

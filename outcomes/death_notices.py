@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from outcomes.models import UnreportedDeath
+from outcomes.sae_notices import hours_until
 from outcomes.selectors.sae_deaths import clocks_of, open_deaths, plan_of
 from outcomes.selectors.sae_people import People, as_rows
 from outcomes.services.sae_deaths import DEATH_REMINDER
@@ -26,10 +27,11 @@ from trialsite.notify.planning import Mail, Planner, Rows, register_planner
 
 
 def last_hour(death: UnreportedDeath, now: dt.datetime) -> tuple[int, dt.datetime, bool] | None:
-    """The last of the protocol's hours that has come, when that was, and whether it escalates."""
+    """The last hour that has come (the protocol's, then daily), when that was, and whether it
+    escalates."""
     plan = plan_of(death)
     found = None
-    for hours in plan.remind_after if plan else ():
+    for hours in hours_until(plan, death.known_at, now) if plan else ():
         at = death.known_at + dt.timedelta(hours=hours)
         if plan is not None and at <= now:
             found = (hours, at, hours >= plan.escalate_after)
@@ -48,7 +50,7 @@ def plan(now: dt.datetime) -> Rows:
         hours, at, escalated = step
         readers: list[int | None] = [*sorted(people.of(death.site_id, site=True, study=escalated))]
         for person in readers or [None]:
-            key = f"{death.pk}:h{hours}:{person or 'nobody'}"
+            key = f"{death.pk}:h{hours}:{death.clock_version}:{person or 'nobody'}"
             rows.append((death.pk, death.site_id, person, at, key))
     return as_rows(rows)
 
@@ -61,11 +63,12 @@ def still_due(notices: list[Notice]) -> set[uuid.UUID]:
     due = {}
     for death in deaths:
         if (step := last_hour(death, now)) is not None:
-            due[death.pk, f"h{step[0]}"] = people.of(death.site_id, site=True, study=step[2])
+            key = (death.pk, f"h{step[0]}:{death.clock_version}")
+            due[key] = people.of(death.site_id, site=True, study=step[2])
     found = set()
     for notice in notices:
-        _kind, death_id, name, _person = notice.dedupe_key.rsplit("!", 1)[-1].split(":")
-        told = due.get((uuid.UUID(death_id), name))
+        _kind, death_id, name, version, _person = notice.dedupe_key.rsplit("!", 1)[-1].split(":")
+        told = due.get((uuid.UUID(death_id), f"{name}:{version}"))
         if told is not None and (notice.recipient_id in told or not told):
             found.add(notice.pk)
     return found

@@ -11,6 +11,7 @@ from outcomes.models import (
     DelistReason,
     Disposition,
     EndReason,
+    FurtherWord,
     Grade,
     Outcome,
     SaeCase,
@@ -19,10 +20,13 @@ from outcomes.models import (
     SaeReconciliationLine,
     SaeReport,
     SaeReportPdf,
+    SponsorAwareness,
+    Standing,
     SurvivalContact,
     SurvivalStatus,
     Transplantation,
     UnreportedDeath,
+    VoidedAcknowledgement,
 )
 from trialsite.casebook.guards import same_site
 from trialsite.casebook.models import CrfRecord
@@ -33,7 +37,7 @@ from trialsite.review.models import Signature
 ORIGINS = AdverseEventOrigin._meta.db_table
 RECORDS = CrfRecord._meta.db_table
 SIGNATURES = Signature._meta.db_table
-CASES, DEADLINES, REPORTS, PAPERS, RECEIPTS, RECONCILED, DEATHS = (
+CASES, DEADLINES, REPORTS, PAPERS, RECEIPTS, RECONCILED, DEATHS, WORDS, KNOWN, TAKEN = (
     model._meta.db_table
     for model in (
         SaeCase,
@@ -43,6 +47,9 @@ CASES, DEADLINES, REPORTS, PAPERS, RECEIPTS, RECONCILED, DEATHS = (
         SaeReceipt,
         SaeReconciliationLine,
         UnreportedDeath,
+        FurtherWord,
+        SponsorAwareness,
+        VoidedAcknowledgement,
     )
 )
 
@@ -81,23 +88,66 @@ END
 """,
 )
 
-#: What was sent when and how stays; the receipt is added once, a mistake is voided.
+#: What was sent when and how stays. Its receipt is added once, by a second act; it is emptied
+#: only where it is kept whole among the voided ones. A paper that was not signed here cannot
+#: say what the event is held for since a later minute than it left.
 GUARD_RECEIPT = Function(
     "guard_sae_receipt",
     returns="trigger",
     execute=(),
-    source="""
+    source=f"""
 DECLARE
   voiding text[] := ARRAY['voided_at', 'void_reason', 'site_id'];
-  receiving text[] := ARRAY['received_at', 'receipt_number', 'acknowledged_by_id',
-                            'attachment_id'];
+  receiving text[] := ARRAY['received_at', 'receipt_number', 'acknowledged_by_id', 'kept_at',
+                            'by_recipient', 'attachment_id'];
 BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW.received_at IS NOT NULL OR NEW.voided_at IS NOT NULL THEN
+      RAISE EXCEPTION 'a receipt comes after its sending' USING ERRCODE = 'TS003';
+    END IF;
+    IF EXISTS (
+      SELECT 1 FROM public.{REPORTS} p JOIN public.{CASES} c ON c.id = p.case_id
+      WHERE p.id = NEW.report_id AND p.signature_id IS NULL
+        AND (p.content -> 'facts' ->> 'grave')::boolean
+        AND c.standing = '{Standing.GRAVE.value}'
+        AND date_trunc('minute', c.standing_since) > NEW.submitted_at) THEN
+      RAISE EXCEPTION 'this was not known when the paper was sent' USING ERRCODE = 'TS003';
+    END IF;
+    RETURN NEW;
+  END IF;
   IF OLD.voided_at IS NOT NULL
      OR (to_jsonb(NEW) - voiding - receiving)
-        IS DISTINCT FROM (to_jsonb(OLD) - voiding - receiving)
-     OR (OLD.received_at IS NOT NULL
-         AND (to_jsonb(NEW) - voiding) IS DISTINCT FROM (to_jsonb(OLD) - voiding)) THEN
+        IS DISTINCT FROM (to_jsonb(OLD) - voiding - receiving) THEN
     RAISE EXCEPTION 'what was sent and received stays' USING ERRCODE = 'TS003';
+  END IF;
+  IF OLD.received_at IS NOT NULL
+     AND (to_jsonb(NEW) - voiding) IS DISTINCT FROM (to_jsonb(OLD) - voiding)
+     AND (NEW.received_at IS NOT NULL OR NOT EXISTS (
+       SELECT 1 FROM public.{TAKEN} t
+       WHERE t.receipt_id = OLD.id AND t.kept_at = OLD.kept_at
+         AND (t.received_at, t.receipt_number, t.acknowledged_by_id, t.by_recipient)
+             = (OLD.received_at, OLD.receipt_number, OLD.acknowledged_by_id, OLD.by_recipient)
+         AND t.attachment_id IS NOT DISTINCT FROM OLD.attachment_id)) THEN
+    RAISE EXCEPTION 'what was sent and received stays' USING ERRCODE = 'TS003';
+  END IF;
+  RETURN NEW;
+END
+""",
+)
+
+#: What the sponsor knew stays as it was entered; a mistake is voided, once.
+GUARD_KNOWN = Function(
+    "guard_sponsor_awareness",
+    returns="trigger",
+    execute=(),
+    source="""
+DECLARE
+  voiding text[] := ARRAY['voided_at', 'voided_by_id', 'void_reason', 'site_id'];
+BEGIN
+  IF (OLD.voided_at IS NOT NULL
+      AND (to_jsonb(NEW) - 'site_id') IS DISTINCT FROM (to_jsonb(OLD) - 'site_id'))
+     OR (to_jsonb(NEW) - voiding) IS DISTINCT FROM (to_jsonb(OLD) - voiding) THEN
+    RAISE EXCEPTION 'what the sponsor knew stays' USING ERRCODE = 'TS003';
   END IF;
   RETURN NEW;
 END
@@ -159,7 +209,8 @@ GUARD_DEATH = Function(
     execute=(),
     source=f"""
 DECLARE
-  free text[] := ARRAY['settled_at', 'settled_by_id', 'settled_reason', 'site_id'];
+  free text[] := ARRAY['settled_at', 'settled_by_id', 'settled_reason', 'answered',
+                       'clock_version', 'site_id'];
 BEGIN
   IF TG_OP = 'INSERT' THEN
     IF NEW.known_at > trialsite.now() OR EXISTS (
@@ -222,7 +273,10 @@ def outcomes() -> Iterable[Protection]:
     yield GUARD_RECONCILED
     yield GUARD_REPORT
     yield GUARD_DEATH
-    for table in (CASES, DEADLINES, REPORTS, PAPERS, RECEIPTS, DEATHS):
+    yield GUARD_KNOWN
+    for table in (
+        CASES, DEADLINES, REPORTS, PAPERS, RECEIPTS, DEATHS, WORDS, KNOWN, TAKEN
+    ):  # fmt: skip
         yield same_site(table, record=True)
     yield Check(
         RECEIPTS,
@@ -242,7 +296,12 @@ def outcomes() -> Iterable[Protection]:
     yield same_site(RECONCILED)
     yield Trigger(CASES, "guard_sae_case", "BEFORE UPDATE", "trialsite.guard_sae_case")
     yield Trigger(DEADLINES, "guard_sae_deadline", "BEFORE UPDATE", "trialsite.guard_sae_deadline")
-    yield Trigger(RECEIPTS, "guard_sae_receipt", "BEFORE UPDATE", "trialsite.guard_sae_receipt")
+    yield Trigger(
+        RECEIPTS, "guard_sae_receipt", "BEFORE INSERT OR UPDATE", "trialsite.guard_sae_receipt"
+    )
+    yield Trigger(
+        KNOWN, "guard_sponsor_awareness", "BEFORE UPDATE", "trialsite.guard_sponsor_awareness"
+    )
     yield Trigger(
         RECONCILED, "guard_sae_reconciled", "BEFORE UPDATE", "trialsite.guard_sae_reconciled"
     )

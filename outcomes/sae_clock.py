@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from outcomes.models import CAUSES, CRITERIA, RELATED, AdverseEvent, Expectedness, Grade, Outcome
 from outcomes.models.sae import Expedited, SaeCase, SaeDeadline, Standing, Suspected, To
+from outcomes.models.sae_knowledge import SponsorAwareness
 from outcomes.models.sae_reports import SaeReceipt, SaeReport
 from trialsite.protocol.reporting import Awareness, Reportable, ReportingRule, SafetyReporting
 
@@ -48,20 +49,25 @@ def is_grave(event: AdverseEvent) -> bool:
 def is_suspected(event: AdverseEvent, case: SaeCase) -> bool:
     """Whether it is reported by the sponsor: related to the device or the cells, or a SUSAR.
 
-    The first suspicion counts until its own cause is judged, and while nothing is judged
+    Each first suspicion counts until its own cause is judged, and while nothing is judged
     related until every one is; of what is fatal or life-threatening an unknown cause is one.
     What is related to the anticoagulant counts as unexpected until somebody has looked
     (ICH E2A III.A.1). A sponsor's word that it is a
     SUSAR or UADE counts beside the site's judgement; neither takes the other back.
     """
-    if case.expedited and case.expedited != Expedited.NONE:
+    return suspects(event, suspicions=case.suspicions, expedited=case.expedited)
+
+
+def suspects(event: AdverseEvent, *, suspicions: set[str], expedited: str) -> bool:
+    """The same of these suspicions and this word of the sponsor's."""
+    if expedited and expedited != Expedited.NONE:
         return True
-    own = _SUSPECTED.get(Suspected(case.suspected)) if case.suspected else None
-    if own and getattr(event, own) is None:
+    own = [cause for suspicion, cause in _SUSPECTED.items() if suspicion in suspicions]
+    if any(getattr(event, cause) is None for cause in own):
         return True
     if not event.is_related and any(getattr(event, name) is None for name in CAUSES):
-        unknown = case.suspected == Suspected.UNKNOWN and is_grave(event)
-        return unknown or own is not None
+        unknown = Suspected.UNKNOWN in suspicions and is_grave(event)
+        return unknown or bool(own)
     unlooked = event.is_related and event.expectedness in (None, "", Expectedness.NOT_ASSESSED)
     if event.is_sae and unlooked:
         return True
@@ -114,12 +120,36 @@ def deadlines_of(
     return found
 
 
-def says(report: SaeReport, rule: ReportingRule) -> bool:
-    """Whether who reads the report knows that the rule's clock runs, or a shorter one."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the sponsor knew of an event at one moment: by a report, or otherwise."""
+
+    at: dt.datetime
+    #: The report that told it; of other knowledge the next one to come.
+    number: int
+    suspected: bool
+    grave: bool
+    taken_back: str = ""
+    #: Known otherwise than by a report from here.
+    otherwise: bool = False
+
+    def says(self, rule: ReportingRule) -> bool:
+        """Whether who was told this knows that the rule's clock runs, or a shorter one."""
+        if rule.events is Reportable.EVERY:
+            return True
+        return self.suspected and (self.grave or rule.events is Reportable.SUSPECTED_OTHER)
+
+
+def told_by(report: SaeReport, at: dt.datetime) -> Told:
+    """What somebody who had this report at a moment knew from then on."""
     facts = report.content["facts"]
-    if rule.events is Reportable.EVERY:
-        return True
-    return facts["suspected"] and (facts["grave"] or rule.events is Reportable.SUSPECTED_OTHER)
+    return Told(
+        at=at,
+        number=report.counts_as,
+        suspected=facts["suspected"],
+        grave=facts["grave"],
+        taken_back=str(facts["taken_back"]),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +161,8 @@ class Asked:
     #: All of them; one whose signature was voided keeps its number and tells nothing.
     reports: list[SaeReport]
     receipts: list[SaeReceipt]
+    #: What the sponsor knew otherwise.
+    known: list[SponsorAwareness]
     standing: dict[str, SaeDeadline]
     now: dt.datetime
 
@@ -156,15 +188,17 @@ class Asked:
         first = Begun(since=self.case.aware_at, answers_from=0)
         if not sent:
             return first
-        answered = row is not None and bool(answering(row, (each.number for each in sent)))
+        answered = row is not None and bool(answering(row, (each.counts_as for each in sent)))
         if self._is_news_to(sent):
             since = self.case.standing_since
             if row is not None and row.answers_from and not answered:
                 since = min(since, row.since)
-            telling = (each.number for each in self._valid if not self._is_news_to([each]))
+            telling = (each.counts_as for each in self._valid if not self._is_news_to([each]))
             return Begun(
                 since=since,
-                answers_from=min((n for n in telling if n > sent[-1].number), default=self._next),
+                answers_from=min(
+                    (n for n in telling if n > sent[-1].counts_as), default=self._next
+                ),
             )
         # Told meanwhile: the clock of the news stays as it was kept.
         return _kept(row) if row is not None and row.answers_from and answered else first
@@ -173,39 +207,51 @@ class Asked:
         self, rule: ReportingRule, row: SaeDeadline | None, sent: list[SaeReport]
     ) -> Begun | None:
         """From when the sponsor knew; news to the recipient, from when the sponsor knew those."""
-        told = self._sponsor_told()
+        told = self._sponsor_told(rule)
         if not told:
             return None
         if self.case.is_taken_back:
             return self._of_taking_back(rule, row, sent, told)
-        known = [each for each in told if says(each[1], rule)]
-        if sent and _retracted(sent[-1]):
-            known = [each for each in known if each[1].number > sent[-1].number]
+        known = [each for each in told if each.says(rule)]
+        if sent and self._is_news_to(sent):
+            # What the recipient was sent last says something else: it is counted from when
+            # the sponsor knew what the event is held for now.
+            known = [each for each in known if self._is_later(each, sent[-1])]
         if known:
-            at, report = min(known, key=lambda each: (each[0], each[1].number))
-            return Begun(since=at, answers_from=report.number)
+            first = min(known, key=lambda each: (each.at, each.number))
+            return Begun(since=first.at, answers_from=first.number)
         # The sponsor knows the event, and not yet what makes this clock run.
         if row is not None:
             return _as_told(row, told)
         return Begun(since=self.now, answers_from=self._next)
+
+    def _is_later(self, told: Told, last: SaeReport) -> bool:
+        """Whether the sponsor knew this after that report, and it is what holds now."""
+        if told.grave != is_grave(self.event) or told.taken_back:
+            return False
+        if not told.otherwise:
+            return told.number > last.counts_as
+        before = (told_by(each, self.now) for each in self._valid if each.said_at <= last.said_at)
+        again = any(each.grave == told.grave and not each.taken_back for each in before)
+        return told.at > last.said_at or not again
 
     def _of_taking_back(
         self,
         rule: ReportingRule,
         row: SaeDeadline | None,
         sent: list[SaeReport],
-        told: list[tuple[dt.datetime, SaeReport]],
+        told: list[Told],
     ) -> Begun | None:
         """A deadline that stands stays; once it is met, the recipient is told of the rest."""
         if row is None:
-            at, report = min(told, key=lambda each: (each[0], each[1].number))
-            return Begun(since=at, answers_from=report.number)
-        met = bool(answering(row, (each.number for each in sent)))
-        telling = [each for each in told if not self._is_news_to([each[1]])]
+            first = min(told, key=lambda each: (each.at, each.number))
+            return Begun(since=first.at, answers_from=first.number)
+        met = bool(answering(row, (each.counts_as for each in sent)))
+        telling = [each for each in told if each.taken_back == self.case.standing]
         if not met or rule.follow_up or not telling or not self._is_news_to(sent):
             return _as_told(row, told)
-        at, report = min(telling, key=lambda each: (each[0], each[1].number))
-        return Begun(since=at, answers_from=report.number)
+        first = min(telling, key=lambda each: (each.at, each.number))
+        return Begun(since=first.at, answers_from=first.number)
 
     @property
     def _valid(self) -> list[SaeReport]:
@@ -220,24 +266,46 @@ class Asked:
         return len(self.reports)
 
     def _sent(self, recipient: str) -> list[SaeReport]:
-        """The reports that this recipient was sent, by their numbers."""
+        """The reports that this recipient was sent, by the moments of which they tell."""
         keys = {each.report_id for each in self.receipts if each.recipient == recipient}
-        return [each for each in self.reports if each.pk in keys]
+        sent = [each for each in self.reports if each.pk in keys]
+        return sorted(sent, key=lambda each: (each.said_at, each.number))
 
-    def _sponsor_told(self) -> list[tuple[dt.datetime, SaeReport]]:
+    def _sponsor_told(self, rule: ReportingRule) -> list[Told]:
+        """Every moment at which the sponsor knew something, by a report and otherwise."""
         reports = {each.pk: each for each in self.reports}
-        return [
-            (_told(each), reports[each.report_id])
+        told = [
+            told_by(reports[each.report_id], each.received_at or each.submitted_at)
             for each in self.receipts
             if each.recipient == To.SPONSOR
         ]
+        return [*told, *(self._otherwise(each, rule) for each in self.known)]
+
+    def _otherwise(self, known: SponsorAwareness, rule: ReportingRule) -> Told:
+        """Other knowledge; what the recipient is sent for it is a report that says as much."""
+        told = Told(
+            at=known.known_at,
+            number=self._next,
+            suspected=known.suspected,
+            grave=known.grave,
+            otherwise=True,
+        )
+        saying = (
+            each.counts_as
+            for each in self._valid
+            if (one := told_by(each, self.now)).says(rule)
+            and one.grave == known.grave
+            and not one.taken_back
+        )
+        return replace(told, number=min(saying, default=self._next))
 
     def _is_news_to(self, sent: list[SaeReport]) -> bool:
-        """Whether the last they were sent says less than what the event is held for now."""
+        """Whether the last they were sent says something else than the event is held for now:
+        taken back or no more so, graver, or not as grave as they were told."""
         facts = sent[-1].content["facts"]
         if _retracted(sent[-1]) != (self.case.standing if self.case.is_taken_back else ""):
             return True
-        return not self.case.is_taken_back and is_grave(self.event) and not facts["grave"]
+        return not self.case.is_taken_back and is_grave(self.event) != facts["grave"]
 
 
 def _retracted(report: SaeReport) -> str:
@@ -248,15 +316,10 @@ def _kept(row: SaeDeadline) -> Begun:
     return Begun(since=row.since, answers_from=row.answers_from)
 
 
-def _as_told(row: SaeDeadline, told: list[tuple[dt.datetime, SaeReport]]) -> Begun:
+def _as_told(row: SaeDeadline, told: list[Told]) -> Begun:
     """The sponsor's clock as it stands, from when they knew of the report it began with."""
-    known = (at for at, report in told if report.number == row.answers_from)
+    known = (each.at for each in told if each.number == row.answers_from and not each.otherwise)
     return Begun(since=min(known, default=row.since), answers_from=row.answers_from)
-
-
-def _told(receipt: SaeReceipt) -> dt.datetime:
-    """When the sponsor knew by this sending: as it was sent, until its receipt says when."""
-    return receipt.received_at or receipt.submitted_at
 
 
 def answering(deadline: SaeDeadline, sent: Iterable[int]) -> list[int]:

@@ -7,27 +7,34 @@ from django.utils.translation import gettext_lazy as _
 from outcomes.models import (
     AdverseEvent,
     Expedited,
+    FurtherWord,
+    KnownBy,
     ReportKind,
     SaeCase,
     SaeDeadline,
     SaeReceipt,
     SaeReport,
+    SponsorAwareness,
     Standing,
     Suspected,
     To,
+    VoidedAcknowledgement,
     Way,
 )
 from trialsite.access.models import Site
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.exports.registry import Column, Dataset, Kind, register_datasets
 
-CASES, DEADLINES, REPORTS, RECEIPTS, EVENTS, RECORDS, SITES, SUBJECTS = (
+CASES, DEADLINES, REPORTS, RECEIPTS, TAKEN, KNOWN, WORDS, EVENTS, RECORDS, SITES, SUBJECTS = (
     model._meta.db_table
     for model in (
         SaeCase,
         SaeDeadline,
         SaeReport,
         SaeReceipt,
+        VoidedAcknowledgement,
+        SponsorAwareness,
+        FurtherWord,
         AdverseEvent,
         CrfRecord,
         Site,
@@ -52,7 +59,7 @@ _ORDER = 't.code COLLATE "C", s.screening_number COLLATE "C", r.repeat_key'
 
 @register_datasets
 def safety() -> list[Dataset]:
-    return [_cases(), _receipts(), _deadlines()]
+    return [_cases(), _receipts(), _deadlines(), _voided(), _known(), _words()]
 
 
 def _cases() -> Dataset:
@@ -86,6 +93,9 @@ def _cases() -> Dataset:
             Column(name="AGREED", sql="c.agreed_at", label=_("Agreed"), kind=Kind.MOMENT),
             Column(name="AGREEREAS", sql="nullif(c.agreed_reason, '')",
                    label=_("Reason for agreeing")),
+            Column(name="EASED", sql="c.eased_at", label=_("Deadline eased"), kind=Kind.MOMENT),
+            Column(name="EASEREAS", sql="nullif(c.eased_reason, '')",
+                   label=_("Why a deadline was eased")),
             Column(name="CLOSED", sql="c.closed_at", label=_("Closed"), kind=Kind.MOMENT),
             Column(name="CLOSEREAS", sql="nullif(c.close_reason, '')",
                    label=_("Reason for closing")),
@@ -124,6 +134,12 @@ def _receipts() -> Dataset:
             Column(name="WAY", sql="q.way", label=_("Sent by"), codes=dict(Way.choices)),
             Column(name="RECEIVED", sql="q.received_at", label=_("Received"), kind=Kind.MOMENT),
             Column(name="RECEIPT", sql="nullif(q.receipt_number, '')", label=_("Receipt no.")),
+            Column(
+                name="RECEIPTBY",
+                sql="q.by_recipient",
+                label=_("Entered by the recipient"),
+                kind=Kind.BOOLEAN,
+            ),
             Column(name="VOIDED", sql="q.voided_at", label=_("Voided"), kind=Kind.MOMENT),
             Column(name="VOIDREAS", sql="nullif(q.void_reason, '')", label=_("Reason for voiding")),
         ),
@@ -158,3 +174,68 @@ def _deadlines() -> Dataset:
         site="c.site_id",
         order=f"{_ORDER}, d.derived_at, d.rule, d.id",
     )
+
+
+def _voided() -> Dataset:
+    return Dataset(
+        name="sae_receipts_voided",
+        title=_("Receipts of safety reports that were voided"),
+        columns=(
+            *_WHO,
+            Column(name="REPORT", sql="p.number", label=_("Report no."), kind=Kind.INTEGER),
+            Column(name="TO", sql="q.recipient", label=_("Recipient"), codes=dict(To.choices)),
+            Column(name="RECEIVED", sql="v.received_at", label=_("Received"), kind=Kind.MOMENT),
+            Column(name="RECEIPT", sql="nullif(v.receipt_number, '')", label=_("Receipt no.")),
+            Column(name="VOIDED", sql="v.voided_at", label=_("Voided"), kind=Kind.MOMENT),
+            Column(name="VOIDREAS", sql="v.void_reason", label=_("Reason for voiding")),
+        ),
+        source=f"{_FROM} JOIN {RECEIPTS} q ON q.case_id = c.id "
+        f"JOIN {REPORTS} p ON p.id = q.report_id JOIN {TAKEN} v ON v.receipt_id = q.id",
+        site="c.site_id",
+        order=f"{_ORDER}, v.voided_at, v.id",
+    )
+
+
+def _known() -> Dataset:
+    return Dataset(
+        name="sae_sponsor_awareness",
+        title=_("When the sponsor knew otherwise than by a report"),
+        columns=(
+            *_WHO,
+            Column(name="KNOWN", sql="k.known_at", label=_("The sponsor knew at"),
+                   kind=Kind.MOMENT),
+            Column(name="SOURCE", sql="k.source", label=_("How the sponsor knew"),
+                   codes=dict(KnownBy.choices)),
+            Column(name="TOLD", sql="k.told", label=_("Who told whom what")),
+            Column(name="GRAVE", sql="k.grave", label=_("Known as fatal or life-threatening"),
+                   kind=Kind.BOOLEAN),
+            Column(name="SUSPECTED", sql="k.suspected",
+                   label=_("Known as suspected of the treatment"), kind=Kind.BOOLEAN),
+            Column(name="ENTERED", sql="k.entered_at", label=_("Entered"), kind=Kind.MOMENT),
+            Column(name="VOIDED", sql="k.voided_at", label=_("Voided"), kind=Kind.MOMENT),
+            Column(name="VOIDREAS", sql="nullif(k.void_reason, '')", label=_("Reason for voiding")),
+        ),
+        source=f"{_FROM} JOIN {KNOWN} k ON k.case_id = c.id",
+        site="c.site_id",
+        order=f"{_ORDER}, k.entered_at, k.id",
+    )  # fmt: skip
+
+
+def _words() -> Dataset:
+    return Dataset(
+        name="sae_further_words",
+        title=_("Further first words of serious adverse events"),
+        columns=(
+            *_WHO,
+            Column(name="TERM", sql="w.term", label=_("Event")),
+            Column(name="REPORTER", sql="w.reporter", label=_("Reporter")),
+            Column(name="SUSPECT", sql="w.suspected", label=_("Suspected cause"),
+                   codes=dict(Suspected.choices)),
+            Column(name="AWARE", sql="w.aware_at", label=_("Known to this reporter"),
+                   kind=Kind.MOMENT),
+            Column(name="ENTERED", sql="w.said_at", label=_("Entered"), kind=Kind.MOMENT),
+        ),
+        source=f"{_FROM} JOIN {WORDS} w ON w.case_id = c.id",
+        site="c.site_id",
+        order=f"{_ORDER}, w.said_at, w.id",
+    )  # fmt: skip

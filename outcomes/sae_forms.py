@@ -11,9 +11,10 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from outcomes.models import CRITERIA, AdverseEvent, Expedited, Suspected, To, Way
+from outcomes.models import CRITERIA, AdverseEvent, Expedited, KnownBy, Suspected, To, Way
 from outcomes.selectors.sae_board import Look
 from outcomes.services.sae_entry import FirstWord
+from outcomes.services.sae_papers import Carried
 from trialsite.access.forms import DateField
 from trialsite.access.models import Site, User
 from trialsite.conduct.deviation_forms import PartialDateInput
@@ -160,6 +161,9 @@ class SubmissionForm(forms.Form):
         ]
 
 
+_YES_NO = (("", "–"), ("yes", _("Yes")), ("no", _("No")))
+
+
 class PaperForm(forms.Form):
     """That a report left on paper, by fax or mail before it was signed here."""
 
@@ -168,6 +172,15 @@ class PaperForm(forms.Form):
     )
     submitted_at = WallField(label=_("Sent at"))
     way = forms.ChoiceField(label=_("Sent by"), choices=Way.choices, initial=Way.FAX)
+    grave = forms.ChoiceField(
+        label=_("Does the paper call it fatal or life-threatening?"),
+        choices=_YES_NO,
+        required=False,
+        help_text=_("Needed where the case has changed since, or was entered later."),
+    )
+    suspected = forms.ChoiceField(
+        label=_("Does the paper suspect the treatment?"), choices=_YES_NO, required=False
+    )
     file = forms.FileField(
         label=_("The paper that was sent (PDF or picture)"),
         widget=forms.ClearableFileInput(attrs={"accept": ".pdf,.png,.jpg,.jpeg,.webp"}),
@@ -178,6 +191,39 @@ class PaperForm(forms.Form):
         self.fields["recipients"].choices = [  # type: ignore[attr-defined]
             (code, To(code).label) for code in recipients
         ]
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or {}
+        for name, other in (("grave", "suspected"), ("suspected", "grave")):
+            if cleaned.get(other) and not cleaned.get(name):
+                self.add_error(name, _t("Say both of what the paper carried."))
+        return cleaned
+
+    def carried(self) -> Carried | None:
+        """What the paper carried, where the person says so."""
+        said = self.cleaned_data
+        if not said["grave"]:
+            return None
+        return Carried(grave=said["grave"] == "yes", suspected=said["suspected"] == "yes")
+
+
+class SponsorKnewForm(VersionedForm):
+    """That the sponsor knew otherwise than by a report sent from here."""
+
+    known_at = WallField(label=_("The sponsor knew at"))
+    source = forms.ChoiceField(label=_("How the sponsor knew"), choices=KnownBy.choices)
+    told = forms.CharField(
+        label=_("Who told whom what"),
+        max_length=500,
+        help_text=_("Such as: monitor A. Li told the sponsor’s duty line by telephone. No names "
+                    "of participants."),
+    )  # fmt: skip
+    grave = forms.BooleanField(
+        label=_("The sponsor knew that it is fatal or life-threatening"), required=False
+    )
+    suspected = forms.BooleanField(
+        label=_("The sponsor knew that the treatment is suspected"), required=False
+    )
 
 
 class ReceivedForm(forms.Form):

@@ -10,6 +10,8 @@ class SamplesConfig(AppConfig):
         from samples import (  # noqa: F401
             datasets,
             destruction_guards,
+            excursion_datasets,
+            excursion_guards,
             guards,
             kinds,
             lab_results,
@@ -19,6 +21,7 @@ class SamplesConfig(AppConfig):
             shipment_datasets,
             shipment_guards,
             slots,
+            sprec_datasets,
             tube_guards,
         )
         from samples.services.withdrawals import follow_withdrawal

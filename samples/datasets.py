@@ -13,11 +13,13 @@ from samples.models import (
     CustodyKind,
     Destruction,
     DestructionLine,
+    ExcursionLine,
     NotCollected,
     Outcome,
     Shipment,
     Specimen,
     SpecimenState,
+    StorageExcursion,
     WhyNot,
 )
 from trialsite.access.models import Site
@@ -39,6 +41,7 @@ SPECIMENS, ALIQUOTS, EVENTS, NOT_DONE, BOXES, SHIPMENTS, SITES, SUBJECTS, VISITS
     )
 )
 DESTRUCTIONS, DESTRUCTION_LINES = (model._meta.db_table for model in (Destruction, DestructionLine))
+WARM, WARM_LINES = (model._meta.db_table for model in (StorageExcursion, ExcursionLine))
 _WHO = (
     Column(name="SITEID", sql="t.code", label=_("Site"), sdtm="DM.SITEID"),
     Column(name="SUBJID", sql="u.number", label=_("Subject number"), sdtm="DM.SUBJID"),
@@ -49,6 +52,11 @@ _WHO = (
 _FROM = (
     f"JOIN {SITES} t ON t.id = s.site_id JOIN {SUBJECTS} u ON u.id = s.subject_id "
     f"JOIN {VISITS} v ON v.id = s.visit_id"
+)
+#: Of the excursions that stand; another site's name only how warm it was in the custody log.
+_WARM = (
+    f"(SELECT {{what}} FROM {WARM_LINES} wl JOIN {WARM} we ON we.id = wl.excursion_id "
+    "WHERE wl.aliquot_id = a.id AND we.voided_at IS NULL)"
 )
 _ORDER = 't.code COLLATE "C", u.screening_number COLLATE "C"'
 
@@ -89,9 +97,14 @@ def _events() -> Dataset:
                 kind=Kind.INTEGER,
             ),
             Column(name="BOX", sql="b.code", label=_("Box")),
-            Column(name="POSITION", sql='e."position"', label=_("Position"), kind=Kind.INTEGER),
+            Column(
+                name="POSITION",
+                sql='e."position"',
+                label=_("Position in the box"),
+                kind=Kind.INTEGER,
+            ),
             Column(name="SHIPMENT", sql="h.code", label=_("Shipment"), sdtm="BE.BEGRPID"),
-            Column(name="PLACE", sql="nullif(e.place, '')", label=_("Where")),
+            Column(name="PLACE", sql="nullif(e.place, '')", label=_("Location")),
             Column(name="AMOUNT", sql="e.amount", label=_("Amount"), kind=Kind.FLOAT),
             Column(name="CELSIUS", sql="e.celsius", label=_("Temperature, °C"), kind=Kind.FLOAT),
             Column(name="REASON", sql="nullif(e.reason, '')", label=_("Reason")),
@@ -169,6 +182,18 @@ def _specimens() -> Dataset:
                 label=_("Centrifuge, °C"),
                 kind=Kind.INTEGER,
             ),
+            Column(
+                name="CENTBRK",
+                sql="s.centrifuge_brake",
+                label=_("Centrifuge with brake"),
+                kind=Kind.BOOLEAN,
+            ),
+            Column(
+                name="KEPTCOOL",
+                sql="s.kept_cool",
+                label=_("At 2 to 10 °C until frozen"),
+                kind=Kind.BOOLEAN,
+            ),
             Column(name="EXTRA", sql="nullif(s.extra_reason, '')", label=_("Why beyond the plan")),
         ),
         source=f"{SPECIMENS} s {_FROM}",
@@ -210,8 +235,22 @@ def _aliquots() -> Dataset:
                 unit="min",
             ),
             Column(name="FTCNT", sql="a.thaws", label=_("Thawed so often"), kind=Kind.INTEGER),
+            Column(
+                name="WARMN",
+                sql=_WARM.format(what="count(*)::integer"),
+                label=_("Kept too warm so often"),
+                kind=Kind.INTEGER,
+            ),
+            Column(
+                name="WARMMAX",
+                sql=_WARM.format(what="max(we.celsius)"),
+                label=_("Highest temperature, °C"),
+                kind=Kind.FLOAT,
+            ),
             Column(name="BOX", sql="b.code", label=_("Box")),
-            Column(name="LOC", sql='a."position"', label=_("Position"), kind=Kind.INTEGER),
+            Column(
+                name="LOC", sql='a."position"', label=_("Position in the box"), kind=Kind.INTEGER
+            ),
             Column(name="SHIPMENT", sql="h.code", label=_("Shipment")),
         ),
         source=f"{ALIQUOTS} a JOIN {SPECIMENS} s ON s.id = a.specimen_id {_FROM} "

@@ -21,7 +21,9 @@ class DestroyForm(TimeForm):
         choices=(), error_messages={"required": _("Choose what was destroyed.")}
     )
     how = forms.CharField(
-        label=_("How"), max_length=300, help_text=_("Such as: autoclaved, then clinical waste.")
+        label=_("How it was destroyed"),
+        max_length=300,
+        help_text=_("Such as: autoclaved, then clinical waste."),
     )
     witness = forms.ChoiceField(label=_("Witness"), choices=())
 

@@ -27,11 +27,11 @@ from samples.models import (
 from samples.models.states import NEEDS_CONSENT
 from screening.models.consent import Consent, Scope, Withdrawal
 from trialsite.casebook.guards import same_site
-from trialsite.casebook.models import CrfRecord
+from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.core.catalog import Check, Function, Protection, Trigger
 from trialsite.core.guards import protect
 
-SPECIMENS, ALIQUOTS, EVENTS, LISTS, LINES, WITHDRAWALS, CONSENTS, RECORDS = (
+SPECIMENS, ALIQUOTS, EVENTS, LISTS, LINES, WITHDRAWALS, CONSENTS, RECORDS, SUBJECTS = (
     model._meta.db_table
     for model in (
         Specimen,
@@ -42,6 +42,7 @@ SPECIMENS, ALIQUOTS, EVENTS, LISTS, LINES, WITHDRAWALS, CONSENTS, RECORDS = (
         Withdrawal,
         Consent,
         CrfRecord,
+        Subject,
     )
 )
 
@@ -167,6 +168,10 @@ GUARD_LIST = Function(
 DECLARE
   act record;
 BEGIN
+  PERFORM 1 FROM public.{SUBJECTS} u WHERE u.id = NEW.subject_id AND u.site_id = NEW.site_id;
+  IF NOT FOUND AND TG_OP = 'INSERT' THEN
+    RETURN NEW;  -- the foreign key refuses it
+  END IF;
 {_STANDING_ACT}
   IF TG_OP = 'INSERT' OR NEW.withdrawn_at IS DISTINCT FROM OLD.withdrawn_at THEN
     IF act.wall IS NULL OR (NEW.withdrawn_at AT TIME ZONE act.zone <> act.wall

@@ -90,10 +90,11 @@ class SpinForm(TimeForm):
     centrifuge_g = _whole(_("g"), 1, 100_000)
     centrifuge_minutes = _whole(_("Minutes"), 1, 600)
     centrifuge_celsius = _whole(_("°C"), -20, 60)
+    centrifuge_brake = Yes(label=_("With brake"))
 
     @property
     def facts(self) -> SpecimenFacts:
-        names = ("centrifuge_g", "centrifuge_minutes", "centrifuge_celsius")
+        names = ("centrifuge_g", "centrifuge_minutes", "centrifuge_celsius", "centrifuge_brake")
         return SpecimenFacts(**{name: self.cleaned_data[name] for name in names})
 
 
@@ -107,8 +108,9 @@ class AliquotForm(TimeForm):
 #: What is asked of which material.
 _ASKED = {
     "blood": ("amount", "draw_site", "fasting", "on_ice"),
-    "urine": ("amount", "urine_method", "dipstick"),
-    "faeces": ("amount", "bristol", "blood_seen", "laxatives", "antibiotics"),
+    "urine": ("amount", "urine_method", "dipstick", "on_ice"),
+    "faeces": ("amount", "bristol", "blood_seen", "laxatives", "antibiotics", "on_ice"),
+    "effluent": ("amount", "on_ice"),
 }
 
 
@@ -128,6 +130,10 @@ class FactsForm(forms.Form):
     centrifuge_g = _whole(_("Centrifuge, g"), 1, 100_000)
     centrifuge_minutes = _whole(_("Centrifuge, minutes"), 1, 600)
     centrifuge_celsius = _whole(_("Centrifuge, °C"), -20, 60)
+    centrifuge_brake = Yes(label=_("Centrifuge with brake"))
+    kept_cool = Yes(
+        label=_("At 2 to 10 °C until frozen"), help_text=_("From the centrifuge to the freezer.")
+    )
     remark = forms.CharField(label=_("Remark"), max_length=500, required=False)
     reason = forms.CharField(label=_("Reason for the change"), max_length=500)
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
@@ -136,6 +142,7 @@ class FactsForm(forms.Form):
         asked = {*_ASKED.get(specimen.matrix, ("amount",)), "remark", "reason", "version"}
         if specimen.centrifuged_at is not None:
             asked |= {"centrifuge_g", "centrifuge_minutes", "centrifuge_celsius"}
+            asked |= {"centrifuge_brake", "kept_cool"}
         known = {name: getattr(specimen, name, None) for name in asked - {"reason"}}
         kwargs["initial"] = known
         super().__init__(*args, **kwargs)
@@ -188,6 +195,13 @@ class AnalysisForm(ReasonAndTimeForm):
         return found
 
 
+class VolumeForm(forms.Form):
+    """How much there is of an aliquot; empty: nobody knows."""
+
+    volume = _number(_("Volume"), help_text=_("Empty: it has not been measured."))
+    reason = forms.CharField(label=_("Reason for the change"), max_length=500)
+
+
 class CorrectForm(forms.Form):
     """The right time of an event."""
 
@@ -212,6 +226,7 @@ class SpinScanForm(ScanForm):
     centrifuge_g = _whole(_("g"), 1, 100_000)
     centrifuge_minutes = _whole(_("Minutes"), 1, 600)
     centrifuge_celsius = _whole(_("°C"), -20, 60)
+    centrifuge_brake = Yes(label=_("With brake"))
     at = WallTime(label=_("Time"), required=False, help_text=_("Empty: now"))
 
 

@@ -22,6 +22,7 @@ from samples.models import (
     NotCollected,
     Rack,
     Shipment,
+    ShipmentLine,
     Specimen,
 )
 from trialsite.access.models import Site
@@ -41,6 +42,7 @@ from trialsite.core.guards import APP, protect
     MOVES,
     SITES,
     SHIPMENTS,
+    LINES,
 ) = (
     model._meta.db_table
     for model in (
@@ -55,6 +57,7 @@ from trialsite.core.guards import APP, protect
         BoxMove,
         Site,
         Shipment,
+        ShipmentLine,
     )
 )
 
@@ -111,11 +114,13 @@ BEGIN
     RAISE EXCEPTION 'nobody saw it destroyed' USING ERRCODE = '{UNWITNESSED}';
   END IF;
   SELECT coalesce(max(e.number), 0) AS number,
-         max({_EFFECTIVE}) FILTER (WHERE e.kind <> 'corrected') AS moment
+         max({_EFFECTIVE})
+           FILTER (WHERE e.kind NOT IN ('corrected', 'excursion')) AS moment
     INTO last FROM public.{EVENTS} e WHERE {_SAME_SAMPLE};
   NEW.number := last.number + 1;
   IF NEW.kind <> 'corrected' THEN
-    IF NEW.moment < last.moment THEN
+    -- That it was too warm is found out later: it is no step on its way.
+    IF NEW.moment < last.moment AND NEW.kind <> 'excursion' THEN
       RAISE EXCEPTION 'something later has happened' USING ERRCODE = '{OUT_OF_ORDER}';
     END IF;
     RETURN NEW;
@@ -125,7 +130,8 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'it corrects an event of this sample' USING ERRCODE = '{NO_SUCH_STEP}';
   END IF;
-  PERFORM 1 FROM public.{EVENTS} e WHERE {_SAME_SAMPLE} AND e.kind <> 'corrected'
+  PERFORM 1 FROM public.{EVENTS} e WHERE {_SAME_SAMPLE} AND target.kind <> 'excursion'
+    AND e.kind NOT IN ('corrected', 'excursion')
     AND ((e.number < target.number AND {_EFFECTIVE} > NEW.moment)
       OR (e.number > target.number AND {_EFFECTIVE} < NEW.moment));
   IF FOUND THEN
@@ -214,7 +220,10 @@ BEGIN
         AND e.kind IN ('stored', 'refrozen', 'thawed', 'packed', 'unpacked', 'shipped', 'arrived')
       ORDER BY e.number DESC LIMIT 1;
     following := CASE WHEN before IS NULL THEN 'made' WHEN before = 'thawed' THEN 'thawed'
-                      WHEN before = 'arrived' THEN 'away' ELSE 'held' END;
+                      -- Received by mistake it was not there: its line is missing.
+                      WHEN before = 'arrived' AND EXISTS (SELECT 1 FROM public.{LINES} l
+                        WHERE l.shipment_id = parcel AND l.aliquot_id = NEW.aliquot_id
+                          AND l.state = 'received') THEN 'away' ELSE 'held' END;
   END IF;
   first_frozen := first_frozen AND own.frozen_at IS NULL;
   IF NEW.kind = 'corrected' AND own.state NOT IN ('used', 'discarded', 'destroyed') THEN
@@ -246,7 +255,8 @@ BEGIN
                          THEN coalesce(NEW.shipment_id, x.shipment_id, parcel) END,
       thaws = x.thaws + CASE NEW.kind WHEN 'thawed' THEN 1 ELSE 0 END,
       volume = CASE NEW.kind WHEN 'analysed' THEN x.volume - coalesce(NEW.amount, 0)
-                             WHEN 'used_up' THEN x.volume * 0 ELSE x.volume END,
+                             WHEN 'used_up' THEN x.volume * 0
+                             WHEN 'measured' THEN NEW.amount ELSE x.volume END,
       frozen_at = CASE WHEN first_frozen THEN NEW.happened_at ELSE x.frozen_at END,
       time_zone = CASE WHEN first_frozen THEN NEW.time_zone ELSE x.time_zone END
     WHERE x.id = NEW.aliquot_id;

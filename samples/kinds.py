@@ -19,3 +19,9 @@ NOT_COLLECTED = declare_kind(
     category=Category.SAMPLE,
     importance=Importance.MINOR,
 )
+WARM_STORAGE = declare_kind(
+    "sample_storage_warm",
+    _("Samples kept warmer than planned"),
+    category=Category.SAMPLE,
+    importance=Importance.MINOR,
+)

@@ -38,7 +38,7 @@ COLUMNS = (
     Column(name="FROZEN", label=_("First frozen at"), kind=Kind.DATETIME),
     Column(name="THAWS", label=_("Thawed so often"), kind=Kind.INTEGER),
     Column(name="BOX", label=_("Box")),
-    Column(name="POSITION", label=_("Position")),
+    Column(name="POSITION", label=_("Position in the box")),
 )
 
 
@@ -109,7 +109,7 @@ _HEAD = (
     _("Specimen"),
     _("Volume"),
     _("First frozen at"),
-    _("Position"),
+    _("Position in the box"),
     _("Received"),
 )
 _SIGNING = (
@@ -137,8 +137,11 @@ def _facts(shipment: Shipment, count: int) -> list[list[str]]:
     cooling, site = Cooling(shipment.cooling).label, shipment.site
     permission = shipment.permission
     facts: list[tuple[str | Promise, str]] = [
-        (_("From"), f"{site.code} {site.name}" + (f" / {site.name_zh}" if site.name_zh else "")),
-        (_("To"), shipment.destination),
+        (
+            _("Sent from"),
+            f"{site.code} {site.name}" + (f" / {site.name_zh}" if site.name_zh else ""),
+        ),
+        (_("Destination"), shipment.destination),
         (_("Address"), shipment.address.replace("\r\n", "\n")),
         (_("Purpose"), shipment.purpose),
         (_("Export permission"), permission.number if permission else ""),

@@ -31,7 +31,7 @@ def _parcels() -> Dataset:
             Column(
                 name="STATE", sql="h.state", label=_("State"), codes=dict(ShipmentState.choices)
             ),
-            Column(name="SHIPTO", sql="h.destination", label=_("To")),
+            Column(name="SHIPTO", sql="h.destination", label=_("Destination")),
             Column(name="PURPOSE", sql="h.purpose", label=_("Purpose")),
             Column(name="ABROAD", sql="h.abroad", label=_("Leaves the country"), kind=Kind.BOOLEAN),
             Column(
@@ -100,12 +100,17 @@ def _lines() -> Dataset:
                 kind=Kind.BOOLEAN,
             ),
             Column(name="BOX", sql="b.code", label=_("Box")),
-            Column(name="POSITION", sql='l."position"', label=_("Position"), kind=Kind.INTEGER),
+            Column(
+                name="POSITION",
+                sql='l."position"',
+                label=_("Position in the box"),
+                kind=Kind.INTEGER,
+            ),
             Column(name="INBOX", sql="l.in_box", label=_("Sent in its box"), kind=Kind.BOOLEAN),
             Column(
                 name="COND",
                 sql="nullif(l.condition, '')",
-                label=_("Condition"),
+                label=_("Condition on arrival"),
                 codes=dict(Condition.choices),
             ),
             Column(name="RECDTM", sql="l.received_at", label=_("Received at"), kind=Kind.DATETIME),

@@ -63,8 +63,8 @@ class DraftForm(RouteForm):
         "future_use",
     )
 
-    site = forms.ChoiceField(label=_("From"))
-    destination = _text(_("To"), 200, required=True)
+    site = forms.ChoiceField(label=_("Sent from"))
+    destination = _text(_("Destination"), 200, required=True)
     purpose = _text(_("Purpose"), 300, required=True)
     abroad = forms.BooleanField(
         label=_("Leaves the country"),
@@ -223,7 +223,7 @@ class ReceiveScanForm(ParcelScanForm):
     once = ("condition", "unexpected", "counted", "note")
     always = ("at",)
 
-    condition = forms.ChoiceField(label=_("Condition"), choices=Condition.choices)
+    condition = forms.ChoiceField(label=_("Condition on arrival"), choices=Condition.choices)
     unexpected = forms.BooleanField(label=_("Not on the manifest"), required=False)
     counted = forms.BooleanField(label=_("Counted: all of the box is there"), required=False)
     note = _text(_("Explanation"), 500)

@@ -203,6 +203,57 @@ END
 """,
 )
 
+#: At the end of the transaction the other way round: what a line says has happened to its
+#: aliquot stands in the custody log. A line that was received, or is missing, of what had
+#: come to its end or gone elsewhere before has no event of its own: nothing happens to that.
+#: Sites are widened as for `open_lines`, so that it holds in whoever's name the work is done.
+GUARD_AGREEMENT = Function(
+    "guard_manifest_agrees",
+    returns="trigger",
+    execute=(),
+    source=f"""
+DECLARE
+  callers text := coalesce(current_setting('trialsite.sites', true), '');
+  wrong text;
+  of_parcel uuid := CASE TG_TABLE_NAME WHEN '{SHIPMENTS}' THEN NEW.id END;
+  of_line uuid := CASE TG_TABLE_NAME WHEN '{LINES}' THEN NEW.id END;
+BEGIN
+  IF TG_OP = 'UPDATE' AND OLD.state = NEW.state THEN
+    RETURN NULL;
+  END IF;
+  PERFORM set_config('trialsite.sites',
+    coalesce((SELECT array_agg(t.id)::text FROM public.{SITES} t), '{{}}'), true);
+  SELECT l.code INTO wrong
+    FROM public.{LINES} l JOIN public.{SHIPMENTS} s ON s.id = l.shipment_id
+         JOIN public.{ALIQUOTS} a ON a.id = l.aliquot_id
+         CROSS JOIN LATERAL (
+           SELECT coalesce(array_agg(e.kind), '{{}}') AS kinds FROM public.{EVENTS} e
+           WHERE e.aliquot_id = l.aliquot_id AND e.shipment_id = l.shipment_id) log
+    WHERE (l.shipment_id = of_parcel OR l.id = of_line)
+      AND NOT (
+        (l.unexpected OR 'packed' = ANY (log.kinds))
+        AND (l.unexpected OR l.state = 'unpacked' OR s.state IN ('packing', 'cancelled')
+             OR 'shipped' = ANY (log.kinds))
+        AND CASE l.state
+          WHEN 'unpacked' THEN a.state <> 'packed' OR a.shipment_id <> l.shipment_id
+            OR EXISTS (SELECT 1 FROM public.{LINES} again WHERE again.aliquot_id = l.aliquot_id
+                       AND again.shipment_id = l.shipment_id AND again.state = 'packed')
+          WHEN 'missing' THEN a.shipment_id IS DISTINCT FROM l.shipment_id
+          WHEN 'received' THEN 'arrived' = ANY (log.kinds)
+            OR ((l.unexpected OR l.condition <> 'intact')
+                AND a.state IN ('packed', 'away', 'used', 'discarded', 'destroyed'))
+          ELSE true END)
+    LIMIT 1;
+  PERFORM set_config('trialsite.sites', callers, true);
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION 'the custody log says otherwise of %', wrong
+      USING ERRCODE = '{NO_SUCH_STEP}';
+  END IF;
+  RETURN NULL;
+END
+""",
+)
+
 #: A permission is recorded once; it can only be said to count no longer.
 GUARD_PERMISSION = Function(
     "guard_export_permission",
@@ -223,7 +274,8 @@ END
 
 @protect
 def shipments() -> Iterable[Protection]:
-    yield from (OPEN_LINES, GUARD_MANIFEST, GUARD_LINE, GUARD_SHIPMENT, GUARD_PERMISSION)
+    yield from (OPEN_LINES, GUARD_MANIFEST, GUARD_AGREEMENT)
+    yield from (GUARD_LINE, GUARD_SHIPMENT, GUARD_PERMISSION)
     yield same_site(LINES)
     yield Check(
         LINES,
@@ -244,3 +296,10 @@ def shipments() -> Iterable[Protection]:
         (PERMISSIONS, "guard_export_permission", "BEFORE UPDATE"),
     ):
         yield Trigger(table, name, when, f"trialsite.{name}")
+    for table, when in (
+        (LINES, "AFTER INSERT OR UPDATE"),
+        (SHIPMENTS, "AFTER UPDATE"),
+    ):
+        yield Trigger(
+            table, "manifest_agrees", when, "trialsite.guard_manifest_agrees", deferred=True
+        )

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from samples.forms import SCANNED
@@ -81,7 +81,7 @@ class MoveBoxForm(forms.Form):
     def __init__(self, *args: Any, racks: list[Rack], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.racks = {str(rack.pk): rack for rack in racks}
-        _choices(self.fields["rack"], racks, empty=_now("in no rack"))
+        _choices(self.fields["rack"], racks, empty=gettext("in no rack"))
 
     @property
     def said(self) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class MoveAliquotForm(forms.Form):
         label=_("Scan the box"), max_length=40, widget=forms.TextInput(attrs=SCANNED)
     )
     position = forms.CharField(
-        label=_("Position"),
+        label=_("Position in the box"),
         max_length=4,
         required=False,
         help_text=_("Such as C7. Empty: the next free one."),
@@ -111,7 +111,7 @@ class MoveAliquotForm(forms.Form):
         code = read_code(self.cleaned_data["code"])
         found = self._boxes.select_related("site").filter(code=code).first()
         if found is None:
-            raise ValidationError(_now("No box of your sites has this code."))
+            raise ValidationError(gettext("No box of your sites has this code."))
         self.box = found
         return code
 
@@ -119,7 +119,7 @@ class MoveAliquotForm(forms.Form):
         cleaned = super().clean() or {}
         name = cleaned.get("position", "")
         if name and "code" in cleaned and self.box.position_named(name) is None:
-            self.add_error("position", _now("This box has no such position."))
+            self.add_error("position", gettext("This box has no such position."))
         return cleaned
 
     @property

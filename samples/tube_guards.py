@@ -102,6 +102,14 @@ BEGIN
     END IF;
     RETURN NEW;
   END IF;
+  IF NEW.volume > coalesce(OLD.volume, 0) THEN
+    SELECT s.amount - coalesce(sum(a.volume) FILTER (WHERE a.id <> NEW.id), 0) AS left_over
+      INTO tube FROM public.{SPECIMENS} s JOIN public.{ALIQUOTS} a ON a.specimen_id = s.id
+      WHERE s.id = NEW.specimen_id GROUP BY s.amount;
+    IF tube.left_over < NEW.volume THEN
+      RAISE EXCEPTION 'this is more than was collected' USING ERRCODE = '{TOO_MUCH}';
+    END IF;
+  END IF;
   IF NEW.site_id <> OLD.site_id AND OLD.state IN ('packed', 'shipped') THEN
     RAISE EXCEPTION 'a sample is in a parcel' USING ERRCODE = '{IN_A_PARCEL}';
   END IF;

@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from samples.views import (
     destruction,
+    excursions,
     labels,
     one,
     permissions,
@@ -41,6 +42,11 @@ urlpatterns: list[URLPattern] = [
     path("samples/destruction/<uuid:pk>/destroy/", destruction.destroy, name="destroy"),
     path("samples/destruction/<uuid:pk>/close/", destruction.close, name="close_destruction"),
     path("samples/destruction/lines/<uuid:pk>/", destruction.explain, name="explain"),
+    path("samples/excursions/", excursions.overview, name="excursions"),
+    path("samples/excursions/new/", excursions.new, name="new_excursion"),
+    path("samples/excursions/<uuid:pk>/", excursions.one, name="excursion"),
+    path("samples/excursions/<uuid:pk>/end/", excursions.end, name="end_excursion"),
+    path("samples/excursions/<uuid:pk>/void/", excursions.void, name="void_excursion"),
     path("samples/freezers/", storage.freezers, name="freezers"),
     path("samples/freezers/new/", storage.new_freezer, name="new_freezer"),
     path("samples/freezers/<uuid:pk>/racks/", storage.new_rack, name="new_rack"),

@@ -6,6 +6,7 @@ import gc
 import itertools
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -17,6 +18,8 @@ from hypothesis import settings as hypothesis_settings
 import trialsite.celery  # noqa: F401
 from tests import databases
 from tests.factories import Cast, make_cast, sign_in
+from tests.measuring import pytest_collection_modifyitems, pytest_runtest_protocol
+from tests.scheduling import LongestFirst
 from tests.screening.consenting import asked_at
 from trialsite.casebook.protocols import protocol_of
 
@@ -33,10 +36,21 @@ hypothesis_settings.load_profile("suite")
 _numbers = itertools.count(1)
 
 
+#: What the tests are measured by stands in `tests.measuring`.
+__all__ = ["pytest_collection_modifyitems", "pytest_runtest_protocol"]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst:
+    """Who runs what when the suite is shared by several processes."""
+    return LongestFirst(config, log)
+
+
 def pytest_collection_finish() -> None:
     """What is loaded by now stays: the collector need not walk it again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(scope="session")

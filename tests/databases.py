@@ -150,7 +150,17 @@ def drop(name: str) -> None:
             return True
         return False
 
-    until(dropped, what=f"no process of the server left in {name}")
+    until(dropped, within=120.0, what=f"no process of the server left in {name}")
+
+
+def send_away(name: str) -> None:
+    """End what the application's processes have open; they connect anew when they need to."""
+    with psycopg.connect(app_url(name), autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s "
+            "AND usename = current_user AND pid <> pg_backend_pid()",
+            [name],
+        )
 
 
 @contextmanager

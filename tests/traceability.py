@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import functools
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,11 +24,17 @@ def requirements() -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    """The tree of a file, which several questions are asked of."""
+    return ast.parse(path.read_text("utf-8"))
+
+
 def marked_tests() -> dict[str, list[str]]:
     """Requirement id -> the tests that prove it, as `path::name`."""
     found: dict[str, list[str]] = defaultdict(list)
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        tree = ast.parse(path.read_text("utf-8"))
+        tree = parsed(path)
         everywhere = [id_ for node in tree.body for id_ in _module_marks(node)]
         for function in _functions(tree):
             for id_ in [*everywhere, *_marks(function.decorator_list)]:

@@ -16,22 +16,28 @@ SESSIONS, ANSWERS, PAUSES, PEOPLE, LOOKS = (
 )
 
 
-def _at(column: str, row: str = "d") -> str:
+def _at(column: str, row: str = "d", session: str = "d") -> str:
     """A time on the wall as a moment."""
-    return f"({row}.{column} AT TIME ZONE d.time_zone)"
+    return f"({row}.{column} AT TIME ZONE {session}.time_zone)"
 
 
-def _minutes(start: str, end: str, *, without_pauses: bool) -> str:
+def effective_sql(session: str) -> str:
+    """The effective minutes of an ended session whose table has this alias; else NULL."""
+    start, end = (_at(column, session, session) for column in ("started_at", "ended_at"))
+    return _minutes(start, end, without_pauses=True, session=session)
+
+
+def _minutes(start: str, end: str, *, without_pauses: bool, session: str = "d") -> str:
     """Minutes between two moments, interruptions taken out once however they overlap.
 
     The same as `visits.effective`, which a test holds beside it.
     """
     pauses = (
         "- coalesce((SELECT range_agg(tstzrange("
-        f"least({_at('off_at', 'i')}, {end}), "
-        f"greatest(least({_at('off_at', 'i')}, {end}), "
-        f"least(coalesce({_at('on_at', 'i')}, {end}), {end})))) "
-        f"FROM {PAUSES} i WHERE i.record_id = d.record_id AND i.voided_at IS NULL "
+        f"least({_at('off_at', 'i', session)}, {end}), "
+        f"greatest(least({_at('off_at', 'i', session)}, {end}), "
+        f"least(coalesce({_at('on_at', 'i', session)}, {end}), {end})))) "
+        f"FROM {PAUSES} i WHERE i.record_id = {session}.record_id AND i.voided_at IS NULL "
         "AND i.off_at IS NOT NULL), '{}'::tstzmultirange)"
     )
     ran = f"tstzmultirange(tstzrange({start}, {end})) {pauses if without_pauses else ''}"

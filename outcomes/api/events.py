@@ -15,7 +15,7 @@ from outcomes.selectors.events import all_events, lines_of
 from trialsite.access.paging import Filter
 from trialsite.access.rest import Endpoint
 from trialsite.casebook.answers import keys_of
-from trialsite.casebook.api import LIST, SEES
+from trialsite.casebook.api import DETAIL, LIST, SEES
 from trialsite.exports.registry import Kind
 
 _FIELDS: dict[Kind, Any] = {
@@ -61,11 +61,20 @@ class AdverseEvents(Endpoint):
     }
 
     def list(self, request: Request) -> Response:
-        rows = self.narrow(all_events(self.request.user).select_related("subject__site"))
-        chosen = self.paginate_queryset(rows) or []
-        return self.get_paginated_response(
-            [{**keys_of(line.record.subject), **said_event(line)} for line in lines_of(chosen)]
-        )
+        chosen = self.paginate_queryset(self.narrow(self.rows())) or []
+        return self.get_paginated_response(self.said(chosen))
+
+    def retrieve(self, request: Request, record: uuid.UUID) -> Response:
+        return Response(self.said([self.found(self.rows(), pk=record)])[0])
+
+    def rows(self) -> Any:
+        return all_events(self.request.user).select_related("subject__site")
+
+    def said(self, records: Any) -> Any:
+        return [{**keys_of(each.record.subject), **said_event(each)} for each in lines_of(records)]
 
 
-routes: list[URLPattern] = [path("adverse-events/", AdverseEvents.as_view(LIST))]
+routes: list[URLPattern] = [
+    path("adverse-events/", AdverseEvents.as_view(LIST)),
+    path("adverse-events/<uuid:record>/", AdverseEvents.as_view(DETAIL)),
+]

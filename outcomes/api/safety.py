@@ -20,13 +20,21 @@ from outcomes.api.safety_answers import (
     ConfirmationBody,
     DescriptionBody,
     FirstWordBody,
+    KnewBody,
     day_of,
     said_case,
     wall_of,
 )
+from outcomes.models import SponsorAwareness
 from outcomes.selectors.sae_board import case_lines, cases_seen
+from outcomes.services.sae_awareness import (
+    Knowledge,
+    record_sponsor_awareness,
+    void_sponsor_awareness,
+)
 from outcomes.services.sae_cases import correct_awareness, describe_case
 from outcomes.services.sae_decisions import (
+    agree_easing,
     agree_taken_back,
     close_case,
     confirm_expedited,
@@ -37,13 +45,14 @@ from trialsite.access.capabilities import Capability
 from trialsite.access.http import Audience, Policy
 from trialsite.access.paging import Filter
 from trialsite.access.rest import Endpoint, etag, expected_version
-from trialsite.casebook.answers import ReasonBody
+from trialsite.casebook.answers import ReasonBody, VoidBody
 from trialsite.casebook.api import ACT, DETAIL
 from trialsite.casebook.models import Subject
 from trialsite.core.clock import trial_now
 from visits.models import Complication
 
 SEES = Policy(Audience.STAFF, Capability.VIEW_SAFETY)
+MANAGES = Policy(Audience.STAFF, Capability.MANAGE_SAFETY)
 REPORTS = Policy(Audience.STAFF, Capability.REPORT_SAE)
 
 
@@ -178,6 +187,37 @@ class CaseReopening(CaseAct):
         return self.act(case, reopen_case, lambda: self.body(ReasonBody))
 
 
+class CaseEasing(CaseAct):
+    @extend_schema(request=ReasonBody, responses=CaseAnswer)
+    def create(self, request: Request, case: uuid.UUID) -> Response:  # type: ignore[override]
+        """Agree that a running deadline ends or lies later by what was changed."""
+        return self.act(case, agree_easing, lambda: self.body(ReasonBody))
+
+
+class CaseSponsorAwareness(CaseAct):
+    @extend_schema(request=KnewBody, responses=CaseAnswer)
+    def create(self, request: Request, case: uuid.UUID) -> Response:  # type: ignore[override]
+        """Enter that the sponsor knew otherwise than by a report sent from here."""
+
+        def read() -> dict[str, Any]:
+            return {"knowledge": Knowledge(**self.body(KnewBody))}
+
+        return self.act(case, record_sponsor_awareness, read)
+
+
+class VoidSponsorAwareness(Cases):
+    policy = {"POST": MANAGES}
+
+    @extend_schema(request=VoidBody, responses=CaseAnswer)
+    def create(self, request: Request, awareness: uuid.UUID) -> Response:  # type: ignore[override]
+        """Take back what the sponsor was said to have known; the safety officer alone."""
+        seen = SponsorAwareness.objects.visible_to(self.request.user, Capability.MANAGE_SAFETY)
+        found: SponsorAwareness = self.found(seen.select_related("case"), pk=awareness)
+        reason = self.body(VoidBody)["reason"]
+        void_sponsor_awareness(awareness=found, reason=reason, by=self.request.user)
+        return self.answer(found.case_id)
+
+
 routes: list[URLPattern] = [
     path("sae-cases/", Cases.as_view({"get": "list", "post": "create"})),
     path("sae-cases/<uuid:case>/", Cases.as_view(DETAIL)),
@@ -185,6 +225,9 @@ routes: list[URLPattern] = [
     path("sae-cases/<uuid:case>/description/", CaseDescription.as_view(ACT)),
     path("sae-cases/<uuid:case>/confirmation/", CaseConfirmation.as_view(ACT)),
     path("sae-cases/<uuid:case>/agreement/", CaseAgreement.as_view(ACT)),
+    path("sae-cases/<uuid:case>/easing/", CaseEasing.as_view(ACT)),
+    path("sae-cases/<uuid:case>/sponsor-awareness/", CaseSponsorAwareness.as_view(ACT)),
+    path("sae-sponsor-awareness/<uuid:awareness>/void/", VoidSponsorAwareness.as_view(ACT)),
     path("sae-cases/<uuid:case>/closing/", CaseClosing.as_view(ACT)),
     path("sae-cases/<uuid:case>/reopening/", CaseReopening.as_view(ACT)),
 ]

@@ -11,7 +11,9 @@ from rest_framework.exceptions import ValidationError
 from outcomes.models import (
     CRITERIA,
     Expedited,
+    KnownBy,
     ReportKind,
+    SaeCase,
     SaeReceipt,
     SaeReport,
     Standing,
@@ -50,6 +52,7 @@ class ReceiptAnswer(serializers.Serializer[Any]):
     way = serializers.ChoiceField(choices=Way.choices)
     received_at = serializers.DateTimeField(allow_null=True)
     receipt_number = serializers.CharField()
+    by_recipient = serializers.BooleanField(help_text="The receipt was entered by the sponsor")
     evidence = serializers.UUIDField(
         allow_null=True, help_text="The document of the subject that was sent on paper"
     )
@@ -65,6 +68,22 @@ class ReportAnswer(serializers.Serializer[Any]):
         allow_null=True, help_text="Empty: sent on paper, the signature is owed"
     )
     record_version = serializers.IntegerField()
+
+
+class KnewAnswer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    known_at = serializers.DateTimeField()
+    source = serializers.ChoiceField(choices=KnownBy.choices)  # type: ignore[assignment]
+    told = serializers.CharField()
+    grave = serializers.BooleanField()
+    suspected = serializers.BooleanField()
+
+
+class WordAnswer(serializers.Serializer[Any]):
+    term = serializers.CharField()
+    reporter = serializers.CharField()
+    suspected = serializers.ChoiceField(choices=Suspected.choices)
+    aware_at = serializers.DateTimeField()
 
 
 class CaseAnswer(serializers.Serializer[Any]):
@@ -92,12 +111,20 @@ class CaseAnswer(serializers.Serializer[Any]):
         allow_null=True, help_text="When the safety officer agreed to what is taken back"
     )
     agreed_reason = serializers.CharField()
+    eases_since = serializers.DateTimeField(
+        allow_null=True, help_text="A running deadline would end or lie later: waits to be agreed"
+    )
+    eases_reason = serializers.CharField()
+    eased_at = serializers.DateTimeField(allow_null=True)
+    eased_reason = serializers.CharField()
     version = serializers.IntegerField(help_text="For If-Match")
     closed_at = serializers.DateTimeField(allow_null=True)
     close_reason = serializers.CharField()
     clocks = ClockAnswer(many=True)
     reports = ReportAnswer(many=True)
     receipts = ReceiptAnswer(many=True)
+    sponsor_awareness = KnewAnswer(many=True)
+    further_words = WordAnswer(many=True)
 
 
 class FirstWordBody(Body):
@@ -159,6 +186,11 @@ class SendingBody(Body):
     way = serializers.ChoiceField(choices=Way.choices)
 
 
+class CarriedBody(serializers.Serializer[Any]):
+    grave = serializers.BooleanField(help_text="It calls the event fatal or life-threatening")
+    suspected = serializers.BooleanField(help_text="It suspects the treatment")
+
+
 class PaperBody(Body):
     recipients = serializers.ListField(
         child=serializers.ChoiceField(choices=To.choices), allow_empty=False, max_length=4
@@ -167,12 +199,39 @@ class PaperBody(Body):
     way = serializers.ChoiceField(choices=Way.choices)
     filename = serializers.CharField(max_length=200)
     content = serializers.CharField(help_text="The paper that was sent, PDF or picture, base64")
+    carried = CarriedBody(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="What the paper says; needed where the case has changed since or was entered "
+        "later",
+    )
 
 
 class ReceivedBody(Body):
     received_at = serializers.DateTimeField()
     receipt_number = serializers.CharField(
         max_length=100, required=False, allow_blank=True, default=""
+    )
+    filename = serializers.CharField(max_length=200, required=False, default="receipt")
+    content = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="The receipt, PDF or picture, base64; the sponsor’s needs it unless the "
+        "sponsor’s safety officer enters it",
+    )
+
+
+class KnewBody(Body):
+    known_at = serializers.DateTimeField()
+    source = serializers.ChoiceField(choices=KnownBy.choices)  # type: ignore[assignment]
+    told = serializers.CharField(max_length=500, help_text="Who told whom what")
+    grave = serializers.BooleanField(
+        required=False, default=False, help_text="Known as fatal or life-threatening"
+    )
+    suspected = serializers.BooleanField(
+        required=False, default=False, help_text="Known as suspected of the treatment"
     )
 
 
@@ -191,6 +250,7 @@ def said_clock(clock: Clock) -> dict[str, Any]:
 def said_receipt(receipt: SaeReceipt) -> dict[str, Any]:
     names = (
         "recipient", "due_at", "submitted_at", "way", "received_at", "receipt_number",
+        "by_recipient",
     )  # fmt: skip
     said = {name: getattr(receipt, name) for name in names}
     return {
@@ -204,6 +264,21 @@ def said_receipt(receipt: SaeReceipt) -> dict[str, Any]:
 def said_report(report: SaeReport) -> dict[str, Any]:
     names = ("number", "kind", "content_hash", "made_at", "signed_at", "record_version")
     return {"id": report.pk, **{name: getattr(report, name) for name in names}}
+
+
+def said_knowledge(case: SaeCase) -> dict[str, Any]:
+    """What is known beside the event's form."""
+    knew = ("known_at", "source", "told", "grave", "suspected")
+    word = ("term", "reporter", "suspected", "aware_at")
+    return {
+        "sponsor_awareness": [
+            {"id": each.pk, **{name: getattr(each, name) for name in knew}}
+            for each in case.sponsor_awareness.all()
+        ],
+        "further_words": [
+            {name: getattr(each, name) for name in word} for each in case.further_words.all()
+        ],
+    }
 
 
 def said_case(line: CaseLine) -> dict[str, Any]:
@@ -231,12 +306,17 @@ def said_case(line: CaseLine) -> dict[str, Any]:
         "standing_reason": case.standing_reason,
         "agreed_at": case.agreed_at,
         "agreed_reason": case.agreed_reason,
+        "eases_since": case.eases_since,
+        "eases_reason": case.eases_reason,
+        "eased_at": case.eased_at,
+        "eased_reason": case.eased_reason,
         "version": case.version,
         "closed_at": case.closed_at,
         "close_reason": case.close_reason,
         "clocks": [said_clock(clock) for clock in line.clocks],
         "reports": [said_report(report) for report in line.reports],
         "receipts": [said_receipt(receipt) for receipt in line.receipts],
+        **said_knowledge(case),
     }
 
 

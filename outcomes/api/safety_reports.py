@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
+from typing import Any
 
 from django.core.files.base import ContentFile
 from django.urls import URLPattern, path
@@ -27,14 +28,10 @@ from outcomes.api.safety_answers import (
 )
 from outcomes.models import ReportKind, SaeReceipt, SaeReport
 from outcomes.services.sae_deadlines import event_of_case
+from outcomes.services.sae_papers import Carried
+from outcomes.services.sae_receipts import record_receipt, void_acknowledgement, void_receipt
 from outcomes.services.sae_reports import reading_of, sign_report, sign_sent_report
-from outcomes.services.sae_sending import (
-    Sending,
-    record_paper_report,
-    record_receipt,
-    record_submission,
-    void_receipt,
-)
+from outcomes.services.sae_sending import Sending, record_paper_report, record_submission
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import Audience, Policy
 from trialsite.access.signing import prove
@@ -76,6 +73,15 @@ class Reports(Cases):
         return self.answer(case, status.HTTP_201_CREATED)
 
 
+def _file(body: dict[str, Any]) -> ContentFile[bytes]:
+    """The document in a body."""
+    try:
+        content = base64.b64decode(body["content"], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValidationError({"content": [_("This is not base64.")]}) from error
+    return ContentFile(content, name=body["filename"])
+
+
 class PaperReports(Cases):
     policy = {"POST": REPORTS}
     max_body_bytes = 15_000_000
@@ -84,17 +90,15 @@ class PaperReports(Cases):
     def create(self, request: Request, case: uuid.UUID) -> Response:  # type: ignore[override]
         """Keep a report that left on paper before it was signed here; its signature is owed."""
         found, body = self.found(self.rows(), pk=case), self.body(PaperBody)
-        try:
-            content = base64.b64decode(body["content"], validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise ValidationError({"content": [_("This is not base64.")]}) from error
+        said = body["carried"]
         record_paper_report(
             case=found,
             sendings=[
                 Sending(recipient=to, submitted_at=body["submitted_at"], way=body["way"])
                 for to in dict.fromkeys(body["recipients"])
             ],
-            evidence=ContentFile(content, name=body["filename"]),
+            evidence=_file(body),
+            carried=Carried(**said) if said is not None else None,
             by=self.request.user,
         )
         return self.answer(case, status.HTTP_201_CREATED)
@@ -135,6 +139,7 @@ class Submissions(OfReport):
 
 class Receipts(Cases):
     policy = {"POST": SEES}
+    max_body_bytes = 15_000_000
 
     def receipt(self, pk: uuid.UUID) -> SaeReceipt:
         seen = SaeReceipt.objects.visible_to(self.request.user, Capability.VIEW_SAFETY)
@@ -149,6 +154,7 @@ class Receipts(Cases):
             receipt=found,
             received_at=body["received_at"],
             number=body["receipt_number"],
+            file=_file(body) if body["content"] else None,
             by=self.request.user,
         )
         return self.answer(found.case_id)
@@ -163,6 +169,16 @@ class VoidReceipt(Receipts):
         return self.answer(found.case_id)
 
 
+class VoidAcknowledgement(Receipts):
+    @extend_schema(request=VoidBody, responses=CaseAnswer)
+    def create(self, request: Request, receipt: uuid.UUID) -> Response:  # type: ignore[override]
+        """Take back a receipt that was entered by mistake; that it was sent stays."""
+        found = self.receipt(receipt)
+        reason = self.body(VoidBody)["reason"]
+        void_acknowledgement(receipt=found, reason=reason, by=self.request.user)
+        return self.answer(found.case_id)
+
+
 routes: list[URLPattern] = [
     path("sae-cases/<uuid:case>/draft/", Draft.as_view(DETAIL)),
     path("sae-cases/<uuid:case>/reports/", Reports.as_view(ACT)),
@@ -170,5 +186,6 @@ routes: list[URLPattern] = [
     path("sae-reports/<uuid:report>/signature/", SentSignature.as_view(ACT)),
     path("sae-reports/<uuid:report>/submissions/", Submissions.as_view(ACT)),
     path("sae-receipts/<uuid:receipt>/received/", Receipts.as_view(ACT)),
+    path("sae-receipts/<uuid:receipt>/received/void/", VoidAcknowledgement.as_view(ACT)),
     path("sae-receipts/<uuid:receipt>/void/", VoidReceipt.as_view(ACT)),
 ]

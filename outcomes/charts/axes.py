@@ -100,18 +100,26 @@ class Up:
         return [Tick(text(self.at(mark)), plain(mark)) for mark in self.marks]
 
 
-def up(frame: Frame, values: Sequence[Decimal], *, may_be_logarithmic: bool = False) -> Up:
-    """An axis of round numbers that holds the values; logarithmic where they spread widely."""
+def up(
+    frame: Frame,
+    values: Sequence[Decimal],
+    *,
+    may_be_logarithmic: bool = False,
+    whole: bool = False,
+) -> Up:
+    """An axis of round numbers that holds the values; logarithmic where they spread widely.
+    Of `whole` values, such as grades, it has no fractions."""
     if may_be_logarithmic and values and min(values) > 0 and max(values) >= _WIDE * min(values):
         return _logarithmic(frame, min(values), max(values))
-    return _linear(frame, values or (Decimal(0), Decimal(1)))
+    least = Decimal(1) if whole else Decimal(0)
+    return _linear(frame, values or (Decimal(0), Decimal(1)), least)
 
 
-def _linear(frame: Frame, values: Sequence[Decimal]) -> Up:
+def _linear(frame: Frame, values: Sequence[Decimal], least: Decimal) -> Up:
     low, high = min(values), max(values)
     if low == high:
         low, high = low - max(abs(low) / 10, Decimal("0.5")), high + max(abs(high) / 10, Decimal(1))
-    step = _step((high - low) / _TICKS)
+    step = max(_step((high - low) / _TICKS), least)
     bottom = (low / step).to_integral_value(ROUND_FLOOR) * step
     top = (high / step).to_integral_value(ROUND_CEILING) * step
     marks = tuple(bottom + step * n for n in range(int((top - bottom) / step) + 1))

@@ -8,8 +8,10 @@ from decimal import Decimal
 
 from outcomes.charts.axes import Across, Frame, Tick, Up, path, text, up
 
-WIDTH, HEIGHT = 520, 210
+WIDTH = 520
 FRAME = Frame(left=56, right=508, top=12, bottom=176)
+#: Beside a table of many lines.
+TALL = Frame(left=56, right=508, top=12, bottom=276)
 #: How many kinds of strokes and of marks there are; together they tell many lines apart.
 STROKES, SHAPES = 4, 5
 _REACH = Decimal("3.2")
@@ -118,9 +120,12 @@ class Figure:
     level: str
     zero: str
     values: int
+    frame: Frame
     width: int = WIDTH
-    height: int = HEIGHT
-    frame: Frame = FRAME
+
+    @property
+    def height(self) -> int:
+        return self.foot + 24
 
     @property
     def foot(self) -> int:
@@ -142,15 +147,17 @@ def figure(
     level: Decimal | None = None,
     may_be_logarithmic: bool = True,
     roots: bool = False,
+    whole: bool = False,
+    frame: Frame = FRAME,
 ) -> Figure | None:
     """The figure; none where nothing has a place in it."""
     found = [value for strand in strands for value in strand.values]
     if not found:
         return None
     marked = list(stretches)
-    across = Across.over(FRAME, [value.day for value in found], until, roots=roots)
+    across = Across.over(frame, [value.day for value in found], until, roots=roots)
     numbers = [value.value for value in found] + ([level] if level is not None else [])
-    scale = up(FRAME, numbers, may_be_logarithmic=may_be_logarithmic)
+    scale = up(frame, numbers, may_be_logarithmic=may_be_logarithmic, whole=whole)
     return Figure(
         lines=tuple(_line(strand, across, scale) for strand in strands if strand.values),
         bands=tuple(_bands(marked, across)),
@@ -160,6 +167,7 @@ def figure(
         level="" if level is None else text(scale.at(level)),
         zero=text(across.at(0)),
         values=len(found),
+        frame=frame,
     )
 
 

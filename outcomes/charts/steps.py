@@ -24,6 +24,8 @@ class Stair:
     high: Decimal | None = None
     says: str = ""
     href: str = ""
+    #: How many had the event then, for who may know that and not who they are.
+    events: int = 0
     censored: int = 0
     censored_says: str = ""
     censored_href: str = ""
@@ -88,7 +90,7 @@ def step_figure(
         events=tuple(
             Place(x=text(across.at(s.day)), y=text(_y(s.value)), says=s.says, href=s.href)
             for s in stairs
-            if s.href
+            if s.href or s.events
         ),
         censored=tuple(
             Place(

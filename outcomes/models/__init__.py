@@ -51,12 +51,14 @@ from outcomes.models.sae import (
     To,
 )
 from outcomes.models.sae_deaths import UnreportedDeath
+from outcomes.models.sae_knowledge import FurtherWord, KnownBy, SponsorAwareness
 from outcomes.models.sae_reconciliation import Found, SaeReconciliation, SaeReconciliationLine
 from outcomes.models.sae_reports import (
     ReportKind,
     SaeReceipt,
     SaeReport,
     SaeReportPdf,
+    VoidedAcknowledgement,
     Way,
 )
 from outcomes.models.survival import ContactAttempt, SurvivalContact
@@ -91,9 +93,11 @@ __all__ = [
     "Expectedness",
     "Expedited",
     "Found",
+    "FurtherWord",
     "Grade",
     "GraftFunction",
     "Informant",
+    "KnownBy",
     "ListStatus",
     "LiverOffer",
     "LtIndication",
@@ -110,6 +114,7 @@ __all__ = [
     "SaeReportPdf",
     "Scope",
     "SpecialInterest",
+    "SponsorAwareness",
     "Standing",
     "Suitability",
     "SurvivalContact",
@@ -118,5 +123,6 @@ __all__ = [
     "To",
     "Transplantation",
     "UnreportedDeath",
+    "VoidedAcknowledgement",
     "Way",
 ]

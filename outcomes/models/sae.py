@@ -103,6 +103,14 @@ class SaeCase(models.Model):
     agreed_at = models.DateTimeField(_("Agreed"), null=True, blank=True)
     agreed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     agreed_reason = models.CharField(_("Reason for agreeing"), max_length=500, blank=True)
+    #: What was changed would end a running deadline or lay it later: it stands until agreed.
+    eases_since = models.DateTimeField(_("Waits for an agreement since"), null=True, blank=True)
+    eases_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    eases_reason = models.CharField(_("What was changed"), max_length=500, blank=True)
+    #: The last such change that counts, with whose agreement and why.
+    eased_at = models.DateTimeField(_("Deadline eased"), null=True, blank=True)
+    eased_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    eased_reason = models.CharField(_("Why a deadline was eased"), max_length=500, blank=True)
     #: Counts what people change here; who writes names the version they have read.
     version = models.PositiveIntegerField(default=1)
     closed_at = models.DateTimeField(_("Closed"), null=True, blank=True)
@@ -152,6 +160,18 @@ class SaeCase(models.Model):
                 name="sae_case_agreed_with_reason",
                 violation_error_message=_("Agreeing needs a reason."),
             ),
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{moment: None, f"{stem}_by": None, f"{stem}_reason": ""})
+                    | (
+                        Q(**{f"{moment}__isnull": False, f"{stem}_by__isnull": False})
+                        & ~Q(**{f"{stem}_reason": ""})
+                    ),
+                    name=f"sae_case_{stem}_with_reason",
+                    violation_error_message=_("Agreeing needs a reason."),
+                )
+                for stem, moment in (("eases", "eases_since"), ("eased", "eased_at"))
+            ),
         ]
 
     def __str__(self) -> str:
@@ -165,6 +185,16 @@ class SaeCase(models.Model):
     def awaits_agreement(self) -> bool:
         """Taken back by the site, and the safety officer has not agreed yet."""
         return self.is_taken_back and self.agreed_at is None and self.closed_at is None
+
+    @property
+    def awaits_easing(self) -> bool:
+        """A change would end a running deadline or lay it later, and nobody has agreed yet."""
+        return self.eases_since is not None
+
+    @property
+    def suspicions(self) -> set[str]:
+        """What is suspected, by the first word as it stands now and by each further one."""
+        return {self.suspected, *(word.suspected for word in self.further_words.all())}
 
 
 class OfCase(models.Model):

@@ -28,6 +28,9 @@ class UnreportedDeath(models.Model):
     site = models.ForeignKey(Site, models.PROTECT, related_name="+")
     subject = models.ForeignKey(Subject, models.PROTECT, related_name="+")
     known_at = models.DateTimeField(_("The site first knew of it"))
+    #: Whether an event answers it now; one that does so no more is reminded of anew.
+    answered = models.BooleanField(default=False)
+    clock_version = models.PositiveIntegerField(default=1)
     settled_at = models.DateTimeField(_("Settled"), null=True, blank=True)
     settled_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     settled_reason = models.CharField(_("Why no report is owed"), max_length=500, blank=True)

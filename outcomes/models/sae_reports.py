@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
@@ -43,6 +44,9 @@ class SaeReport(OfCase):
 
     case = models.ForeignKey(SaeCase, models.PROTECT, related_name="reports")
     number = models.PositiveSmallIntegerField(_("Report no."))
+    #: As which report it meets clocks: a paper that left before reports that were made
+    #: meanwhile counts as the last of those before it.
+    counts_as = models.PositiveSmallIntegerField()
     kind = models.CharField(_("Kind"), max_length=12, choices=ReportKind)
     content = models.JSONField(_("Content"))
     content_hash = models.CharField(_("SHA-256 of the content"), max_length=64)
@@ -77,12 +81,21 @@ class SaeReport(OfCase):
                 name="sae_report_first_is_initial",
             ),
             models.CheckConstraint(
+                condition=Q(counts_as__lte=F("number")), name="sae_report_counts_as_no_later"
+            ),
+            models.CheckConstraint(
                 condition=Q(content_hash__regex=r"^[0-9a-f]{64}$"), name="sae_report_has_hash"
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.number}"
+
+    @property
+    def said_at(self) -> dt.datetime:
+        """Of what moment it tells: when it was frozen, or when its paper left."""
+        left = self.content["facts"].get("paper_sent_at")
+        return dt.datetime.fromisoformat(left) if left else self.made_at
 
 
 @guarded(
@@ -146,6 +159,9 @@ class SaeReceipt(OfCase):
     acknowledged_by = models.ForeignKey(
         User, models.PROTECT, null=True, blank=True, related_name="+"
     )
+    kept_at = models.DateTimeField(_("Receipt entered"), null=True, blank=True)
+    #: The sponsor's own people entered it; else a paper or a number proves it.
+    by_recipient = models.BooleanField(_("Entered by the recipient"), default=False)
     attachment = models.ForeignKey(
         Attachment, models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -174,9 +190,34 @@ class SaeReceipt(OfCase):
                 violation_error_message=_("Nothing is received before it is sent."),
             ),
             models.CheckConstraint(
-                condition=Q(received_at=None, acknowledged_by=None, receipt_number="")
-                | Q(received_at__isnull=False, acknowledged_by__isnull=False),
+                condition=Q(
+                    received_at=None,
+                    acknowledged_by=None,
+                    kept_at=None,
+                    receipt_number="",
+                    attachment=None,
+                    by_recipient=False,
+                )
+                | Q(
+                    received_at__isnull=False,
+                    acknowledged_by__isnull=False,
+                    kept_at__isnull=False,
+                ),
                 name="sae_receipt_whole",
+            ),
+            # The sponsor's receipt moves the sponsor's clock: a typed number proves nothing.
+            models.CheckConstraint(
+                condition=Q(received_at=None)
+                | Q(attachment__isnull=False)
+                | Q(recipient=To.SPONSOR, by_recipient=True)
+                | (~Q(recipient=To.SPONSOR) & ~Q(receipt_number="")),
+                name="sae_receipt_proven",
+                violation_error_message=_("A receipt needs its paper."),
+            ),
+            models.CheckConstraint(
+                condition=Q(voided_at=None) | Q(received_at=None),
+                name="sae_receipt_not_voided_once_received",
+                violation_error_message=_("Its receipt is kept: void the receipt first."),
             ),
             models.CheckConstraint(
                 condition=Q(voided_at=None, void_reason="")
@@ -188,3 +229,43 @@ class SaeReceipt(OfCase):
 
     def __str__(self) -> str:
         return f"{self.recipient} {self.submitted_at:%Y-%m-%d %H:%M}"
+
+
+@guarded(site="site_id", subject="subject_id", record="record_id", changeable=False)
+class VoidedAcknowledgement(OfCase):
+    """A receipt that was entered by mistake, as it stood, with the reason it was taken back.
+
+    The database empties a sending's receipt only where it is kept here whole.
+    """
+
+    receipt = models.ForeignKey(SaeReceipt, models.PROTECT, related_name="voided_acknowledgements")
+    received_at = models.DateTimeField(_("Received"))
+    receipt_number = models.CharField(_("Receipt no."), max_length=100, blank=True)
+    acknowledged_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    kept_at = models.DateTimeField(_("Receipt entered"))
+    by_recipient = models.BooleanField(_("Entered by the recipient"), default=False)
+    attachment = models.ForeignKey(
+        Attachment, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    voided_at = models.DateTimeField(_("Voided"))
+    voided_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    void_reason = models.CharField(_("Reason for voiding"), max_length=500)
+
+    objects = SiteScopedQuerySet["VoidedAcknowledgement"].as_manager()
+
+    class Meta:
+        verbose_name = _("voided receipt of a safety report")
+        ordering: ClassVar[list[str]] = ["voided_at", "id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["receipt", "kept_at"], name="voided_acknowledgement_once"
+            ),
+            models.CheckConstraint(
+                condition=~Q(void_reason=""),
+                name="voided_acknowledgement_with_reason",
+                violation_error_message=_("Voiding needs a reason."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.receipt_number} {self.voided_at:%Y-%m-%d %H:%M}"

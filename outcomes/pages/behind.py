@@ -53,6 +53,11 @@ def everybody(found: Endpoints) -> Group:
     )
 
 
+def doubtful(found: Endpoints) -> list[Member]:
+    """The subjects with something to look at, each with what it is."""
+    return [_member(course, "") for course in found.doubtful]
+
+
 def _enrolled(course: Course) -> str:
     if course.dosed_on is None:
         return _("Enrolled on %(day)s, not treated.") % {"day": course.enrolled_on}

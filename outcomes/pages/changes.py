@@ -14,7 +14,7 @@ from outcomes.changes.change import GAPS, Box, Cell, Spread, Summary
 from outcomes.changes.readings import Purified, Reading
 from outcomes.changes.trend import elapsed
 from outcomes.charts.axes import rounded
-from outcomes.charts.lines import Figure, Strand, Style, Value, figure
+from outcomes.charts.lines import TALL, Figure, Strand, Style, Value, figure
 from outcomes.pages.numbers import signed
 from outcomes.pages.words import BOXES, BOXES_SAY
 from outcomes.selectors.changes import BILIRUBIN, GRADE, MELD, PTA, Changes, Line, Measure, Table
@@ -138,6 +138,8 @@ def _panel(table: Table, found: Changes, behind: Behind) -> Panel:
             ticks=[milestone.day for milestone in found.milestones],
             until=max((milestone.day for milestone in found.milestones), default=1),
             may_be_logarithmic=False,
+            whole=measure.code == GRADE,
+            frame=TALL,
         ),
         rows=rows,
         lines=[

@@ -65,6 +65,7 @@ class PointRow:
     value: str
     interval: str
     absent: str
+    known: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +147,7 @@ class ConversionRow:
     unsettled: int
     unsettled_href: str
     waiting: int
+    estimated: bool
     incidence: str
     incidence_interval: str
     incidence_absent: str
@@ -233,7 +235,7 @@ def _panel(
 
 
 def _spoken(row: PointRow) -> str:
-    if row.value == "–":
+    if not row.known:
         return _("Day %(day)s: no estimate.") % {"day": row.day}
     return _("Day %(day)s: %(value)s.") % {"day": row.day, "value": row.value}
 
@@ -246,6 +248,7 @@ def _point(key: str, point: Point, behind: Behind) -> PointRow:
         value=percent(point.value),
         interval=interval(point.interval),
         absent=str(ABSENT[point.absent]) if point.absent else "",
+        known=point.value is not None,
     )
 
 
@@ -261,6 +264,7 @@ def _stair(key: str, step: Step | Rise, events: int, behind: Behind) -> Stair:
         high=limits.high if limits else None,
         says=said % {"day": row.time, "n": events} + f", {percent(step.value)}",
         href=href if events else "",
+        events=events,
         censored=len(row.censored),
         censored_says=gone % {"day": row.time, "n": len(row.censored)},
         censored_href=href,
@@ -371,6 +375,7 @@ def _conversion(crude: Converted, point: Point, behind: Behind) -> ConversionRow
         unsettled=len(crude.unsettled),
         unsettled_href=at("unsettled"),
         waiting=crude.not_yet_due,
+        estimated=point.value is not None,
         incidence=percent(point.value),
         incidence_interval=interval(point.interval),
         incidence_absent=str(ABSENT[point.absent]) if point.absent else "",

@@ -23,6 +23,7 @@ from outcomes.models import (
     SaeDeadline,
     SaeReceipt,
     SaeReport,
+    SponsorAwareness,
     To,
 )
 from outcomes.sae_clock import answering, expedited_of, is_grave, is_suspected, lacking_of
@@ -32,6 +33,7 @@ from trialsite.access.models import User
 from trialsite.crf.models import stored
 from trialsite.protocol.reporting import Awareness
 
+_STANDING = SponsorAwareness.objects.standing()
 #: From so many hours before the end on a running clock is pressing.
 _PRESSING = dt.timedelta(hours=12)
 
@@ -76,6 +78,8 @@ class Clock:
     now: dt.datetime
     #: Counted from the sending to the sponsor, whose receipt is not entered yet.
     provisional: bool = False
+    #: Counted from a receipt of the sponsor's; else from when they knew otherwise.
+    by_receipt: bool = False
 
     @property
     def state(self) -> ClockState:
@@ -142,19 +146,31 @@ class CaseLine:
             return CaseState.CLOSED
         if self.unsigned is not None:
             return CaseState.UNSIGNED
-        if any(report.kind != ReportKind.INITIAL for report in self.reports):
-            return CaseState.FOLLOWED_UP
         site = [clock for clock in self.clocks if clock.deadline.counted_from == "investigator"]
         if not self.receipts or any(clock.receipt is None for clock in site):
             return CaseState.DRAFT
+        if self.followed_up is not None:
+            return CaseState.FOLLOWED_UP
         waits = any(receipt.received_at is None for receipt in self.receipts)
         return CaseState.SUBMITTED if waits else CaseState.ACKNOWLEDGED
+
+    @property
+    def followed_up(self) -> SaeReport | None:
+        """The last further report that somebody was sent; a signed one alone tells nobody."""
+        sent = {receipt.report_id for receipt in self.receipts}
+        further = [
+            report
+            for report in self.reports
+            if report.kind != ReportKind.INITIAL and report.pk in sent
+        ]
+        return further[-1] if further else None
 
     @property
     def state_word(self) -> str:
         """The state's name; a follow-up says which."""
         if self.state is CaseState.FOLLOWED_UP:
-            last = self.reports[-1]
+            last = self.followed_up
+            assert last is not None
             if last.kind == ReportKind.FINAL:
                 return _("Final report")
             return _("Follow-up %(number)d") % {"number": last.number}
@@ -216,14 +232,25 @@ def cases_seen(user: User, sites: Iterable[int] | None = None) -> Any:
     rows = SaeCase.objects.visible_to(user, Capability.VIEW_SAFETY)
     if sites is not None:
         rows = rows.at(sites)
-    return rows.select_related("site", "subject", "record", "expedited_by", "agreed_by").order_by(
-        "-aware_at", "pk"
-    )
+    return _for_board(rows)
+
+
+def cases_at(sites: Iterable[int]) -> Any:
+    """The cases of these sites, which the caller has the right to count."""
+    return _for_board(SaeCase.objects.at(sites))
+
+
+def _for_board(cases: Any) -> Any:
+    people = ("expedited_by", "agreed_by", "eases_by", "eased_by")
+    return cases.select_related("site", "subject", "record", *people).order_by("-aware_at", "pk")
 
 
 def case_lines(cases: Iterable[SaeCase], now: dt.datetime) -> list[CaseLine]:
-    """The lines of these cases: four queries however many they are."""
+    """The lines of these cases: as many queries however many they are."""
     found = list(cases)
+    models.prefetch_related_objects(
+        found, "further_words", models.Prefetch("sponsor_awareness", _STANDING)
+    )
     keys = [case.pk for case in found]
     events = stored(AdverseEvent).select_related("record").in_bulk([c.record_id for c in found])
     reports: dict[uuid.UUID, list[SaeReport]] = defaultdict(list)
@@ -254,6 +281,10 @@ def case_lines(cases: Iterable[SaeCase], now: dt.datetime) -> list[CaseLine]:
                 receipt=_met_by(deadline, of_case),
                 now=now,
                 provisional=_is_provisional(deadline, of_case),
+                by_receipt=any(
+                    each.recipient == To.SPONSOR and each.received_at == deadline.since
+                    for each in of_case
+                ),
             )
         )
     return [
@@ -271,8 +302,8 @@ def case_lines(cases: Iterable[SaeCase], now: dt.datetime) -> list[CaseLine]:
 def _met_by(deadline: SaeDeadline, receipts: list[SaeReceipt]) -> SaeReceipt | None:
     """The first sending to the recipient of a report that answers the deadline."""
     to = [each for each in receipts if each.recipient == deadline.recipient]
-    met = answering(deadline, (each.report.number for each in to))
-    return next((each for each in to if each.report.number in met), None)
+    met = answering(deadline, (each.report.counts_as for each in to))
+    return next((each for each in to if each.report.counts_as in met), None)
 
 
 def _is_provisional(deadline: SaeDeadline, receipts: list[SaeReceipt]) -> bool:
@@ -302,7 +333,7 @@ def _looked_for(line: CaseLine, look: str) -> bool:
         case Look.CLOSED:
             return closed
         case Look.DECIDE:
-            return line.case.awaits_agreement
+            return line.case.awaits_agreement or line.case.awaits_easing
         case Look.OVERDUE:
             return not closed and ClockState.OVERDUE in states
         case Look.RUNNING:

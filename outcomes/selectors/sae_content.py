@@ -28,6 +28,7 @@ from outcomes.models import (
 )
 from outcomes.sae_clock import expedited_of, is_grave, is_suspected, lacking_of
 from outcomes.sae_words import expedited_word, lacking_word
+from outcomes.selectors.sae_carried import Paper, carried, said_of_paper
 from screening.models.forms.demographics import Sex
 from screening.models.forms.medication import Medication
 from trialsite.casebook.models import CrfRecord
@@ -40,6 +41,8 @@ from trialsite.protocol import Protocol
 from visits.models import LoadedProduct, TreatmentSession
 from visits.models.session_codes import Modality
 
+__all__ = ["LANGUAGES", "Paper", "content_of_report"]
+
 #: A report is one document in two languages; both say the same.
 LANGUAGES = ("en", "zh-hans")
 #: Which results belong to an event: drawn from so long before its start to so long after.
@@ -51,13 +54,19 @@ Section = dict[str, Any]
 
 
 def content_of_report(
-    case: SaeCase, event: AdverseEvent, *, kind: str, number: int, at: dt.datetime | None
+    case: SaeCase,
+    event: AdverseEvent,
+    *,
+    kind: str,
+    number: int,
+    at: dt.datetime | None,
+    paper: Paper | None = None,
 ) -> dict[str, Any]:
     """The report as plain data: each language's sections, and the codes they were made of.
 
     Without a moment it is the same for as long as nothing that it says has changed.
     """
-    gathered = _Gathered(case, event, kind=kind, number=number, at=at)
+    gathered = _Gathered(case, event, kind=kind, number=number, at=at, paper=paper)
     content: dict[str, Any] = {"facts": gathered.facts()}
     for language in LANGUAGES:
         with translation.override(language):
@@ -76,8 +85,9 @@ class _Gathered:
         kind: str,
         number: int,
         at: dt.datetime | None,
+        paper: Paper | None,
     ) -> None:
-        self.case, self.event = case, event
+        self.case, self.event, self.paper = case, event, paper
         self.kind, self.number, self.at = ReportKind(kind), number, at
         self.record = CrfRecord.objects.select_related("site", "subject").get(pk=case.record_id)
         self.zone = ZoneInfo(self.record.site.time_zone)
@@ -132,7 +142,7 @@ class _Gathered:
     def facts(self) -> dict[str, Any]:
         """The codes and versions, for whoever reads the report by machine."""
         event = self.event
-        return {
+        facts = {
             "record": str(self.record.pk),
             "record_version": self.record.version,
             "protocol": self.protocol.version,
@@ -153,6 +163,7 @@ class _Gathered:
             "expedited_confirmed": self.case.expedited,
             "results": [str(fact.result_id) for fact in self.labs],
         }
+        return facts | carried(self.paper) if self.paper else facts
 
     def said(self) -> dict[str, Any]:
         """The report in the language of the moment."""
@@ -169,6 +180,11 @@ class _Gathered:
 
     def _sections(self) -> Iterable[Section]:
         yield self._identity()
+        if self.paper is not None:
+            yield _pairs(*said_of_paper(self.paper, self._moment))
+            if not self.paper.whole:
+                yield self._source()
+                return
         yield self._taken_back()
         yield self._of_event()
         yield self._judged()

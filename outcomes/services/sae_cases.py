@@ -11,7 +11,14 @@ from django.utils.translation import gettext as _
 from outcomes.models import AdverseEvent, SaeCase, Suspected
 from outcomes.sae_clock import standing_of
 from outcomes.selectors.sae_deaths import death_known_at
-from outcomes.services.sae_deadlines import derive_deadlines, event_of_case, keep
+from outcomes.services.sae_deadlines import (
+    Easing,
+    derive_deadlines,
+    easing_by,
+    event_of_case,
+    keep,
+)
+from outcomes.services.sae_deaths import follow_deaths
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord
@@ -26,7 +33,7 @@ from trialsite.notify.outbox import announce
 REMINDER = "sae-report"
 
 
-def follow_sae(event: AdverseEvent, _by: User) -> None:
+def follow_sae(event: AdverseEvent, by: User) -> None:
     """Keep the case of an event what the event says: opened, its clocks, taken back.
 
     An event that turns out not to be serious, or that is voided, takes its reporting back.
@@ -40,7 +47,15 @@ def follow_sae(event: AdverseEvent, _by: User) -> None:
         case = _open(event)
     _follow_awareness(case, event)
     _follow_standing(case, event)
-    derive_deadlines(case, event, reason=reason_given() or _("As the event’s form says"))
+    said = reason_given()
+    derive_deadlines(
+        case,
+        event,
+        reason=said or _("As the event’s form says"),
+        by=by,
+        easing=easing_by(case, by, said),
+    )
+    follow_deaths(event.subject_id)
     announce(REMINDER)
 
 
@@ -76,8 +91,11 @@ def _follow_awareness(case: SaeCase, event: AdverseEvent) -> None:
         # Emptied by mistake: the clock never stops, it goes on from what was said.
         return
     if said is not None and (said != case.aware_at or not case.aware_said):
+        if case.standing_since == case.aware_at:
+            # It has been held for the same from the start: known when the event was.
+            case.standing_since = said
         case.aware_at, case.aware_said = said, True
-        keep(case, "aware_at", "aware_said")
+        keep(case, "aware_at", "aware_said", "standing_since")
 
 
 def _follow_standing(case: SaeCase, event: AdverseEvent) -> None:
@@ -147,7 +165,8 @@ def describe_case(
     seen_version: int | None = None,
 ) -> SaeCase:
     """Keep what the next report will say beside the event's form. Raises StaleError where
-    somebody else changed the case since the person read it."""
+    somebody else changed the case since the person read it. A running deadline that would
+    end by another suspicion stands until that is agreed to."""
     by.require(Capability.REPORT_SAE, site=case.site_id)
     case = locked_case(case, seen_version)
     expect_open(case)
@@ -158,7 +177,13 @@ def describe_case(
     case.narrative = narrative.strip()
     keep(case, "reporter", "suspected", "narrative")
     if before != suspected:
-        derive_deadlines(case, event_of_case(case), reason=_("The suspected cause was changed"))
+        derive_deadlines(
+            case,
+            event_of_case(case),
+            reason=_("The suspected cause was changed"),
+            by=by,
+            easing=Easing.ASKED,
+        )
         announce(REMINDER)
     return case
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from outcomes.models import SurvivalContact, UnreportedDeath
-from outcomes.selectors.sae_deaths import TELLS, deaths_of, first_awareness
+from outcomes.selectors.sae_deaths import TELLS, deaths_of, first_awareness, open_deaths
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import Subject
@@ -44,6 +45,23 @@ def follow_teller(row: CrfData, _by: User) -> None:
         known_at=min(told_at, first_awareness(subject) or told_at),
     )
     announce(DEATH_REMINDER)
+
+
+def follow_deaths(subject: uuid.UUID) -> None:
+    """Note whether the subject's deaths are answered by an event; one whose event was voided or
+    is fatal no more is owed again, and is reminded of anew."""
+    deaths = list(UnreportedDeath.objects.filter(subject=subject, settled_at=None))
+    if not deaths:
+        return
+    still = set(open_deaths(each.pk for each in deaths).values_list("pk", flat=True))
+    for death in deaths:
+        if death.answered == (death.pk not in still):
+            continue
+        death.answered = death.pk not in still
+        if not death.answered:
+            death.clock_version += 1
+        death.save(update_fields=["answered", "clock_version"])
+        announce(DEATH_REMINDER)
 
 
 def _said_on(row: CrfData) -> dt.datetime | None:

@@ -8,7 +8,16 @@ from django.utils.translation import gettext as _
 from outcomes.models import Expedited, SaeCase, SaeReceipt, To
 from outcomes.sae_clock import expedited_of
 from outcomes.services.sae_cases import REMINDER, expect_open, locked_case
-from outcomes.services.sae_deadlines import derive_deadlines, event_of_case, keep, owed_of, take_up
+from outcomes.services.sae_deadlines import (
+    Easing,
+    derive_deadlines,
+    easing_by,
+    event_of_case,
+    keep,
+    may_ease,
+    owed_of,
+    take_up,
+)
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.core.clock import trial_now
@@ -42,7 +51,9 @@ def confirm_expedited(
         keep(
             case, "expedited", "expedited_by", "expedited_at", "expedited_reason", "expedited_of",
         )  # fmt: skip
-        derive_deadlines(case, event, reason=reason.strip())
+        derive_deadlines(
+            case, event, reason=reason.strip(), by=by, easing=easing_by(case, by, reason)
+        )
     announce(REMINDER)
     return case
 
@@ -65,9 +76,34 @@ def agree_taken_back(
         raise DomainError(_("Agreeing needs a reason."))
     with because(reason):
         _agree(case, reason, by)
-        derive_deadlines(case, event_of_case(case), reason=reason.strip())
+        derive_deadlines(
+            case, event_of_case(case), reason=reason.strip(), by=by, easing=Easing.AGREED
+        )
         if not SaeReceipt.objects.standing().filter(case=case).exists():
             _close(case, reason)
+    announce(REMINDER)
+    return case
+
+
+@transaction.atomic
+def agree_easing(
+    *, case: SaeCase, reason: str, by: User, seen_version: int | None = None
+) -> SaeCase:
+    """Agree that a running deadline ends or lies later by what was changed of the event: an
+    investigator of the site, or the sponsor's safety officer, with a reason. Until then the
+    stricter deadline stands."""
+    if not may_ease(case, by):
+        by.require(Capability.MANAGE_SAFETY, site=case.site_id)
+    case = locked_case(case, seen_version)
+    expect_open(case)
+    if not case.awaits_easing:
+        raise TransitionError(_("No deadline waits for an agreement."))
+    if not reason.strip():
+        raise DomainError(_("Agreeing needs a reason."))
+    with because(reason):
+        derive_deadlines(
+            case, event_of_case(case), reason=reason.strip(), by=by, easing=Easing.AGREED
+        )
     announce(REMINDER)
     return case
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -13,15 +14,17 @@ from outcomes.models import (
     CRITERIA,
     AdverseEvent,
     AdverseEventOrigin,
+    FurtherWord,
     SaeCase,
     Suspected,
 )
 from outcomes.services.adverse_events import record_from_complication
-from outcomes.services.sae_deadlines import keep
+from outcomes.services.sae_deadlines import Easing, derive_deadlines, event_of_case, keep
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.casebook.services import open_record
+from trialsite.core.clock import trial_now
 from trialsite.core.exceptions import DomainError
 from trialsite.core.partial_dates import PartialDate
 from trialsite.crf.entry import read_texts, texts_of
@@ -127,7 +130,34 @@ def _say(record: CrfRecord, word: FirstWord, *, by: User, known: bool = False) -
     if not known or not case.reporter:
         case.reporter, case.suspected = word.reporter.strip()[:200], word.suspected
         keep(case, "reporter", "suspected")
+    else:
+        _keep_further(case, word, by)
+    derive_deadlines(
+        case, event_of_case(case), reason=_("Reported as serious"), by=by, easing=Easing.ASKED
+    )
     return case
+
+
+def _keep_further(case: SaeCase, word: FirstWord, by: User) -> None:
+    """A second reporter's word stands beside the first: neither takes the other back."""
+    said = (word.reporter.strip()[:200], word.suspected)
+    there = case.further_words.values_list("reporter", "suspected")
+    if said in [(case.reporter, case.suspected), *there]:
+        return
+    zone = ZoneInfo(case.site.time_zone)
+    FurtherWord.objects.create(
+        case=case,
+        site_id=case.site_id,
+        subject_id=case.subject_id,
+        record_id=case.record_id,
+        term=" ".join(word.term.split())[:200],
+        reporter=word.reporter.strip()[:200],
+        suspected=word.suspected,
+        aware_at=word.aware_at.replace(tzinfo=zone, fold=0),
+        said_by=by,
+        said_at=trial_now(),
+    )
+    keep(case)
 
 
 def _texts(word: FirstWord, row: AdverseEvent | None, *, known: bool) -> dict[str, str]:
@@ -138,7 +168,10 @@ def _texts(word: FirstWord, row: AdverseEvent | None, *, known: bool) -> dict[st
         "aware_at": word.aware_at.isoformat(timespec="minutes"),
     }
     if known and row is not None:
-        return texts if row.aware_at is None else {"serious": "true", word.criterion: "true"}
+        if row.aware_at is not None and row.aware_at <= word.aware_at:
+            # Somebody at the site knew before: the clock counts from the first.
+            del texts["aware_at"]
+        return texts
     texts["term"] = " ".join(word.term.split())[:200]
     if word.started_on is not None:
         texts["started_on"] = str(word.started_on)

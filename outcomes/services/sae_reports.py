@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from outcomes.models import AdverseEvent, ReportKind, SaeCase, SaeReport, SaeReportPdf
 from outcomes.sae_clock import lacking_of
-from outcomes.selectors.sae_content import LANGUAGES, content_of_report
+from outcomes.selectors.sae_content import LANGUAGES, Paper, content_of_report
 from outcomes.selectors.sae_paper import Signed, paper
 from outcomes.services.sae_cases import expect_open, locked_case
 from outcomes.services.sae_deadlines import event_of_case
@@ -91,10 +91,13 @@ def sign_sent_report(*, report: SaeReport, by: User, proof: SigningProof, seen: 
     return report
 
 
-def frozen(case: SaeCase, event: AdverseEvent, *, kind: str, number: int) -> SaeReport:
-    """The next report with everything it says, not yet kept."""
+def frozen(
+    case: SaeCase, event: AdverseEvent, *, kind: str, number: int, paper: Paper | None = None
+) -> SaeReport:
+    """The next report with everything it says, not yet kept; one that left on paper says
+    what the paper carried."""
     now = trial_now()
-    content = content_of_report(case, event, kind=kind, number=number, at=now)
+    content = content_of_report(case, event, kind=kind, number=number, at=now, paper=paper)
     return SaeReport(
         case=case,
         site_id=case.site_id,
@@ -102,6 +105,7 @@ def frozen(case: SaeCase, event: AdverseEvent, *, kind: str, number: int) -> Sae
         record_id=case.record_id,
         id=uuid.uuid4(),
         number=number,
+        counts_as=_counting(case, number, paper),
         kind=kind,
         content=content,
         content_hash=digest_of(content),
@@ -109,6 +113,14 @@ def frozen(case: SaeCase, event: AdverseEvent, *, kind: str, number: int) -> Sae
         record_version=event.record.version,
         made_at=now,
     )
+
+
+def _counting(case: SaeCase, number: int, paper: Paper | None) -> int:
+    """As which report it meets clocks: as itself, unless others tell of later moments."""
+    if paper is None:
+        return number
+    before = [each.said_at <= paper.sent_at for each in case.reports.order_by("number")]
+    return number if all(before) else max(before.index(False) - 1, 0)
 
 
 def _signature(report: SaeReport, case: SaeCase, by: User, proof: SigningProof) -> Signature:

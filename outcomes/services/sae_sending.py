@@ -10,17 +10,26 @@ from django.core.files.base import File
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from outcomes.models import ReportKind, SaeCase, SaeDeadline, SaeReceipt, SaeReport, To, Way
+from outcomes.models import (
+    ReportKind,
+    SaeCase,
+    SaeDeadline,
+    SaeReceipt,
+    SaeReport,
+    Standing,
+    To,
+    Way,
+)
 from outcomes.sae_clock import answering
 from outcomes.services.sae_cases import REMINDER, expect_open, locked_case
-from outcomes.services.sae_deadlines import derive_deadlines, event_of_case, take_up
+from outcomes.services.sae_deadlines import Easing, derive_deadlines, event_of_case
+from outcomes.services.sae_papers import Carried, more_than_known, paper_of
 from outcomes.services.sae_reports import expect_minimum, frozen, signature_stands
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.attachments import add_attachment
 from trialsite.casebook.models import Attachment, AttachmentKind
 from trialsite.core.clock import trial_now
-from trialsite.core.context import because
 from trialsite.core.exceptions import DomainError, TransitionError
 from trialsite.notify.outbox import announce
 
@@ -45,13 +54,13 @@ def record_submission(
     signed here yet was sent on paper, which is the evidence.
     """
     case = locked_case(report.case)
-    _require_for(case, sending.recipient, by)
+    require_for(case, sending.recipient, by)
     report = SaeReport.objects.select_related("signature").get(pk=report.pk)
     if report.signature is None and evidence is None:
         evidence = _paper_of(report)
     _expect_sending(case, report, sending, evidence)
     receipt = _sent(case, report, sending, by, evidence)
-    derive_deadlines(case, event_of_case(case), reason=_("The report was sent"))
+    _derive(case, by, _("The report was sent"))
     announce(REMINDER)
     return receipt
 
@@ -63,11 +72,14 @@ def record_paper_report(
     sendings: Iterable[Sending],
     evidence: Attachment | File[bytes],
     by: User,
+    carried: Carried | None = None,
 ) -> SaeReport:
     """Keep that a report left on paper, by fax or mail before anybody could sign it here.
 
-    What is known at this moment is frozen as the report, beside the paper itself. Its clocks
-    are met as it was sent; its signature is owed.
+    Frozen is what the paper carried, beside the paper itself: what is known now only where
+    that was known when it left. Where the case has changed since, or was not entered yet, the
+    person says what the paper carried (`carried`), which cannot be more than was known then.
+    Its clocks are met as it was sent, by what it carried; its signature is owed.
     """
     by.require(Capability.REPORT_SAE, site=case.site_id)
     case, wanted = locked_case(case), list(sendings)
@@ -78,20 +90,29 @@ def record_paper_report(
         raise TransitionError(_("The report that was sent on paper is to be signed first."))
     event = event_of_case(case)
     expect_minimum(case, event)
+    for sending in wanted:
+        require_for(case, sending.recipient, by)
+        _expect_moment(sending)
+        _expect_known(case, sending)
     number = case.reports.count()
-    report = frozen(
-        case, event, kind=ReportKind.FOLLOW_UP if number else ReportKind.INITIAL, number=number
-    )
+    paper = paper_of(case, event, sent_at=min(each.submitted_at for each in wanted),
+                     carried=carried)  # fmt: skip
+    kind = ReportKind.FOLLOW_UP if number else ReportKind.INITIAL
+    report = frozen(case, event, kind=kind, number=number, paper=paper)
     report.save(force_insert=True)
     if not isinstance(evidence, Attachment):
-        evidence = _kept(case, evidence, _("Safety report as it was sent"), by)
+        evidence = kept_paper(case, evidence, _("Safety report as it was sent"), by)
     for sending in wanted:
-        _require_for(case, sending.recipient, by)
         _expect_sending(case, report, sending, evidence)
         _sent(case, report, sending, by, evidence)
-    derive_deadlines(case, event, reason=_("The report was sent"))
+    _derive(case, by, _("The report was sent"))
     announce(REMINDER)
     return report
+
+
+def _derive(case: SaeCase, by: User, reason: str) -> None:
+    """The clocks by what was sent and received."""
+    derive_deadlines(case, event_of_case(case), reason=reason, by=by, easing=Easing.PROVEN)
 
 
 def _sent(
@@ -118,16 +139,27 @@ def _expect_sending(
 ) -> None:
     if sending.recipient not in To.values or sending.way not in Way.values:
         raise DomainError(_("Say to whom and how it was sent."))
-    if sending.submitted_at > trial_now():
-        raise DomainError(_("It cannot have been sent in the future."))
+    _expect_moment(sending)
     if report.signature is None or (evidence is not None and _left_on_paper(report)):
-        _expect_paper(case, sending, evidence)
+        _expect_paper(case, report, sending, evidence)
     else:
         _expect_signed(report, sending)
     if evidence is not None and evidence.subject_id != case.subject_id:
         raise DomainError(_("This document belongs to another subject."))
     if SaeReceipt.objects.standing().filter(report=report, recipient=sending.recipient).exists():
         raise TransitionError(_("This report has been sent to this recipient already."))
+
+
+def _expect_moment(sending: Sending) -> None:
+    if sending.submitted_at > trial_now():
+        raise DomainError(_("It cannot have been sent in the future."))
+
+
+def _expect_known(case: SaeCase, sending: Sending) -> None:
+    if sending.submitted_at < case.aware_at.replace(second=0, microsecond=0):
+        raise DomainError(
+            _("It cannot have been sent before the site knew. Correct that moment first.")
+        )
 
 
 def _paper_of(report: SaeReport) -> Attachment | None:
@@ -141,13 +173,16 @@ def _left_on_paper(report: SaeReport) -> bool:
     return SaeReceipt.objects.filter(report=report, evidence__isnull=False).exists()
 
 
-def _expect_paper(case: SaeCase, sending: Sending, evidence: Attachment | None) -> None:
+def _expect_paper(
+    case: SaeCase, report: SaeReport, sending: Sending, evidence: Attachment | None
+) -> None:
     if evidence is None or evidence.voided_at is not None:
         raise DomainError(_("It is not signed here yet: keep the paper that was sent with it."))
-    if sending.submitted_at < case.aware_at.replace(second=0, microsecond=0):
-        raise DomainError(
-            _("It cannot have been sent before the site knew. Correct that moment first.")
-        )
+    _expect_known(case, sending)
+    since = case.standing_since.replace(second=0, microsecond=0)
+    grave = case.standing == Standing.GRAVE and report.content["facts"]["grave"]
+    if grave and sending.submitted_at < since:
+        raise DomainError(more_than_known())
 
 
 def _expect_signed(report: SaeReport, sending: Sending) -> None:
@@ -160,7 +195,7 @@ def _expect_signed(report: SaeReport, sending: Sending) -> None:
         raise DomainError(_("It cannot have been sent before it was signed."))
 
 
-def _require_for(case: SaeCase, recipient: str, by: User) -> None:
+def require_for(case: SaeCase, recipient: str, by: User) -> None:
     """The authority is the sponsor's; every other recipient is the site's to serve."""
     if by.can(Capability.MANAGE_SAFETY, site=case.site_id):
         return
@@ -171,47 +206,15 @@ def _require_for(case: SaeCase, recipient: str, by: User) -> None:
 def _due(case: SaeCase, report: SaeReport, recipient: str) -> dt.datetime | None:
     """The deadline this sending meets: the earliest that stands and is not met yet."""
     receipts = SaeReceipt.objects.standing().filter(case=case, recipient=recipient)
-    sent = list(receipts.values_list("report__number", flat=True))
+    sent = list(receipts.values_list("report__counts_as", flat=True))
     standing = SaeDeadline.objects.standing().filter(case=case, recipient=recipient)
     for deadline in standing.order_by("due_at"):
-        if not answering(deadline, sent) and answering(deadline, [*sent, report.number]):
+        if not answering(deadline, sent) and answering(deadline, [*sent, report.counts_as]):
             return deadline.due_at
     return None
 
 
-@transaction.atomic
-def record_receipt(
-    *,
-    receipt: SaeReceipt,
-    received_at: dt.datetime,
-    number: str,
-    by: User,
-    file: File[bytes] | None = None,
-) -> SaeReceipt:
-    """Keep that a recipient has the report, with its number and its paper.
-
-    The sponsor's receipt is the sponsor's awareness: from it their own clocks run.
-    """
-    case = locked_case(receipt.case)
-    _require_for(case, receipt.recipient, by)
-    receipt = SaeReceipt.objects.select_for_update(no_key=True, of=("self",)).get(pk=receipt.pk)
-    if receipt.voided_at is not None or receipt.received_at is not None:
-        raise TransitionError(_("The receipt of this report is kept already."))
-    if not receipt.submitted_at <= received_at <= trial_now():
-        raise DomainError(_("It was received between the sending and now."))
-    receipt.received_at, receipt.acknowledged_by = received_at, by
-    receipt.receipt_number = number.strip()[:100]
-    if file is not None:
-        title = _("Receipt of a safety report: %(to)s") % {"to": receipt.get_recipient_display()}
-        receipt.attachment = _kept(case, file, title, by)
-    receipt.save(update_fields=["received_at", "acknowledged_by", "receipt_number", "attachment"])
-    if receipt.recipient == To.SPONSOR:
-        derive_deadlines(case, event_of_case(case), reason=_("The sponsor received the report"))
-    announce(REMINDER)
-    return receipt
-
-
-def _kept(case: SaeCase, file: File[bytes], title: str, by: User) -> Attachment:
+def kept_paper(case: SaeCase, file: File[bytes], title: str, by: User) -> Attachment:
     """The paper among the subject's documents; a voided record takes none of its own."""
     return add_attachment(
         subject=case.subject,
@@ -221,28 +224,3 @@ def _kept(case: SaeCase, file: File[bytes], title: str, by: User) -> Attachment:
         kind=AttachmentKind.OTHER,
         by=by,
     )
-
-
-@transaction.atomic
-def void_receipt(*, receipt: SaeReceipt, reason: str, by: User) -> SaeReceipt:
-    """Take back that a report was sent: it was entered by mistake. Its clock runs again, and
-    a case that was closed on the strength of it is open again."""
-    case = locked_case(receipt.case)
-    _require_for(case, receipt.recipient, by)
-    receipt = SaeReceipt.objects.select_for_update(no_key=True, of=("self",)).get(pk=receipt.pk)
-    if receipt.voided_at is not None:
-        raise TransitionError(_("This entry is voided already."))
-    if not reason.strip():
-        raise DomainError(_("Voiding needs a reason."))
-    with because(reason):
-        receipt.voided_at, receipt.void_reason = trial_now(), reason.strip()[:500]
-        receipt.save(update_fields=["voided_at", "void_reason"])
-        if case.closed_at is not None:
-            take_up(case)
-        else:
-            # What was reminded of before that sending may be reminded of anew.
-            case.clock_version += 1
-            case.save(update_fields=["clock_version"])
-        derive_deadlines(case, event_of_case(case), reason=reason.strip())
-    announce(REMINDER)
-    return receipt

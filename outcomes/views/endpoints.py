@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from outcomes.endpoint_words import DEFINITIONS
 from outcomes.endpoints.report import VERSION, Endpoints
-from outcomes.pages.behind import everybody, group_of
+from outcomes.pages.behind import doubtful, everybody, group_of
 from outcomes.pages.endpoints import (
     STATE_HEADINGS,
     Behind,
@@ -55,6 +55,7 @@ def _shown(found: Endpoints, asked: Asked, protocol: Protocol) -> dict[str, Any]
         "enrolled_href": behind(),
         "left_out": found.overall.left_out,
         "left_out_href": behind(of="overall", what="left_out"),
+        "doubtful": doubtful(found),
         "outcomes_open": bool(protocol.assumptions_under("outcomes")),
     }
 

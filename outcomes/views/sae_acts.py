@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from outcomes.models import SaeReceipt, SaeReport, UnreportedDeath
+from outcomes.models import SaeReceipt, SaeReport, SponsorAwareness, UnreportedDeath
 from outcomes.sae_forms import (
     AwarenessForm,
     DecisionForm,
@@ -20,26 +20,32 @@ from outcomes.sae_forms import (
     ExpeditedForm,
     PaperForm,
     ReceivedForm,
+    SponsorKnewForm,
     SubmissionForm,
     VersionedForm,
     moment,
 )
 from outcomes.selectors.sae_board import CaseLine
+from outcomes.services.sae_awareness import (
+    Knowledge,
+    record_sponsor_awareness,
+    void_sponsor_awareness,
+)
 from outcomes.services.sae_cases import correct_awareness, describe_case
 from outcomes.services.sae_deaths import settle_death
 from outcomes.services.sae_decisions import (
+    agree_easing,
     agree_taken_back,
     close_case,
     confirm_expedited,
     reopen_case,
 )
-from outcomes.services.sae_sending import (
-    Sending,
-    record_paper_report,
+from outcomes.services.sae_receipts import (
     record_receipt,
-    record_submission,
+    void_acknowledgement,
     void_receipt,
 )
+from outcomes.services.sae_sending import Sending, record_paper_report, record_submission
 from outcomes.views.safety import (
     board_page,
     case_page,
@@ -156,7 +162,7 @@ def receive(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """Keep the receipt of one recipient."""
     receipt = _receipt(request, pk)
     line = found_line(request, receipt.case_id)
-    form = ReceivedForm(request.POST, request.FILES)
+    form = ReceivedForm(request.POST, request.FILES, auto_id=f"received-{pk}-%s")
 
     def act() -> None:
         data = form.cleaned_data
@@ -168,7 +174,31 @@ def receive(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
             by=request.user,
         )
 
-    return _act(request, line, form, "received", act, _("The receipt is kept."))
+    return _act(request, line, form, f"received-{pk}", act, _("The receipt is kept."))
+
+
+def _void(
+    request: StaffRequest,
+    line: CaseLine,
+    act: Callable[[str], object],
+    said: dict[str, object],
+    done: str,
+) -> HttpResponse:
+    """Ask for the reason, then take back what was entered by mistake."""
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            act(form.cleaned_data["reason"])
+        except NotPermittedError:
+            raise
+        except DomainError as refused:
+            form.add_error(None, str(refused))
+        else:
+            messages.success(request, done)
+            return redirect("outcomes:sae_case", line.case.pk)
+    context = {"form": form, "line": line, "zone": line.case.site.time_zone, **said}
+    status = 422 if form.errors else 200
+    return render(request, "outcomes/sae_void.html", context, status=status)
 
 
 @requires(Capability.VIEW_SAFETY)
@@ -176,21 +206,86 @@ def receive(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 def unsend(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """Take back a sending that was entered by mistake; its clock runs again."""
     receipt = _receipt(request, pk)
-    line = found_line(request, receipt.case_id)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            void_receipt(receipt=receipt, reason=form.cleaned_data["reason"], by=request.user)
-        except NotPermittedError:
-            raise
-        except DomainError as refused:
-            form.add_error(None, str(refused))
-        else:
-            messages.success(request, _("The entry is voided. Its clock runs again."))
-            return redirect("outcomes:sae_case", line.case.pk)
-    context = {"form": form, "receipt": receipt, "line": line, "zone": line.case.site.time_zone}
-    status = 422 if form.errors else 200
-    return render(request, "outcomes/sae_unsend.html", context, status=status)
+    return _void(
+        request,
+        found_line(request, receipt.case_id),
+        lambda reason: void_receipt(receipt=receipt, reason=reason, by=request.user),
+        {"heading": _("Void a sending"), "receipt": receipt, "hint": _(
+            "Only what was entered by mistake is voided. It stays in the trail, and the clock of "
+            "this recipient runs again."
+        )},
+        _("The entry is voided. Its clock runs again."),
+    )  # fmt: skip
+
+
+@requires(Capability.VIEW_SAFETY)
+@require_http_methods(["GET", "HEAD", "POST"])
+def unreceive(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Take back a receipt that was entered by mistake; that it was sent stays."""
+    receipt = _receipt(request, pk)
+    return _void(
+        request,
+        found_line(request, receipt.case_id),
+        lambda reason: void_acknowledgement(receipt=receipt, reason=reason, by=request.user),
+        {"heading": _("Void a receipt"), "receipt": receipt, "hint": _(
+            "Only who entered it or the safety officer voids a receipt. It is kept among the "
+            "voided entries; that the report was sent stays."
+        )},
+        _("The receipt is voided. That the report was sent stays."),
+    )  # fmt: skip
+
+
+@requires(Capability.VIEW_SAFETY)
+@require_POST
+def sponsor_knew(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Enter that the sponsor knew otherwise; their clocks count from the earliest."""
+    line, form = found_line(request, pk), SponsorKnewForm(request.POST, prefix="knew")
+
+    def act() -> None:
+        said = _said(form)
+        version = said.pop("seen_version")
+        said["known_at"] = moment(form.cleaned_data["known_at"], line.case.site.time_zone)
+        record_sponsor_awareness(
+            case=line.case,
+            knowledge=Knowledge(**said),  # type: ignore[arg-type]
+            by=request.user,
+            seen_version=version,  # type: ignore[arg-type]
+        )
+
+    done = _("Kept. The sponsor’s clocks count from the earliest moment they knew.")
+    return _act(request, line, form, "knew", act, done)
+
+
+@requires(Capability.MANAGE_SAFETY)
+@require_http_methods(["GET", "HEAD", "POST"])
+def sponsor_knew_not(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Take back such an entry; a clock may then begin later."""
+    seen = SponsorAwareness.objects.visible_to(request.user, Capability.MANAGE_SAFETY)
+    awareness = get_object_or_404(seen.select_related("case__site"), pk=pk)
+    return _void(
+        request,
+        found_line(request, awareness.case_id),
+        lambda reason: void_sponsor_awareness(awareness=awareness, reason=reason, by=request.user),
+        {"heading": _("Void what the sponsor knew"), "awareness": awareness, "hint": _(
+            "The sponsor’s clocks then count from the next moment they knew, or end."
+        )},
+        _("The entry is voided."),
+    )  # fmt: skip
+
+
+@requires(Capability.VIEW_SAFETY)
+@require_POST
+def ease(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Agree that a running deadline ends or lies later: an investigator or the officer."""
+    line, form = found_line(request, pk), DecisionForm(request.POST, prefix="ease")
+    return _act(
+        request,
+        line,
+        form,
+        "ease",
+        lambda: agree_easing(case=line.case, by=request.user, **_said(form)),  # type: ignore[arg-type]
+        _("Agreed. The deadline that stood is kept below."),
+    )
 
 
 @requires(Capability.MANAGE_SAFETY)
@@ -258,6 +353,7 @@ def paper(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
                 Sending(recipient=to, submitted_at=at, way=data["way"]) for to in data["recipients"]
             ],
             evidence=data["file"],
+            carried=form.carried(),
             by=request.user,
         )
 

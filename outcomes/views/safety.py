@@ -12,7 +12,15 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.text import get_valid_filename
 from django.views.decorators.http import require_safe
 
-from outcomes.models import ReportKind, SaeDeadline, SaeReceipt, SaeReport, SaeReportPdf, To
+from outcomes.models import (
+    ReportKind,
+    SaeDeadline,
+    SaeReceipt,
+    SaeReport,
+    SaeReportPdf,
+    To,
+    VoidedAcknowledgement,
+)
 from outcomes.sae_forms import (
     AwarenessForm,
     BoardForm,
@@ -21,12 +29,15 @@ from outcomes.sae_forms import (
     ExpeditedForm,
     PaperForm,
     ReceivedForm,
+    SponsorKnewForm,
     SubmissionForm,
 )
 from outcomes.selectors.sae_board import CaseLine, Look, case_lines, cases_seen, narrowed
 from outcomes.selectors.sae_content import LANGUAGES, content_of_report
 from outcomes.selectors.sae_deaths import DeathLine, death_lines
 from outcomes.selectors.sae_paper import paper
+from outcomes.services.sae_deadlines import may_ease
+from outcomes.services.sae_receipts import may_void_acknowledgement
 from trialsite.access.capabilities import Capability
 from trialsite.access.forms import ReasonForm
 from trialsite.access.http import StaffRequest, requires
@@ -140,13 +151,19 @@ def case_page(
         "reports": [
             {
                 "report": report,
-                "receipts": [each for each in line.receipts if each.report_id == report.pk],
+                "receipts": [
+                    _receipt(request, line, each, refused)
+                    for each in line.receipts
+                    if each.report_id == report.pk
+                ],
                 "lacking": [To(code) for code in SITE_RECIPIENTS if (report.pk, code) not in sent],
                 "form": _submission(request, line, report, refused),
             }
             for report in line.reports
         ],
-        "received_form": offered.get("received") or _received(request, line),
+        "taken": VoidedAcknowledgement.objects.filter(receipt__case=line.case).select_related(
+            "receipt", "voided_by"
+        ),
         "languages": LANGUAGES,
         "may_sign": _may(request, line, Capability.SIGN_FORM) and line.case.closed_at is None,
         "next_kinds": _next_kinds(line) if line.unsigned is None else [],
@@ -197,18 +214,29 @@ def _offered(request: StaffRequest, line: CaseLine) -> dict[str, forms.Form]:
                 initial={"submitted_at": wall, "recipients": sorted(line.owed_to)},
                 prefix="paper",
             )
+    versioned = {"version": case.version}
+    if case.closed_at is None and any(
+        _may(request, line, each) for each in (Capability.REPORT_SAE, Capability.MANAGE_SAFETY)
+    ):
+        offered["knew"] = SponsorKnewForm(initial=versioned, prefix="knew")
+    if case.awaits_easing and case.closed_at is None and may_ease(case, request.user):
+        offered["ease"] = DecisionForm(initial=versioned, prefix="ease")
     if _may(request, line, Capability.MANAGE_SAFETY):
-        if case.closed_at is None and line.expedited is not None:
-            offered["expedited"] = ExpeditedForm(
-                initial={
-                    "expedited": case.expedited or line.expedited,
-                    "version": case.version,
-                },
-                prefix="expedited",
-            )
-        if case.awaits_agreement:
-            offered["agree"] = DecisionForm(initial={"version": case.version}, prefix="agree")
-        offered["close"] = DecisionForm(initial={"version": case.version}, prefix="close")
+        offered |= _managing(line)
+    return offered
+
+
+def _managing(line: CaseLine) -> dict[str, forms.Form]:
+    """The forms of the sponsor's safety officer."""
+    case, offered = line.case, dict[str, forms.Form]()
+    if case.closed_at is None and line.expedited is not None:
+        offered["expedited"] = ExpeditedForm(
+            initial={"expedited": case.expedited or line.expedited, "version": case.version},
+            prefix="expedited",
+        )
+    if case.awaits_agreement:
+        offered["agree"] = DecisionForm(initial={"version": case.version}, prefix="agree")
+    offered["close"] = DecisionForm(initial={"version": case.version}, prefix="close")
     return offered
 
 
@@ -247,14 +275,32 @@ def _submission(
     )
 
 
-def _received(request: StaffRequest, line: CaseLine) -> forms.Form | None:
-    may = _may(request, line, Capability.REPORT_SAE) or _may(
-        request, line, Capability.MANAGE_SAFETY
+def _receipt(
+    request: StaffRequest,
+    line: CaseLine,
+    receipt: SaeReceipt,
+    refused: tuple[str, forms.Form] | None,
+) -> dict[str, Any]:
+    """One sending, and what this person may do about it."""
+    may = _may(request, line, Capability.MANAGE_SAFETY) or (
+        receipt.recipient != To.AUTHORITY and _may(request, line, Capability.REPORT_SAE)
     )
-    if not may:
-        return None
-    wall = trial_now().astimezone(line.zone).replace(tzinfo=None)
-    return ReceivedForm(initial={"received_at": wall}, auto_id=False)
+    name = f"received-{receipt.pk}"
+    form: forms.Form | None = None
+    if refused is not None and refused[0] == name:
+        form = refused[1]
+    elif may and receipt.received_at is None:
+        wall = trial_now().astimezone(line.zone).replace(tzinfo=None)
+        form = ReceivedForm(initial={"received_at": wall}, auto_id=f"{name}-%s")
+    return {
+        "receipt": receipt,
+        "form": form,
+        "refused": refused is not None and refused[0] == name,
+        "may_void": may and receipt.received_at is None,
+        "may_void_receipt": may
+        and receipt.received_at is not None
+        and may_void_acknowledgement(receipt, request.user),
+    }
 
 
 @requires(Capability.VIEW_SAFETY)

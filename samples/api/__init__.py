@@ -4,6 +4,8 @@ from django.urls import URLPattern
 
 from samples.api.aliquots import aliquot_routes
 from samples.api.custody import custody_routes
+from samples.api.destruction import destruction_routes
+from samples.api.excursions import excursion_routes
 from samples.api.labels import label_routes
 from samples.api.scanning import scan_routes
 from samples.api.shipments import shipment_routes
@@ -19,5 +21,7 @@ routes: list[URLPattern] = [
     *storage_routes,
     *custody_routes,
     *shipment_routes,
+    *destruction_routes,
+    *excursion_routes,
     *visit_routes,
 ]

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
 
 from samples.services.scanning import ScanRefusedError
 from screening.services.consent import ProcedureRefusedError
@@ -17,6 +19,14 @@ from trialsite.crf.violations import ImpossibleError
 
 class SampleEndpoint(Endpoint):
     """Base of these endpoints."""
+
+    def page(self, rows: QuerySet[Any, Any], build: Any) -> Response:
+        """One page: first its keys, by the index alone, then the rows of it with what they
+        name. Joined first, a hundred thousand rows are joined to show a hundred."""
+        ordered = self.narrow(rows).select_related(None).values_list("pk", flat=True)
+        keys = self.paginate_queryset(ordered) or []
+        found = rows.in_bulk(keys)
+        return self.get_paginated_response([build(found[key]) for key in keys])
 
     @contextmanager
     def acting(self) -> Iterator[None]:

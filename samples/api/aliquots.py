@@ -27,14 +27,17 @@ from samples.api.bodies import (
 from samples.models import Aliquot, AliquotState, Box, CustodyKind, Specimen
 from samples.services.aliquots import (
     analyse_aliquot,
+    correct_volume,
     end_aliquot,
     find_aliquot,
     move_aliquots,
     note_excursion,
     store_aliquot,
     thaw_aliquot,
+    use_up_aliquot,
 )
 from samples.services.specimens import aliquot_specimen
+from trialsite.access.bodies import Body
 from trialsite.access.capabilities import Capability
 from trialsite.access.paging import Filter
 from trialsite.casebook.api import ACT, DETAIL, SEES
@@ -170,6 +173,30 @@ class Analysed(AliquotAct):
         return self.done(found, analyse_aliquot, aliquot=found, **said)
 
 
+class VolumeBody(Body):
+    volume = serializers.DecimalField(
+        max_digits=7, decimal_places=2, allow_null=True, help_text="Null: nobody knows it"
+    )
+    reason = serializers.CharField(max_length=500)
+
+
+class VolumeCorrected(AliquotAct):
+    @extend_schema(request=VolumeBody, responses=AliquotAnswer)
+    def create(self, request: Request, aliquot: uuid.UUID) -> Response:
+        """How much there is of it was entered wrongly, or is not known."""
+        found, body = self.one(aliquot), self.body(VolumeBody)
+        return self.done(found, correct_volume, aliquot=found, **body)
+
+
+class UsedUp(AliquotAct):
+    @extend_schema(request=TimedReasonBody, responses=AliquotAnswer)
+    def create(self, request: Request, aliquot: uuid.UUID) -> Response:
+        """Nothing is left of it, whether or not its volume was ever measured."""
+        found, body = self.one(aliquot), self.body(TimedReasonBody)
+        said = {"reason": body["reason"], "at": moment_of(body)}
+        return self.done(found, use_up_aliquot, aliquot=found, **said)
+
+
 class AliquotEnded(AliquotAct):
     @extend_schema(request=SampleEndBody, responses=AliquotAnswer)
     def create(self, request: Request, aliquot: uuid.UUID) -> Response:
@@ -209,6 +236,8 @@ aliquot_routes: list[URLPattern] = [
     path("aliquots/<uuid:aliquot>/move/", Moved.as_view(ACT)),
     path("aliquots/<uuid:aliquot>/thaw/", Thawed.as_view(ACT)),
     path("aliquots/<uuid:aliquot>/analyse/", Analysed.as_view(ACT)),
+    path("aliquots/<uuid:aliquot>/use-up/", UsedUp.as_view(ACT)),
+    path("aliquots/<uuid:aliquot>/volume/", VolumeCorrected.as_view(ACT)),
     path("aliquots/<uuid:aliquot>/end/", AliquotEnded.as_view(ACT)),
     path("aliquots/<uuid:aliquot>/found/", Found.as_view(ACT)),
     path("aliquots/<uuid:aliquot>/excursion/", Excursion.as_view(ACT)),

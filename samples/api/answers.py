@@ -11,14 +11,10 @@ from rest_framework import serializers
 from samples.models import (
     Aliquot,
     AliquotState,
-    Box,
-    BoxMove,
     CustodyEvent,
     CustodyKind,
     DrawSite,
-    Freezer,
     NotCollected,
-    Rack,
     Specimen,
     SpecimenState,
     UrineMethod,
@@ -32,7 +28,7 @@ WALL = "The clock on the wall at the site, such as 2026-03-05T14:30"
 _FACTS = (
     "fasting", "on_ice", "bristol", "blood_seen", "laxatives", "antibiotics", "dipstick",
     "draw_site", "urine_method", "centrifuge_g", "centrifuge_minutes", "centrifuge_celsius",
-    "remark",
+    "centrifuge_brake", "kept_cool", "remark",
 )  # fmt: skip
 _TIMES = ("collected_at", "received_at", "centrifuged_at", "aliquoted_at")
 
@@ -89,6 +85,8 @@ class SpecimenAnswer(_Whose):
     centrifuge_g = serializers.IntegerField(allow_null=True)
     centrifuge_minutes = serializers.IntegerField(allow_null=True)
     centrifuge_celsius = serializers.IntegerField(allow_null=True)
+    centrifuge_brake = serializers.BooleanField(allow_null=True)
+    kept_cool = serializers.BooleanField(allow_null=True)
     remark = serializers.CharField()
     voided_at = serializers.DateTimeField(allow_null=True)
     void_reason = serializers.CharField()
@@ -117,63 +115,6 @@ class AliquotAnswer(_Whose):
     position = serializers.IntegerField(allow_null=True)
     position_name = serializers.CharField(help_text="Such as C7")
     shipment = serializers.CharField(allow_null=True, help_text="Code of its shipment")
-
-
-class FreezerAnswer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    SITEID = serializers.CharField()
-    name = serializers.CharField()
-    room = serializers.CharField()
-    celsius = serializers.IntegerField()
-    retired_at = serializers.DateTimeField(allow_null=True)
-    retire_reason = serializers.CharField()
-
-
-class RackAnswer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    SITEID = serializers.CharField()
-    freezer = serializers.UUIDField()
-    freezer_name = serializers.CharField()
-    name = serializers.CharField()
-    places = serializers.IntegerField()
-
-
-class BoxAnswer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    SITEID = serializers.CharField()
-    code = serializers.CharField()
-    name = serializers.CharField()
-    rows = serializers.IntegerField()
-    columns = serializers.IntegerField()
-    rack = serializers.UUIDField(allow_null=True, help_text="None while it is carried")
-    where = serializers.CharField(help_text="Freezer / rack")
-    place = serializers.IntegerField(allow_null=True)
-    closed = serializers.BooleanField()
-
-
-class PositionAnswer(serializers.Serializer[Any]):
-    position = serializers.IntegerField()
-    name = serializers.CharField(help_text="Such as C7")
-    taken = serializers.BooleanField()
-    aliquot = serializers.CharField(
-        allow_null=True, help_text="Its code; null where it is another site's"
-    )
-
-
-class BoxMoveAnswer(serializers.Serializer[Any]):
-    rack = serializers.UUIDField(allow_null=True)
-    place = serializers.IntegerField(allow_null=True)
-    reason = serializers.CharField()
-    moved_by = serializers.CharField()
-    moved_at = serializers.DateTimeField()
-
-
-class BoxMapAnswer(BoxAnswer):
-    """A box with every position, the free ones in the order in which they are filled."""
-
-    positions = PositionAnswer(many=True)
-    free = serializers.ListField(child=serializers.IntegerField())
-    moves = BoxMoveAnswer(many=True)
 
 
 class CustodyAnswer(serializers.Serializer[Any]):
@@ -289,49 +230,6 @@ def said_aliquot(aliquot: Aliquot) -> dict[str, Any]:
         "position_name": named,
         "shipment": aliquot.shipment.code if aliquot.shipment else None,
         **{name: getattr(aliquot, name) for name in plain},
-    }
-
-
-def said_freezer(freezer: Freezer) -> dict[str, Any]:
-    plain = ("name", "room", "celsius", "retired_at", "retire_reason")
-    named = {name: getattr(freezer, name) for name in plain}
-    return {"id": freezer.pk, "SITEID": freezer.site.code, **named}
-
-
-def said_rack(rack: Rack) -> dict[str, Any]:
-    return {
-        "id": rack.pk,
-        "SITEID": rack.site.code,
-        "freezer": rack.freezer_id,
-        "freezer_name": rack.freezer.name,
-        "name": rack.name,
-        "places": rack.places,
-    }
-
-
-def said_box(box: Box) -> dict[str, Any]:
-    plain = ("code", "name", "rows", "columns", "place", "closed")
-    return {
-        "id": box.pk,
-        "SITEID": box.site.code,
-        "rack": box.rack_id,
-        "where": str(box.rack) if box.rack else "",
-        **{name: getattr(box, name) for name in plain},
-    }
-
-
-def said_position(box: Box, position: int, *, taken: bool, aliquot: str | None) -> dict[str, Any]:
-    named = box.position_name(position)
-    return {"position": position, "name": named, "taken": taken, "aliquot": aliquot}
-
-
-def said_move(move: BoxMove) -> dict[str, Any]:
-    return {
-        "rack": move.rack_id,
-        "place": move.place,
-        "reason": move.reason,
-        "moved_by": move.moved_by.full_name,
-        "moved_at": move.moved_at,
     }
 
 

@@ -12,7 +12,7 @@ from rest_framework.exceptions import ValidationError
 
 from samples.api.answers import WALL
 from samples.models import DrawSite, UrineMethod
-from samples.services.facts import SpecimenFacts
+from samples.services.facts import FACTS, SpecimenFacts
 from screening.api.consent import wall_of
 from trialsite.access.bodies import Body
 from trialsite.access.capabilities import Capability
@@ -70,6 +70,11 @@ class SpinFacts(Body):
     centrifuge_g = _whole(1, 100_000)
     centrifuge_minutes = _whole(1, 600)
     centrifuge_celsius = _whole(-20, 60)
+    centrifuge_brake = _perhaps()
+    kept_cool = serializers.BooleanField(
+        required=False, default=None, allow_null=True,
+        help_text="At 2 to 10 °C from the centrifuge to the freezer",
+    )  # fmt: skip
 
 
 class FactsBody(Body):
@@ -96,9 +101,26 @@ class FactsBody(Body):
     )
 
 
+class UnsaidBody(Body):
+    """What was said in error, and is to be open again."""
+
+    unsaid = serializers.ListField(
+        child=serializers.ChoiceField(choices=sorted(FACTS)),
+        required=False,
+        default=list,
+        help_text="Items that were said in error and are left open again",
+    )
+
+
 def facts_of(body: dict[str, Any]) -> SpecimenFacts:
-    """What a body says of a specimen."""
-    return SpecimenFacts(**{k: v for k, v in body.items() if k in SpecimenFacts.__slots__})
+    """What a body says of a specimen, and what it takes back."""
+    said = {name: value for name, value in body.items() if name in FACTS}
+    unsaid = frozenset(body.get("unsaid", ()))
+    both = sorted(name for name in unsaid if said.get(name) is not None)
+    if both:
+        problem = _("Said and taken back at once: %(items)s.") % {"items": ", ".join(both)}
+        raise ValidationError({"unsaid": [problem]})
+    return SpecimenFacts(**said, unsaid=unsaid)
 
 
 def moment_of(body: dict[str, Any]) -> dt.datetime | None:

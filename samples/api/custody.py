@@ -47,7 +47,7 @@ class CustodyEvents(SampleEndpoint):
 
     def rows(self, capability: Capability = Capability.VIEW_CASEBOOK) -> Any:
         seen = CustodyEvent.objects.visible_to(self.request.user, capability)
-        return seen.select_related(*_NAMED).order_by("entered_at", "specimen", "number", "pk")
+        return seen.select_related(*_NAMED).order_by("entered_at", "specimen_id", "number", "pk")
 
     def list(self, request: Request) -> Response:
         """What happened to samples, in the order in which it was entered."""

@@ -14,13 +14,12 @@ from rest_framework.response import Response
 from samples.api.acting import SampleEndpoint
 from samples.api.answers import (
     AliquotAnswer,
-    BoxAnswer,
     SpecimenAnswer,
     said_aliquot,
-    said_box,
     said_specimen,
 )
 from samples.api.bodies import HANDLES, SpinFacts, TimedBody, amount, facts_of, moment_of, of_body
+from samples.api.storage_answers import BoxAnswer, said_box
 from samples.models import Aliquot, AliquotState, Box, Shipment, Specimen, SpecimenState
 from samples.selectors.codes import Named, find
 from samples.services.aliquots import fresh

@@ -21,13 +21,16 @@ from samples.api.bodies import (
     SampleEndBody,
     SpinFacts,
     TimedBody,
+    TimedReasonBody,
+    UnsaidBody,
     facts_of,
     moment_of,
     of_body,
     text,
+    witness_of,
 )
 from samples.models import CustodyKind, Specimen, SpecimenState
-from samples.services.specimen_ends import end_specimen, void_specimen
+from samples.services.specimen_ends import end_specimen, find_specimen, void_specimen
 from samples.services.specimens import (
     centrifuge_specimen,
     collect_specimen,
@@ -63,7 +66,7 @@ class SpinBody(SpinFacts, TimedBody):
     pass
 
 
-class DescribeBody(FactsBody, SpinFacts, VoidBody):
+class DescribeBody(FactsBody, SpinFacts, UnsaidBody, VoidBody):
     pass
 
 
@@ -176,8 +179,20 @@ class Ended(SpecimenAct):
     def create(self, request: Request, specimen: uuid.UUID) -> Response:
         """The specimen was discarded, destroyed or lost before it was aliquoted."""
         found, body = self.one(specimen), self.body(SampleEndBody)
-        said = {"kind": CustodyKind(body["kind"]), "reason": body["reason"]}
+        said = {
+            "kind": CustodyKind(body["kind"]),
+            "reason": body["reason"],
+            "witness": witness_of(body["witness"], found.site),
+        }
         return self.done(found, end_specimen, at=moment_of(body), **said)
+
+
+class SpecimenFound(SpecimenAct):
+    @extend_schema(request=TimedReasonBody, responses=SpecimenAnswer)
+    def create(self, request: Request, specimen: uuid.UUID) -> Response:
+        """A lost one was found again; it is as far as it was when it was lost."""
+        found, body = self.one(specimen), self.body(TimedReasonBody)
+        return self.done(found, find_specimen, at=moment_of(body), reason=body["reason"])
 
 
 class Voided(SpecimenAct):
@@ -200,5 +215,6 @@ specimen_routes: list[URLPattern] = [
     path("samples/<uuid:specimen>/centrifuge/", Spun.as_view(ACT)),
     path("samples/<uuid:specimen>/describe/", Described.as_view(ACT)),
     path("samples/<uuid:specimen>/end/", Ended.as_view(ACT)),
+    path("samples/<uuid:specimen>/found/", SpecimenFound.as_view(ACT)),
     path("samples/<uuid:specimen>/void/", Voided.as_view(ACT)),
 ]

@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from samples.api.acting import SampleEndpoint
-from samples.api.answers import (
+from samples.api.bodies import HANDLES, STORES, of_body, site_of, text
+from samples.api.storage_answers import (
     BoxAnswer,
     BoxMapAnswer,
     FreezerAnswer,
@@ -23,7 +24,6 @@ from samples.api.answers import (
     said_position,
     said_rack,
 )
-from samples.api.bodies import HANDLES, STORES, of_body, site_of, text
 from samples.models import Aliquot, Box, Freezer, Rack
 from samples.services.aliquots import free_positions
 from samples.services.storage import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from samples.models.custody import CustodyEvent, LabelPrint, NotCollected, WhyNot
 from samples.models.destruction import Destruction, DestructionLine, Outcome
+from samples.models.excursions import ExcursionLine, StorageExcursion
 from samples.models.shipment_lines import Condition, LineState, ShipmentLine
 from samples.models.shipments import Cooling, ExportPermission, Shipment, ShipmentState
 from samples.models.specimens import Aliquot, DrawSite, Specimen, UrineMethod
@@ -36,6 +37,7 @@ __all__ = [
     "Destruction",
     "DestructionLine",
     "DrawSite",
+    "ExcursionLine",
     "ExportPermission",
     "Freezer",
     "LabelPrint",
@@ -48,6 +50,7 @@ __all__ = [
     "ShipmentState",
     "Specimen",
     "SpecimenState",
+    "StorageExcursion",
     "UrineMethod",
     "WhyNot",
 ]

@@ -42,7 +42,7 @@ class CustodyEvent(models.Model):
     #: The same as a moment, by the database.
     moment = models.DateTimeField(null=True, editable=False)
     box = models.ForeignKey(Box, models.PROTECT, null=True, blank=True, related_name="+")
-    position = models.PositiveSmallIntegerField(_("Position"), null=True, blank=True)
+    position = models.PositiveSmallIntegerField(_("Position in the box"), null=True, blank=True)
     shipment = models.ForeignKey(
         Shipment, models.PROTECT, null=True, blank=True, related_name="custody"
     )
@@ -51,7 +51,7 @@ class CustodyEvent(models.Model):
     celsius = models.DecimalField(
         _("Temperature, °C"), max_digits=5, decimal_places=1, null=True, blank=True
     )
-    place = models.CharField(_("Where"), max_length=200, blank=True)
+    place = models.CharField(_("Location"), max_length=200, blank=True)
     reason = models.CharField(_("Reason"), max_length=500, blank=True)
     #: The event whose time this one puts right.
     corrects = models.ForeignKey(
@@ -70,6 +70,8 @@ class CustodyEvent(models.Model):
             models.Index(
                 fields=["shipment"], name="custody_of_a_shipment", condition=~Q(shipment=None)
             ),
+            # The order in which a page of the log is cut.
+            models.Index(fields=["entered_at", "specimen", "number", "id"], name="custody_entered"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(

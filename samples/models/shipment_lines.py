@@ -74,11 +74,13 @@ class ShipmentLine(models.Model):
     unexpected = models.BooleanField(_("Not on the manifest"), default=False)
     #: Where it was taken from; the whole box goes where its label is in the parcel too.
     box = models.ForeignKey(Box, models.PROTECT, null=True, blank=True, related_name="+")
-    position = models.PositiveSmallIntegerField(_("Position"), null=True, blank=True)
+    position = models.PositiveSmallIntegerField(_("Position in the box"), null=True, blank=True)
     in_box = models.BooleanField(_("Sent in its box"), default=False)
     added_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     added_at = models.DateTimeField(_("Entered"))
-    condition = models.CharField(_("Condition"), max_length=15, choices=Condition, blank=True)
+    condition = models.CharField(
+        _("Condition on arrival"), max_length=15, choices=Condition, blank=True
+    )
     received_at = WallTimeField(_("Received at"), null=True, blank=True)
     received_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     explanation = models.CharField(_("Explanation"), max_length=500, blank=True)

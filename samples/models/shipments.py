@@ -116,7 +116,7 @@ class Shipment(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     site = models.ForeignKey(Site, models.PROTECT, related_name="shipments", verbose_name=_("Site"))
     code = models.CharField(_("Code"), max_length=20, unique=True)
-    destination = models.CharField(_("To"), max_length=200)
+    destination = models.CharField(_("Destination"), max_length=200)
     address = models.TextField(_("Address"), max_length=500, blank=True)
     abroad = models.BooleanField(_("Leaves the country"), default=False)
     purpose = models.CharField(_("Purpose"), max_length=300)

@@ -105,6 +105,8 @@ class Specimen(models.Model):
         _("Centrifuge, minutes"), null=True, blank=True
     )
     centrifuge_celsius = models.SmallIntegerField(_("Centrifuge, °C"), null=True, blank=True)
+    centrifuge_brake = models.BooleanField(_("Centrifuge with brake"), null=True, blank=True)
+    kept_cool = models.BooleanField(_("At 2 to 10 °C until frozen"), null=True, blank=True)
     remark = models.CharField(_("Remark"), max_length=500, blank=True)
     prepared_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     prepared_at = models.DateTimeField(_("Labelled"))
@@ -258,7 +260,7 @@ class Aliquot(models.Model):
     frozen_at = WallTimeField(_("First frozen at"), null=True, blank=True)
     time_zone = models.CharField(max_length=64)
     box = models.ForeignKey(Box, models.PROTECT, null=True, blank=True, related_name="aliquots")
-    position = models.PositiveSmallIntegerField(_("Position"), null=True, blank=True)
+    position = models.PositiveSmallIntegerField(_("Position in the box"), null=True, blank=True)
     shipment = models.ForeignKey(
         Shipment, models.PROTECT, null=True, blank=True, related_name="aliquots"
     )

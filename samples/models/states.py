@@ -57,6 +57,7 @@ class CustodyKind(models.TextChoices):
     CONDITION = "condition", _("Condition noted")
     ANALYSED = "analysed", _("Analysed")
     USED_UP = "used_up", _("Used up")
+    MEASURED = "measured", _("Volume put right")
     EXCURSION = "excursion", _("Temperature excursion")
     DISCARDED = "discarded", pgettext_lazy("sample", "Discarded")
     DESTROYED = "destroyed", pgettext_lazy("sample", "Destroyed")
@@ -94,6 +95,8 @@ ALIQUOT_STEPS: dict[tuple[str, str], str] = {
     (_A.MADE, _K.ANALYSED): _A.MADE,
     (_A.AWAY, _K.ANALYSED): _A.AWAY,
     **{(each, _K.USED_UP): _A.USED for each in (*_LIVE_ALIQUOT, _A.LOST)},
+    # How much there is was entered wrongly, or nobody knows it.
+    **{(each, _K.MEASURED): each for each in _LIVE_ALIQUOT},
     **{(each, _K.PACKED): _A.PACKED for each in (_A.STORED, _A.HELD, _A.AWAY)},
     (_A.PACKED, _K.UNPACKED): _A.HELD,
     (_A.PACKED, _K.SHIPPED): _A.SHIPPED,
@@ -120,6 +123,7 @@ NEEDS_REASON = (
     _K.DISCARDED,
     _K.DESTROYED,
     _K.USED_UP,
+    _K.MEASURED,
     _K.LOST,
     _K.FOUND,
     _K.EXCURSION,

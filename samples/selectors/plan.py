@@ -217,15 +217,24 @@ class MissingSample:
     planned: int
 
 
-def missing_samples(sites: Iterable[int], *, limit: int = 200) -> list[MissingSample]:
+def missing_samples(
+    sites: Iterable[int], *, kind: str = "", limit: int = 200, offset: int = 0
+) -> list[MissingSample]:
     """The reconciliation list of these sites, the oldest visit first; found by the database.
 
     The caller names only sites whose casebooks the person may see.
     """
-    own, plans = list(sites), plans_in_use()
+    own, plans = list(sites), _plans_of(kind)
     if not own or not plans:
         return []
-    rows = _missing(own, plans, limit)
+    rows = _query_missing(
+        own,
+        plans,
+        "SELECT m.visit, m.kind, m.least, m.collected FROM missing m "
+        "ORDER BY m.attended_on, m.visit, m.kind LIMIT %s OFFSET %s",
+        limit,
+        offset,
+    )
     visits = Visit.objects.select_related("subject__site", "site").in_bulk(
         {visit for visit, *_rest in rows}
     )
@@ -233,6 +242,31 @@ def missing_samples(sites: Iterable[int], *, limit: int = 200) -> list[MissingSa
         MissingSample(visits[visit], _name(visits[visit], kind), kind, collected, planned)
         for visit, kind, planned, collected in rows
     ]
+
+
+def missing_counts(sites: Iterable[int]) -> list[tuple[int, str, int]]:
+    """How many planned kinds of visits are missing: site, kind of specimen, and their number."""
+    own, plans = list(sites), plans_in_use()
+    if not own or not plans:
+        return []
+    return _query_missing(
+        own, plans, "SELECT m.site, m.kind, count(*) FROM missing m GROUP BY m.site, m.kind"
+    )
+
+
+def kind_names() -> dict[str, str]:
+    """The kinds of specimen that protocol versions in use plan, as the protocol names them."""
+    language = get_language() or "en"
+    found: dict[str, str] = {}
+    for version in _versions_in_use():
+        plan = protocol_of(version).samples
+        for each in plan.specimens if plan else ():
+            found[each.key] = each.name.in_language(language)
+    return found
+
+
+def _plans_of(kind: str) -> list[tuple[int, str, str, int]]:
+    return [plan for plan in plans_in_use() if kind in ("", plan[2])]
 
 
 def missing_by_visit(visits: Collection[Visit]) -> dict[uuid.UUID, int]:
@@ -246,11 +280,14 @@ def _name(visit: Visit, kind: str) -> str:
     return plan.specimen(kind).name.in_language(get_language() or "en")
 
 
+def _versions_in_use() -> list[int]:
+    return list(Visit.objects.order_by().values_list("protocol_version_id", flat=True).distinct())
+
+
 def plans_in_use() -> list[tuple[int, str, str, int]]:
     """What each protocol version in use plans: version, event, kind, least number of tubes."""
-    versions = Visit.objects.order_by().values_list("protocol_version_id", flat=True).distinct()
     found = []
-    for version in versions:
+    for version in _versions_in_use():
         protocol = protocol_of(version)
         if protocol.samples is None:
             continue
@@ -261,9 +298,11 @@ def plans_in_use() -> list[tuple[int, str, str, int]]:
     return found
 
 
-def _missing(
-    sites: list[int], plans: Sequence[tuple[int, str, str, int]], limit: int
+def _query_missing(
+    sites: list[int], plans: Sequence[tuple[int, str, str, int]], wanted: str, *more: int
 ) -> list[tuple[Any, ...]]:
+    """A question to the planned kinds of attended visits that were not collected in full,
+    each a row of `missing`; the tubes are counted once for all visits."""
     visits, specimens, statements, subjects, lists, places = (
         model._meta.db_table
         for model in (Visit, Specimen, NotCollected, Subject, Destruction, Site)
@@ -272,23 +311,25 @@ def _missing(
     with connection.cursor() as cursor:
         cursor.execute(
             f"WITH plan(version, event, kind, least) AS "
-            f"(SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::integer[])) "
-            f"SELECT v.id, p.kind, p.least, count(s.id) FILTER (WHERE s.state <> 'prepared') "
+            f"(SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::integer[])), "
+            f"filled AS (SELECT s.visit_id, s.kind, count(*) AS tubes FROM {specimens} s "
+            f"WHERE s.site_id = ANY(%s) AND s.voided_at IS NULL AND s.state <> 'prepared' "
+            f"GROUP BY s.visit_id, s.kind), "
+            f"missing AS (SELECT v.id AS visit, v.site_id AS site, v.attended_on, p.kind, "
+            f"p.least, coalesce(f.tubes, 0) AS collected "
             f"FROM {visits} v JOIN plan p ON p.version = v.protocol_version_id "
             f"AND p.event = v.event_oid "
             f"JOIN {subjects} u ON u.id = v.subject_id "
-            f"LEFT JOIN {specimens} s ON s.visit_id = v.id AND s.kind = p.kind "
-            f"AND s.voided_at IS NULL "
+            f"LEFT JOIN filled f ON f.visit_id = v.id AND f.kind = p.kind "
             f"WHERE v.site_id = ANY(%s) AND v.status = 'attended' "
+            f"AND coalesce(f.tubes, 0) < p.least "
             f"AND u.consent_state <> 'withdrawn' AND NOT EXISTS (SELECT 1 FROM {statements} n "
             f"WHERE n.visit_id = v.id AND n.kind = p.kind AND n.voided_at IS NULL) "
             # As `is_after_withdrawal` says.
             f"AND NOT EXISTS (SELECT 1 FROM {lists} d JOIN {places} t ON t.id = v.site_id "
             f"WHERE d.subject_id = v.subject_id AND d.lifted_at IS NULL "
-            f"AND (d.withdrawn_at AT TIME ZONE t.time_zone)::date <= v.attended_on) "
-            f"GROUP BY v.id, v.attended_on, p.kind, p.least "
-            f"HAVING count(s.id) FILTER (WHERE s.state <> 'prepared') < p.least "
-            f"ORDER BY v.attended_on, v.id, p.kind LIMIT %s",
-            [versions, events, kinds, least, sites, limit],
+            f"AND (d.withdrawn_at AT TIME ZONE t.time_zone)::date <= v.attended_on)) "
+            f"{wanted}",
+            [versions, events, kinds, least, sites, sites, *more],
         )
         return list(cursor.fetchall())

@@ -134,6 +134,23 @@ def analyse_aliquot(
 
 
 @transaction.atomic
+def correct_volume(*, aliquot: Aliquot, volume: Decimal | None, reason: str, by: User) -> Aliquot:
+    """How much there is of an aliquot was entered wrongly; None: nobody knows it."""
+    aliquot = _one(aliquot, by)
+    _demand(reason)
+    if volume is not None and volume <= 0:
+        raise ImpossibleError({"volume": [_("An amount is more than nothing.")]})
+    if volume == aliquot.volume:
+        return aliquot
+    try:
+        enter(aliquot, CustodyKind.MEASURED, by, Happening(reason=reason, amount=volume))
+    except ImpossibleError as refused:
+        errors = {"volume" if name == "amount" else name: x for name, x in refused.errors.items()}
+        raise ImpossibleError(errors) from refused
+    return fresh(aliquot)
+
+
+@transaction.atomic
 def use_up_aliquot(
     *, aliquot: Aliquot, reason: str, by: User, at: dt.datetime | None = None
 ) -> Aliquot:

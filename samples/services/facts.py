@@ -33,6 +33,8 @@ class SpecimenFacts:
     centrifuge_g: int | None = None
     centrifuge_minutes: int | None = None
     centrifuge_celsius: int | None = None
+    centrifuge_brake: bool | None = None
+    kept_cool: bool | None = None
     remark: str | None = None
     unsaid: frozenset[str] = frozenset()
 
@@ -44,6 +46,10 @@ class SpecimenFacts:
         return {
             name: value for name, value in every.items() if value is not None or name in self.unsaid
         }
+
+
+#: Each of them by its column.
+FACTS = frozenset(each.name for each in fields(SpecimenFacts)) - {"unsaid"}
 
 
 def describe(specimen: Specimen, facts: SpecimenFacts) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -49,12 +49,28 @@ def enter(
     sample: Specimen | Aliquot, kind: CustodyKind, by: User, said: Happening | None = None
 ) -> CustodyEvent:
     """Enter the next event of a sample; the database moves the sample on, or refuses."""
-    said = said or Happening()
+    event = event_of(sample, kind, by, said or Happening())
+    with because(event.reason), sample_refusals(CustodyEvent, Specimen, Aliquot):
+        event.save(force_insert=True)
+    return event
+
+
+def enter_all(events: Sequence[CustodyEvent]) -> None:
+    """Enter many events at once, each of another sample, that have one reason."""
+    reason = events[0].reason if events else ""
+    with because(reason), sample_refusals(CustodyEvent, Specimen, Aliquot):
+        CustodyEvent.objects.bulk_create(events, batch_size=500)
+
+
+def event_of(
+    sample: Specimen | Aliquot, kind: CustodyKind, by: User, said: Happening
+) -> CustodyEvent:
+    """The event as it will be entered; one that has not come yet is refused."""
     zone = said.zone or sample.site.time_zone
     if said.at is not None and (problem := future_problem(said.at, zone)):
         raise ImpossibleError({"happened_at": [problem]})
     aliquot = sample if isinstance(sample, Aliquot) else None
-    event = CustodyEvent(
+    return CustodyEvent(
         id=uuid.uuid4(),
         site_id=sample.site_id,
         subject_id=sample.subject_id,
@@ -75,9 +91,6 @@ def enter(
         entered_by=by,
         entered_at=TrialNow(),
     )
-    with because(event.reason), sample_refusals(CustodyEvent, Specimen, Aliquot):
-        event.save(force_insert=True)
-    return event
 
 
 def hold_participants(subjects: Iterable[uuid.UUID]) -> None:
@@ -109,6 +122,7 @@ def held_aliquots(aliquots: Iterable[Aliquot], *boxes: Box) -> list[Aliquot]:
         "site", "specimen__site", "specimen__visit", "specimen__subject__site", "box"
     )
     found = {each.pk: each for each in rows.order_by("pk")}
-    if any(each.box_id != seen[each.pk] for each in found.values()):
+    # Moved meanwhile, or gone to another site with its participant.
+    if set(keys) - found.keys() or any(each.box_id != seen[each.pk] for each in found.values()):
         raise TransitionError(_("Somebody has just moved this sample. Scan it again."))
     return [found[key] for key in keys]

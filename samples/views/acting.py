@@ -47,7 +47,7 @@ def act_page(
     act: Callable[[], object],
     done: str,
     heading: str | Promise,
-    back: str,
+    back: str | Callable[[], str],
     facts: list[tuple[Any, Any]] | None = None,
     warning: str = "",
     danger: bool = False,
@@ -55,14 +55,14 @@ def act_page(
     """One page for every act: what it is about, what is typed, what was refused and where."""
     if request.method == "POST" and form.is_valid() and did(request, form, act):
         messages.success(request, done)
-        return redirect(back)
+        return redirect(back() if callable(back) else back)
     context = {
         "form": form,
         "heading": heading,
         "facts": facts or [],
         "warning": warning,
         "danger": danger,
-        "back": back,
+        "back": back() if callable(back) else back,
     }
     status = 422 if form.is_bound and form.errors else 200
     return render(request, "samples/act.html", context, status=status)

@@ -29,7 +29,7 @@ class LabelsForm(forms.Form):
     """Which sheet, from which place on, and why again."""
 
     layout = forms.ChoiceField(
-        label=_("Sheet"), choices=[(each.key, each.title) for each in LAYOUTS.values()]
+        label=_("Sheet of labels"), choices=[(each.key, each.title) for each in LAYOUTS.values()]
     )
     skip = forms.IntegerField(
         label=_("Places already used on the first sheet"), min_value=0, max_value=100, initial=0

@@ -24,14 +24,18 @@ from samples.forms import (
     ReasonAndTimeForm,
     SpinForm,
     TimeForm,
+    VolumeForm,
 )
 from samples.lab_results import results_of
 from samples.models import Aliquot, CustodyEvent, CustodyKind, Specimen
 from samples.selectors.codes import find
 from samples.selectors.destruction import open_list_of
+from samples.selectors.excursions import excursions_of
 from samples.selectors.people import witnesses_at
+from samples.selectors.sprec import sprecs_of
 from samples.services.aliquots import (
     analyse_aliquot,
+    correct_volume,
     end_aliquot,
     find_aliquot,
     thaw_aliquot,
@@ -80,6 +84,8 @@ def sample(request: StaffRequest, code: str) -> HttpResponse:
         "aliquots": specimen.aliquots.select_related("box").order_by("number"),
         "custody": _custody(specimen, aliquot),
         "destruction": destruction,
+        "sprec": sprecs_of([aliquot])[aliquot.pk] if aliquot else None,
+        "excursions": excursions_of(aliquot) if aliquot else [],
         "results": [(each, _analyte(each)) for each in results_of(specimen, aliquot)],
         "acts": _offered(found, withdrawn=destruction is not None) if may else [],
         "usual": _USUAL,
@@ -125,11 +131,11 @@ def _offered(found: Sample, *, withdrawn: bool) -> list[tuple[str, str]]:
         "lost": ("found", "end", "describe"),
     }
     parts: dict[str, tuple[str, ...]] = {
-        "made": ("analyse", "used", "end"),
-        "stored": ("thaw", "end"),
-        "held": ("thaw", "end"),
-        "away": ("analyse", "used", "thaw", "end"),
-        "thawed": ("analyse", "used", "end"),
+        "made": ("analyse", "used", "volume", "end"),
+        "stored": ("thaw", "volume", "end"),
+        "held": ("thaw", "volume", "end"),
+        "away": ("analyse", "used", "thaw", "volume", "end"),
+        "thawed": ("analyse", "used", "volume", "end"),
         "lost": ("found", "end"),
     }
     if isinstance(found, Specimen):
@@ -154,6 +160,7 @@ _WORDS: dict[str, Callable[[], str]] = {
     "thaw": lambda: _("Thaw"),
     "analyse": lambda: _("Analysed"),
     "used": lambda: _("Used up"),
+    "volume": lambda: _("Put the volume right"),
     "found": lambda: _("Found again"),
 }
 
@@ -282,6 +289,16 @@ def _analyse(request: StaffRequest, it: Any) -> Prepared:
     )
 
 
+def _volume(request: StaffRequest, it: Any) -> Prepared:
+    form = VolumeForm(typed(request), initial={"volume": it.volume})
+    return form, lambda: correct_volume(
+        aliquot=it,
+        volume=form.cleaned_data["volume"],
+        reason=form.cleaned_data["reason"],
+        by=request.user,
+    )
+
+
 _SPECIMEN_ACTS: dict[str, Callable[[StaffRequest, Any], Prepared]] = {
     "collect": _collect,
     "receive": _receive,
@@ -297,6 +314,7 @@ _ALIQUOT_ACTS: dict[str, Callable[[StaffRequest, Any], Prepared]] = {
     "found": _timed(find_aliquot),
     "analyse": _analyse,
     "used": _timed(use_up_aliquot),
+    "volume": _volume,
     "end": _end_aliquot,
 }
 

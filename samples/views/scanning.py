@@ -130,6 +130,7 @@ def _setting(request: StaffRequest, step: Step, said: dict[str, Any]) -> Setting
             centrifuge_g=said.get("centrifuge_g"),
             centrifuge_minutes=said.get("centrifuge_minutes"),
             centrifuge_celsius=said.get("centrifuge_celsius"),
+            centrifuge_brake=said.get("centrifuge_brake"),
         ),
         volume=said.get("volume"),
         at=said.get("at") or None,

@@ -180,7 +180,7 @@ def act(request: StaffRequest, code: str, name: str) -> HttpResponse:
         done=_("Entered."),
         heading=_heading(name),
         back=reverse("samples:shipment", args=[found.code]),
-        facts=[(_("Shipment"), found.code), (_("To"), found.destination)],
+        facts=[(_("Shipment"), found.code), (_("Destination"), found.destination)],
         danger=name in {"cancel", "rest_missing"},
     )
 
@@ -256,7 +256,7 @@ def line(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
         (_("State"), found.get_state_display()),
     ]
     if found.condition:
-        facts.append((_("Condition"), found.get_condition_display()))
+        facts.append((_("Condition on arrival"), found.get_condition_display()))
     return act_page(
         request,
         form=form,

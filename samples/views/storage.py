@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from samples.models import Aliquot, Box, Freezer, Rack
+from samples.models import Aliquot, AliquotState, Box, Freezer, Rack, StorageExcursion
 from samples.selectors.codes import read_code
 from samples.services.aliquots import free_positions, move_aliquots
 from samples.services.storage import (
@@ -75,9 +75,15 @@ def freezers(request: StaffRequest) -> HttpResponse:
     context = {
         "freezers": found.select_related("site")
         .prefetch_related(Prefetch("racks__boxes", boxes.order_by("place")))
-        .annotate(has_boxes=Exists(Box.objects.filter(rack__freezer=OuterRef("pk"))))
+        .annotate(
+            has_boxes=Exists(Box.objects.filter(rack__freezer=OuterRef("pk"))),
+            too_warm=Exists(
+                StorageExcursion.objects.standing().filter(ended_at=None, freezer=OuterRef("pk"))
+            ),
+        )
         .order_by("site__code", "name"),
         "loose": Box.objects.visible_to(request.user).filter(rack=None).order_by("code"),
+        "may_handle": request.user.can(Capability.HANDLE_SAMPLES),
         "may_manage": request.user.can(Capability.MANAGE_STORAGE),
     }
     return render(request, "samples/freezers.html", context)
@@ -205,7 +211,7 @@ def box_elsewhere(request: StaffRequest, code: str) -> HttpResponse:
         back=reverse("samples:box", args=[found.code]),
         facts=[
             (_("Box"), found.code),
-            (_("Where"), f"{found.rack} / {found.place}" if found.rack else _("in no rack")),
+            (_("Location"), f"{found.rack} / {found.place}" if found.rack else _("in no rack")),
         ],
     )
 
@@ -234,7 +240,7 @@ def move_one(request: StaffRequest, code: str) -> HttpResponse:
     """Move one stored aliquot into a box that is scanned, at a position named or free."""
     seen = Aliquot.objects.visible_to(request.user, Capability.HANDLE_SAMPLES)
     aliquot = get_object_or_404(seen.select_related("box", "site"), code=read_code(code))
-    if aliquot.box is None:
+    if aliquot.state != AliquotState.STORED:
         raise Http404
     boxes = Box.objects.visible_to(request.user, Capability.HANDLE_SAMPLES)
     form = MoveAliquotForm(typed(request), boxes=boxes)
@@ -247,5 +253,8 @@ def move_one(request: StaffRequest, code: str) -> HttpResponse:
         done=_("The aliquot is moved."),
         heading=_("Move the aliquot"),
         back=reverse("samples:sample", args=[aliquot.code]),
-        facts=[(_("Aliquot"), aliquot.code), (_("Where"), aliquot.place_name)],
+        facts=[
+            (_("Aliquot"), aliquot.code),
+            (_("Location"), aliquot.place_name or _("in a freezer of another site")),
+        ],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -30,7 +31,7 @@ from trialsite.access.http import Audience, Policy
 from trialsite.access.paging import Filter
 from trialsite.access.rest import Endpoint, etag
 from trialsite.access.signing import prove
-from trialsite.casebook.api import DETAIL, SEES
+from trialsite.casebook.api import DETAIL, LIST, SEES
 from trialsite.casebook.models import Subject
 
 SIGNS = Policy(Audience.STAFF, Capability.SIGN_FORM)
@@ -104,7 +105,21 @@ class Evaluations(Endpoint):
         return self.one(made.pk, status.HTTP_201_CREATED)
 
 
+class Decisions(Evaluations):
+    """The latest unvoided decision of each subject; judged anew at `eligibility/{subject}/`."""
+
+    policy = {"GET": SEES}
+
+    def rows(self) -> Any:
+        mine = EligibilityEvaluation.objects.visible_to(self.request.user)
+        later = mine.filter(
+            subject=OuterRef("subject"), number__gt=OuterRef("number"), record__voided_at=None
+        )
+        return super().rows().filter(~Exists(later), record__voided_at=None)
+
+
 routes: list[URLPattern] = [
+    path("eligibility/", Decisions.as_view(LIST)),
     path("eligibility/<uuid:subject>/", EligibilityNow.as_view(DETAIL)),
     path("eligibility-evaluations/", Evaluations.as_view({"get": "list", "post": "create"})),
     path("eligibility-evaluations/<uuid:evaluation>/", Evaluations.as_view(DETAIL)),

@@ -200,14 +200,14 @@ class EnrolmentOfSites(Endpoint):
 
 
 routes: list[URLPattern] = [
-    path("screening-entries/", Entries.as_view({"get": "list", "post": "create"})),
-    path("screening-entries/<uuid:entry>/", Entries.as_view(DETAIL)),
-    path("screening-entries/<uuid:entry>/close/", Close.as_view(ACT)),
-    path("screening-entries/<uuid:entry>/screen-fail/", ScreenFail.as_view(ACT)),
-    path("screening-entries/<uuid:entry>/reopen/", Reopen.as_view(ACT)),
-    path("screening-entries/<uuid:entry>/void/", VoidEntry.as_view(ACT)),
-    path("screening-entries/<uuid:entry>/enrol/", Enrol.as_view(ACT)),
-    path("screening-entries/<uuid:entry>/void-enrolment/", VoidEnrolment.as_view(ACT)),
+    path("screenings/", Entries.as_view({"get": "list", "post": "create"})),
+    path("screenings/<uuid:entry>/", Entries.as_view(DETAIL)),
+    path("screenings/<uuid:entry>/close/", Close.as_view(ACT)),
+    path("screenings/<uuid:entry>/screen-fail/", ScreenFail.as_view(ACT)),
+    path("screenings/<uuid:entry>/reopen/", Reopen.as_view(ACT)),
+    path("screenings/<uuid:entry>/void/", VoidEntry.as_view(ACT)),
+    path("screenings/<uuid:entry>/enrol/", Enrol.as_view(ACT)),
+    path("screenings/<uuid:entry>/void-enrolment/", VoidEnrolment.as_view(ACT)),
     path("funnel/", FunnelOfSites.as_view(DETAIL)),
     path("enrolment/", EnrolmentOfSites.as_view(LIST)),
 ]

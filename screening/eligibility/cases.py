@@ -29,7 +29,8 @@ class Case:
     """A criterion under one reading of the protocol.
 
     Only one reading is `shown`, the others just decide; `memo` spares them what does not
-    depend on the reading.
+    depend on the reading. Of a `counted` one the versions of its score are told, and no other
+    evidence.
     """
 
     protocol: Protocol
@@ -37,7 +38,10 @@ class Case:
     facts: Facts
     reading: Reading
     shown: bool = True
+    counted: bool = False
     memo: dict[object, Any] = field(default_factory=dict)
+    #: What does not depend on the criterion either: one for all criteria of a person.
+    common: dict[object, Any] = field(default_factory=dict)
 
     def path(self, name: str) -> str:
         """Where a parameter of the rule stands in the protocol."""
@@ -74,15 +78,16 @@ class Sample:
 
 @dataclass(slots=True)
 class Looked:
-    """What a rule has looked at so far."""
+    """What a rule has looked at so far; where nothing is shown, no evidence is gathered."""
 
+    shown: bool = True
     evidence: list[Evidence] = field(default_factory=list)
     flags: set[Flag] = field(default_factory=set)
     missing: list[Missing] = field(default_factory=list)
 
     def use(self, samples: Iterable[Sample]) -> None:
         """These results took part; each is shown once."""
-        for sample in samples:
+        for sample in samples if self.shown else ():
             piece = evidence_of(sample)
             if piece not in self.evidence:
                 self.evidence.append(piece)
@@ -90,7 +95,7 @@ class Looked:
 
     def set_aside(self, samples: Iterable[Sample]) -> None:
         """These were newer than what was used, and why they were not."""
-        for sample in samples:
+        for sample in samples if self.shown else ():
             self.evidence.append(evidence_of(sample))
             if sample.why in _SET_ASIDE_FLAGS:
                 self.flags.add(_SET_ASIDE_FLAGS[sample.why])
@@ -99,12 +104,22 @@ class Looked:
 def samples_of(case: Case, analyte: str, *, canonical: bool = True) -> list[Sample]:
     """Every result of the analyte, newest first. Without `canonical` the measure is in the
     unit reported, for comparison with the reporting laboratory's own range."""
-    marked = case.memo.get(analyte)
+    marked = case.common.get(analyte)
     if marked is None:
-        marked = case.memo[analyte] = [
+        marked = case.common[analyte] = [
             (fact, _marks(case, fact)) for fact in _sorted(case, analyte)
         ]
-    return [_sample(case, fact, marks, canonical=canonical) for fact, marks in marked]
+    purified = any(fact.hours_since_purification is not None for fact, _marked in marked)
+    memo = case.memo if purified else case.common
+    key = (analyte, canonical, case.reading.open_paths)
+    known: list[Sample] | None = memo.get(key)
+    if known is not None:
+        return known
+    doubted = case.reading.doubted
+    found = [_sample(case, fact, marks, canonical=canonical) for fact, marks in marked]
+    if case.reading.doubted == doubted:
+        memo[key] = found
+    return found
 
 
 def _sorted(case: Case, analyte: str) -> list[LabFact]:

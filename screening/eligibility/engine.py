@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Context, localcontext
 from enum import StrEnum
 from functools import lru_cache
@@ -30,7 +31,7 @@ from trialsite.protocol.rules import (
 from .cases import Case
 from .facts import Facts
 from .frozen import canonical_json, content_hash, in_order
-from .readings import Reading, explore
+from .readings import Reading, explore_beside
 from .rules.age import judge_age
 from .rules.judgements import judge_judgement
 from .rules.levels import judge_level_or_rise
@@ -90,10 +91,50 @@ def evaluate(protocol: Protocol, facts: Facts) -> Evaluation:
     )
 
 
-def verdicts_of(protocol: Protocol, facts: Facts) -> tuple[Verdict, ...]:
-    """The verdicts alone, for whoever keeps and signs nothing."""
+def verdicts_of(protocol: Protocol, facts: Facts, *, counted: bool = False) -> tuple[Verdict, ...]:
+    """The verdicts alone, for whoever keeps and signs nothing.
+
+    Those who only count many people say so: then flags and evidence are not gathered, but
+    for the versions of a score; states, reasons and what is missing are the same.
+    """
+    common: dict[object, Any] = {}
     with localcontext(_EXACT):
-        return tuple(_verdict(protocol, each, facts) for each in protocol.criteria)
+        return tuple(
+            _verdict(
+                each,
+                Case(
+                    protocol,
+                    each.criterion,
+                    facts,
+                    Reading(each.open_paths, {}),
+                    shown=not counted,
+                    counted=counted,
+                    common=common,
+                ),
+            )
+            for each in _judged(protocol)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A criterion with what is the same for everybody."""
+
+    criterion: Criterion
+    judge: Callable[[Case, Any], Finding]
+    parameters: Parameters
+    open_paths: frozenset[str]
+
+
+@lru_cache(maxsize=16)
+def _judged(protocol: Protocol) -> tuple[_Judged, ...]:
+    open_paths = frozenset(
+        one.path for one in protocol.assumptions() if one.path.startswith(SECTIONS)
+    )
+    return tuple(
+        _Judged(each, JUDGES[type(each.rule)], parameters_of(each.rule), open_paths)
+        for each in protocol.criteria
+    )
 
 
 @lru_cache(maxsize=16)
@@ -119,31 +160,32 @@ def confirmations(protocol: Protocol) -> tuple[str, ...]:
     return tuple(sorted(path for path in confirmed if path.startswith(SECTIONS)))
 
 
-@lru_cache(maxsize=16)
-def _open_paths(protocol: Protocol) -> frozenset[str]:
-    return frozenset(one.path for one in protocol.assumptions() if one.path.startswith(SECTIONS))
-
-
-def _verdict(protocol: Protocol, criterion: Criterion, facts: Facts) -> Verdict:
-    judge = JUDGES[type(criterion.rule)]
-    open_paths = _open_paths(protocol)
-
-    shown = Case(protocol, criterion, facts, Reading(open_paths, {}))
+def _verdict(judged: _Judged, case: Case) -> Verdict:
+    criterion, judge = judged.criterion, judged.judge
 
     def decide(reading: Reading) -> Finding:
-        case = dataclasses.replace(shown, reading=reading, shown=False)
-        return judge(case, criterion.rule)
+        other = Case(
+            case.protocol,
+            criterion,
+            case.facts,
+            reading,
+            shown=False,
+            memo=case.memo,
+            common=case.common,
+        )
+        return judge(other, criterion.rule)
 
-    written = judge(shown, criterion.rule)
+    written = judge(case, criterion.rule)
     paths: tuple[str, ...] = ()
     if written.truth is not None:
-        explored = explore(decide, open_paths)
+        explored = explore_beside(case.reading, decide, decided=written)
         paths = tuple(sorted(explored.paths)) if len(explored.truths) > 1 else ()
-    return _said(criterion, written, paths)
+    return _said(judged, written, paths)
 
 
-def _said(criterion: Criterion, written: Finding, paths: tuple[str, ...]) -> Verdict:
+def _said(judged: _Judged, written: Finding, paths: tuple[str, ...]) -> Verdict:
     """The verdict of the written reading, unless an open assumption would change it."""
+    criterion = judged.criterion
     flags, missing = set(written.flags), list(written.missing)
     state, reason = State.of(written.truth), written.reason
     if paths:
@@ -159,7 +201,7 @@ def _said(criterion: Criterion, written: Finding, paths: tuple[str, ...]) -> Ver
         as_written=State.of(written.truth),
         written=written.reason,
         rule=criterion.rule.kind,
-        parameters=parameters_of(criterion.rule),
+        parameters=judged.parameters,
         flags=tuple(sorted(flags)),
         evidence=written.evidence,
         missing=unique(missing),

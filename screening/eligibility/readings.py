@@ -39,6 +39,9 @@ from typing import Any, Protocol, TypeVar
 T = TypeVar("T")
 D = TypeVar("D", bound="Decided", covariant=True)
 
+#: Open paths with the options that differ in their effect; the first is the one as written.
+Questions = list[tuple[str, tuple[Any, ...]]]
+
 
 class Decided(Protocol):
     """Anything that is true, false or unknown."""
@@ -51,13 +54,16 @@ class Reading:
     """One way to read the protocol; it notes which open questions it was asked."""
 
     def __init__(self, open_paths: frozenset[str], answers: Mapping[str, Any]) -> None:
-        self._open = open_paths
+        self.open_paths = open_paths
         self._answers = dict(answers)
-        self.asked: list[tuple[str, tuple[Any, ...]]] = []
+        self.asked: Questions = []
+        #: How often an answer depended on what is open: what was worked out while this stood
+        #: still is the same in every reading.
+        self.doubted = 0
 
     def is_open(self, path: str) -> bool:
         """Whether the value at `path` is an assumption nobody has confirmed."""
-        return path in self._open
+        return path in self.open_paths
 
     def choose(
         self,
@@ -68,14 +74,16 @@ class Reading:
     ) -> T:
         """The value at `path` in this reading. It is a question only where it is open and
         the options differ in their effect."""
-        if path not in self._open:
+        if path not in self.open_paths:
             return written
         if path in self._answers:
+            self.doubted += 1
             answer: T = self._answers[path]
             return answer
-        options = _distinct((written, *others))
-        if len(_distinct(effect(option) for option in options)) > 1:
-            self.asked.append((path, options))
+        others, first = tuple(others), effect(written)
+        if any(effect(option) != first for option in others):
+            self.doubted += 1
+            self.asked.append((path, _distinct((written, *others))))
             self._answers[path] = written
         return written
 
@@ -90,18 +98,36 @@ class Explored:
 
 def explore(decide: Callable[[Reading], Decided], open_paths: frozenset[str]) -> Explored:
     """Decide under every reading that matters."""
-    return _explore(decide, open_paths, {})
+    written = Reading(open_paths, {})
+    return explore_beside(written, decide, decided=decide(written))
 
 
-def _explore(
-    decide: Callable[[Reading], Decided], open_paths: frozenset[str], answers: dict[str, Any]
+def explore_beside(
+    written: Reading, decide: Callable[[Reading], Decided], *, decided: Decided
 ) -> Explored:
-    reading = Reading(open_paths, answers)
-    truth = decide(reading).truth
-    if not reading.asked:
-        return Explored(frozenset({truth}), frozenset())
-    path, options = reading.asked[0]
-    branches = [_explore(decide, open_paths, {**answers, path: option}) for option in options]
+    """The same where the reading as written was decided already."""
+    return _explored(decide, written.open_paths, {}, decided, written.asked)
+
+
+def _explored(
+    decide: Callable[[Reading], Decided],
+    open_paths: frozenset[str],
+    answers: dict[str, Any],
+    decided: Decided,
+    asked: Questions,
+) -> Explored:
+    """What follows where these answers decided so and left these questions."""
+    if not asked:
+        return Explored(frozenset({decided.truth}), frozenset())
+    (path, (written, *others)), *further = asked
+    # With the first question answered as written nothing is decided anew.
+    branches = [_explored(decide, open_paths, {**answers, path: written}, decided, further)]
+    for option in others:
+        reading = Reading(open_paths, {**answers, path: option})
+        found = decide(reading)
+        branches.append(
+            _explored(decide, open_paths, {**answers, path: option}, found, reading.asked)
+        )
     own = {path} if len({branch.truths for branch in branches}) > 1 else set()
     return Explored(
         frozenset().union(*(branch.truths for branch in branches)),

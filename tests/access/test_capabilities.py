@@ -30,12 +30,12 @@ NEVER: dict[Role, set[Capability]] = {
                        C.UNLOCK, C.MANAGE_PEOPLE},
     R.SAMPLE_TECHNICIAN: {C.ENTER_DATA, C.ADD_SUBJECT, C.SIGN_FORM, C.SIGN_CASEBOOK, C.EXPORT,
                           C.MANAGE_PEOPLE},
-    R.AUDITOR: set(C) - {C.VIEW_CASEBOOK, C.VIEW_SCREENING, C.VIEW_TRAIL, C.VIEW_ACCESS_REPORT,
-                         C.VIEW_NOTICES, C.VIEW_SAFETY},
+    R.AUDITOR: set(C) - {C.VIEW_OVERVIEW, C.VIEW_CASEBOOK, C.VIEW_SCREENING, C.VIEW_TRAIL,
+                         C.VIEW_ACCESS_REPORT, C.VIEW_NOTICES, C.VIEW_SAFETY},
     R.SITE_RECRUITER: set(C) - {C.VIEW_SCREENING, C.SCREEN, C.VIEW_IDENTITY},
     R.STUDY_ADMINISTRATOR: set(C) - {C.MANAGE_PEOPLE, C.VIEW_ACCESS_REPORT, C.VIEW_NOTICES,
                                      C.MANAGE_NOTICES},
-    R.SPONSOR: set(C),
+    R.SPONSOR: set(C) - {C.VIEW_OVERVIEW},
 }  # fmt: skip
 
 #: Who alone may do the weightiest things.

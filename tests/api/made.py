@@ -9,6 +9,8 @@ from outcomes.models import UnreportedDeath
 from outcomes.services.deputies import name_deputy
 from outcomes.services.sae_reconciliation import reconcile_cases
 from outcomes.services.survival import start_contact
+from samples.models import DestructionLine
+from samples.services.excursions import note_storage_excursion
 from samples.services.expectations import state_not_collected
 from screening.models.consent import Scope as ConsentScope
 from screening.services.identity import ask_for_identity, keep_identity
@@ -37,7 +39,7 @@ from tests.samples.bench import (
     technician_at,
 )
 from tests.samples.shipping import drafted, packed, permitted
-from tests.screening.consenting import assess, make_document, withdraw
+from tests.screening.consenting import assess, make_document, wall, withdraw
 from tests.screening.consenting import sign as sign_consent
 from tests.screening.deciding import confirm_all, decide, make_candidate
 from tests.signing import proof_of
@@ -45,6 +47,7 @@ from tests.visits.products import load, make_session, received, registered, rele
 from tests.visits.treating import planned, treatable
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
+from trialsite.audit.models import Event
 from trialsite.conduct.models import Scope
 from trialsite.conduct.services.deviations import DeviationFacts, report_deviation
 from trialsite.conduct.services.holds import place_hold
@@ -270,6 +273,23 @@ def line_of(cast):
     return packed(drafted(cast.site, by), by, aliquot)[0]
 
 
+def listed_of(cast):
+    """A sample that is to be destroyed after a withdrawal."""
+    visit = sampled(cast)
+    collected(visit, cast.nurse)
+    withdraw(cast, visit.subject, ConsentScope.SAMPLES)
+    with as_person(cast.nurse):
+        return DestructionLine.objects.get(subject=visit.subject)
+
+
+def excursion_of(cast):
+    by, box = technician_at(cast.site), box_of(cast)
+    with as_person(by):
+        return note_storage_excursion(
+            where=box, began_at=wall(cast.site), celsius=Decimal(-40), what="x", by=by
+        )
+
+
 def box_of(cast):
     return box_at(cast.site, technician_at(cast.site))
 
@@ -308,6 +328,12 @@ def package_of(cast):
         return request_package(by=cast.data_manager)
 
 
+@given
+def event_of(record):
+    """Something in the trail about a subject of site 001."""
+    return Event.objects.filter(record_id=record.pk).latest("eid").pk
+
+
 #: What one argument needs, made of a record of site 001.
 MADE = {
     "query": query_on,
@@ -336,6 +362,9 @@ MADE = {
     "statement": lambda cast, _record: statement_of(cast).pk,
     "shipment": lambda cast, _record: drafted(cast.site, technician_at(cast.site)).pk,
     "line": lambda cast, _record: line_of(cast).pk,
+    "destruction": lambda cast, _record: listed_of(cast).destruction_id,
+    "listed": lambda cast, _record: listed_of(cast).pk,
+    "excursion": lambda cast, _record: excursion_of(cast).pk,
     "permission": lambda cast, _record: permitted(cast).pk,
     "freezer": lambda cast, _record: box_of(cast).rack.freezer_id,
     "box": lambda cast, _record: box_of(cast).pk,
@@ -343,6 +372,7 @@ MADE = {
     "deputy": deputy_at,
     "reconciliation": lambda cast, record: reconciled(cast, record).pk,
     "difference": reconciled_line,
+    "event": lambda _cast, record: event_of(record),
     "package": lambda cast, _record: package_of(cast).pk,
 }
 

@@ -50,6 +50,7 @@ class Operation:
         """The form whose records this address takes."""
         slug = self.route.split("/")[1] if self.route.startswith("crf/") else "vs"
         slug = "lb" if self.route.startswith("lab-panels/") else slug
+        slug = "ae" if self.route.startswith("adverse-events/") else slug
         return next(form.oid for form in forms().values() if form.slug == slug)
 
     def path(self, ids: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from trialsite.crf.registry import form, forms
 from trialsite.review.models import Query
 from visits.models import VitalSigns
 
-LOG = "screening-entries/"
+LOG = "screenings/"
 LOGGED = {"site": "001", "first_contact_on": "2026-03-01", "source": "ward"}
 GOOD = as_payload(VitalSigns, texts_for(VitalSigns) | {"comment": ""})
 

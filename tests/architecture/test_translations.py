@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 
@@ -18,6 +19,12 @@ IN_TEMPLATE = re.compile(r'{%\s*translate\s+"([^"]+)"')
 IN_FILTER = re.compile(r'{{[^}]*_\("([^"]+)"\)')
 
 languages = pytest.mark.parametrize("language", catalogues.languages())
+
+
+@functools.cache
+def collected() -> dict[catalogues.Message, str]:
+    """Every message in use; the whole code is read for it."""
+    return catalogues.collect()
 
 
 def pairs(language: str) -> list[tuple[str, str]]:
@@ -78,7 +85,7 @@ def test_a_word_left_standing_is_noticed():
 
 
 def test_messages_are_found_in_code_and_in_templates():
-    found = catalogues.collect()
+    found = collected()
     places = {Path(place).suffix for place in found.values()}
     assert {".py", ".html", ".txt"} <= places
     assert ("Data manager", None) in found
@@ -97,7 +104,7 @@ def template_ids() -> set[str]:
 
 
 def test_every_literal_of_every_template_is_collected():
-    found = {m if isinstance(m, str) else m[0] for m, _context in catalogues.collect()}
+    found = {m if isinstance(m, str) else m[0] for m, _context in collected()}
     wanted = {text.replace("%", "%%") for text in template_ids()}
     assert len(wanted) > 100
     assert wanted - found == set()

@@ -1,6 +1,7 @@
 """`make bench`: every benchmark in one run, printed and written to docs/benchmarks.md.
 
-With names of modules behind the command, those alone, and only printed.
+With names of modules behind the command, those alone, and only printed. With BENCH_SMALL in
+the environment everything is small: whether it works, not how fast; that is only printed too.
 """
 
 from __future__ import annotations
@@ -21,14 +22,18 @@ from tests import databases  # noqa: E402  (Django first)
 from tests.benchmarks import (  # noqa: E402
     eligibility,
     endpoints,
+    exporting,
     feasibility,
     forms,
     imports,
     notices,
+    overview,
     reminders,
     samples,
+    stack,
     today,
 )
+from tests.benchmarks.sizes import SMALL  # noqa: E402
 from trialsite.casebook.protocols import protocol_of  # noqa: E402
 
 DATABASE = databases.of_this_process("bench")
@@ -47,16 +52,19 @@ def main(wanted: frozenset[str]) -> None:
         reminders.planning,
         today.today,
         imports.importing,
+        exporting.exporting,
         endpoints.estimating,
+        overview.overview,
         samples.at_the_bench,
         feasibility.judging,
+        stack.at_rest,
     ):
         if not wanted or benchmark.__module__.rpartition(".")[2] in wanted:
             found = [*alone(benchmark), ""]
             sys.stdout.write("\n".join(found) + "\n")
             sys.stdout.flush()
             lines += found
-    if wanted:
+    if wanted or SMALL:
         return
     REPORT.write_text(
         "# Benchmarks\n\nWritten by `make bench`. Read the ratios, which hold; the times are "

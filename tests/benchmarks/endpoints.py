@@ -16,6 +16,7 @@ from outcomes.selectors.endpoints import endpoints_of
 from screening.models import Enrolment
 from tests import databases
 from tests.benchmarks.measuring import in_turns
+from tests.benchmarks.sizes import sized
 from tests.benchmarks.studies import keep, triggers
 from tests.factories import as_person, given, make_protocol, make_site, make_user
 from trialsite.access.capabilities import Role
@@ -34,7 +35,7 @@ from trialsite.casebook.selectors import current_version
 from trialsite.core.clock import trial_today
 from visits.models import TreatmentSession
 
-SIZES = (1_000, 10_000)
+SIZES = (sized(1_000, 100), sized(10_000, 200))
 SITES = 10
 _TABLES = (Subject, Visit, CrfRecord, Enrolment, TreatmentSession)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from tests.benchmarks.sizes import sized
 from tests.dashboard.feasibility.hospital import (
     TODAY,
     as_csv,
@@ -16,7 +17,7 @@ from tests.dashboard.feasibility.hospital import (
 from trialsite.dashboard.feasibility.result import packed
 from trialsite.dashboard.feasibility.running import run
 
-ROWS = 10_000
+ROWS = sized(10_000, 200)
 
 
 def judging() -> list[str]:

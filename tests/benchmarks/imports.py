@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import time
 
+from tests.benchmarks.sizes import sized
 from tests.factories import make_protocol, make_site, make_subject, make_user
 from tests.labs.conftest import make_laboratory
 from tests.labs.hospital import MAPPING, export
@@ -16,7 +16,7 @@ from trialsite.labs.services.imports import choose, prepare_import
 from trialsite.labs.services.mappings import keep_mapping
 from trialsite.labs.services.taking import accept_import
 
-RESULTS = int(os.environ.get("IMPORT_RESULTS", "100000"))
+RESULTS = sized(100_000, 2_000)
 _A_DRAW = 25
 
 

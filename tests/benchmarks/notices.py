@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.benchmarks.sizes import sized
 from tests.factories import given, make_site, make_user
 from tests.notify.planned import Agenda, remind
 from trialsite.access.capabilities import Role
@@ -22,8 +23,8 @@ from trialsite.notify.models import By, Notice, Outcome, Preferences
 from trialsite.notify.planning import plan_notices
 from trialsite.notify.settling import release
 
-ROWS = 2_000
-READERS = 200
+ROWS = sized(2_000, 400)
+READERS = sized(200, 50)
 
 
 class Kept:

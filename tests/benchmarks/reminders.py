@@ -14,6 +14,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests import databases
+from tests.benchmarks.sizes import sized
 from tests.factories import make_protocol, make_site, make_user
 from trialsite.access.capabilities import Role
 from trialsite.access.context import system_context
@@ -24,7 +25,7 @@ from trialsite.core.context import Channel, acting
 from trialsite.notify.planning import plan_notices
 from visits.reminders.planning import VISIT_KIND, plan_visits
 
-VISITS, SITES, PER_SUBJECT = 1_000_000, 40, 10
+VISITS, SITES, PER_SUBJECT = sized(1_000_000, 20_000), 40, 10
 #: Two years of the study: of what is past nearly all is attended.
 PAST, SPAN = 292, 730
 _SUBJECT, _VISIT = Subject._meta.db_table, Visit._meta.db_table

@@ -16,6 +16,7 @@ from samples.models import Aliquot, Box, CustodyEvent, Freezer, Rack, Specimen
 from samples.selectors.plan import plans_in_use
 from tests import databases
 from tests.benchmarks.measuring import Timing, in_turns
+from tests.benchmarks.sizes import sized
 from tests.benchmarks.studies import keep, study_of, triggers
 from tests.factories import given, make_user, sign_in
 from trialsite.access.capabilities import Role
@@ -24,7 +25,7 @@ from trialsite.casebook.models import Subject, Visit
 from trialsite.core.clock import trial_now
 
 #: Visits, two of three attended, of which each gives about nine aliquots.
-SIZES = {"2,000 aliquots": 350, "200,000 aliquots": 34_000}
+SIZES = {"a small store": 350, "a large store": sized(34_000, 700)}
 #: Whatever the size: aliquots that wait to be frozen, and visits of which something is missing.
 WAITING, LACKING = 40, 30
 _CELLS = 81

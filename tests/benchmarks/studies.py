@@ -30,7 +30,7 @@ from trialsite.casebook.protocols import protocol_of
 from trialsite.core.clock import trial_today
 from trialsite.core.date_ranges import closed
 from trialsite.dashboard.models import OwedForm
-from trialsite.protocol import StudyEventDef
+from trialsite.protocol import StudyEventDef, load, study_path
 
 SITES = 10
 #: Visits around today, whatever the size: overdue, closing, open, coming.
@@ -114,6 +114,12 @@ def _load(sites: list[Site], version: ProtocolVersion, visits: int) -> None:
             keep(rows[start : start + 5000])
     attended = (visit.pk for visit in planned if visit.status == VisitStatus.ATTENDED)
     _owe(records, set(attended))
+
+
+def visits_of_a_subject() -> int:
+    """How many visits with a day of their own the study plans for everybody."""
+    protocol = load(study_path("nct06904755"))
+    return sum(bool(each.target_day) for each in protocol.schedule.events)
 
 
 @given

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from tests import databases
+from trialsite.casebook.protocols import protocol_of
+from trialsite.review.assumptions import _composed
 
 #: Where the days of the demonstration are counted.
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -27,10 +29,18 @@ def demonstration(name: str) -> Iterator[str]:
     """
     made = databases.kept(f"trialsite_demonstration_{_state_of_the_code()}", _make)
     databases.clone(name, made)
+    _forget()
     try:
         yield name
     finally:
+        _forget()
         databases.drop(name)
+
+
+def _forget() -> None:
+    """Another database numbers other protocol versions by the same keys."""
+    protocol_of.cache_clear()
+    _composed.cache_clear()
 
 
 def _make(name: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
+import uuid
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
+from statistics import mean
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -23,10 +25,12 @@ from outcomes.models import (
 from outcomes.selectors.outcome import overview_of
 from outcomes.selectors.sae_board import ClockState, case_lines
 from samples.models import Aliquot, NotCollected, Shipment, Specimen
-from screening.models import ConsentDocument, Enrolment, ScreeningEntry
+from screening.models import Consent, ConsentDocument, Enrolment, ScreeningEntry
+from screening.models.consent import ConsentKind
 from screening.models.log import Outcome
 from screening.selectors.consent import reconsent_due
 from screening.selectors.eligibility import live_evaluation, signed_decisions
+from screening.selectors.funnel import Box, Place, funnel
 from screening.services.identity import masked_identities
 from tests import databases
 from tests.demo.making import demonstration
@@ -34,13 +38,15 @@ from tests.samples.replaying import assert_custody_is_true
 from trialsite.access.context import context_of, system_context
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import CrfRecord, RecordStatus, Subject, Visit, VisitStatus
+from trialsite.casebook.protocols import protocol_of, version_in_force
 from trialsite.conduct.models import Deviation
-from trialsite.core.clock import trial_now
+from trialsite.core.clock import trial_now, trial_today
 from trialsite.core.context import Channel, acting
 from trialsite.core.partial_dates import PartialDate
 from trialsite.crf.models import Coding
 from trialsite.demo.product import IN_USE
 from trialsite.labs.models import LabPanel, LabResult, PurificationInterval
+from trialsite.notify.models import DeliveryAttempt
 from trialsite.review.assumptions import confirmed_protocol
 from trialsite.review.models import Query
 from visits.models import (
@@ -69,11 +75,87 @@ def demo(django_db_blocker) -> Iterator[None]:
             connection.close()
 
 
-def test_every_outcome_of_the_log_is_there(demo):
-    outcomes = Counter(ScreeningEntry.objects.values_list("outcome", flat=True))
-    assert set(outcomes) == set(Outcome.values)
-    assert outcomes[Outcome.ENROLLED] == 9
-    assert all(each.criteria for each in ScreeningEntry.objects.filter(outcome="screen_failed"))
+def test_forty_were_considered_and_the_funnel_tells_where_each_of_them_stands(demo):
+    total = funnel(Site.objects.values_list("pk", flat=True)).total
+    assert total.of(Box.CONSIDERED) == 40
+    assert total.of(Box.CONSENTED) == 22
+    assert total.of(Box.ENROLLED) == 10
+    assert {place: total.of(place) for place in Place if total.of(place)} == {
+        Place.UNDECIDED: 1,
+        Place.NOT_ELIGIBLE: 8,
+        Place.NOT_APPROACHED: 4,
+        Place.DECLINED: 5,
+        Place.IN_SCREENING: 1,
+        Place.SCREEN_FAILED: 10,
+        Place.WITHDREW: 1,
+        Place.ON_STUDY: 7,
+        Place.COMPLETED: 1,
+        Place.DIED: 2,
+    }
+
+
+def test_somebody_failed_by_every_criterion_of_the_protocol(demo):
+    given: Counter[str] = Counter()
+    for reason in funnel(Site.objects.values_list("pk", flat=True)).reasons:
+        if reason.by_criterion:
+            given[reason.code] += reason.persons
+    version = Subject.objects.order_by("screening_number")[0].protocol_version_id
+    assert set(given) == {each.id for each in protocol_of(version).criteria}
+    assert sum(given.values()) >= 18
+
+
+def test_every_site_and_every_outcome_has_somebody(demo):
+    entries = ScreeningEntry.objects.values_list("outcome", "site__code")
+    assert {outcome for outcome, _site in entries} == set(Outcome.values)
+    enrolled = Counter(Enrolment.objects.values_list("site__code", flat=True))
+    assert enrolled == {"001": 3, "002": 4, "003": 3}
+
+
+def test_one_of_the_enrolled_was_never_treated(demo):
+    enrolled = Subject.objects.filter(number__isnull=False)
+    never = enrolled.select_related("site").get(day_zero=None, sessions=None)
+    (ended,) = overview_of(never).dispositions
+    assert (ended.scope, ended.reason) == ("TREATMENT", "PHYSICIAN DECISION")
+
+
+def test_the_amendment_is_in_force_where_it_was_approved_and_asks_for_consent_again(demo):
+    today = trial_today("Asia/Shanghai")
+    in_force = {
+        site.code: protocol_of(version_in_force(site, on=today).pk) for site in Site.objects.all()
+    }
+    targets = {code: protocol.study.target_enrolment for code, protocol in in_force.items()}
+    assert targets == {"001": 12, "002": 12, "003": 10}
+    again = Consent.objects.filter(kind=ConsentKind.RECONSENT)
+    assert sorted(again.values_list("site__code", flat=True)) == ["001", "002"]
+    due = reconsent_due(Site.objects.values_list("pk", flat=True))
+    assert [line.subject.site.code for line in due] == ["001"]
+
+
+def test_the_reminders_of_the_past_were_planned_and_sent(demo):
+    sent = DeliveryAttempt.objects.filter(outcome="sent")
+    days = {at.date() for at in sent.values_list("at", flat=True)}
+    assert len(days) >= 10
+    assert max(days) < trial_now().date()
+    kinds = set(sent.values_list("notice__kind", flat=True))
+    assert len(kinds) >= 3
+    assert not DeliveryAttempt.objects.filter(outcome__in=["refused", "failed"]).exists()
+
+
+def test_what_belongs_together_moves_together(demo):
+    """Bilirubin, ammonia and lactate of one draw are high in whom the INR is high."""
+    draws: dict[uuid.UUID, dict[str, Decimal]] = defaultdict(dict)
+    rows = LabResult.objects.filter(voided_at=None, canonical__isnull=False)
+    for panel, analyte, value in rows.values_list("panel_id", "analyte", "canonical"):
+        assert value is not None
+        draws[panel][analyte] = value
+    whole = [each for each in draws.values() if {"INR", "PTA", "BILI", "AMMONIA"} <= each.keys()]
+    assert len(whole) > 40
+    for each in whole:
+        assert abs(each["PTA"] - min(Decimal(120), 40 / (each["INR"] - Decimal("0.6")))) <= 1
+    well = [each for each in whole if each["INR"] < Decimal("1.3")]
+    ill = [each for each in whole if each["INR"] > Decimal("1.9")]
+    for key in ("BILI", "AMMONIA", "LACTICAC"):
+        assert mean(each[key] for each in ill) > Decimal("1.3") * mean(each[key] for each in well)
 
 
 def test_whoever_is_enrolled_is_eligible_by_a_signature_that_stands(demo):
@@ -107,10 +189,9 @@ def test_assumptions_that_decide_are_confirmed_and_others_stay_open(demo):
 
 
 def test_consent_draws_and_deviations_have_their_cases(demo):
-    sites = list(Site.objects.values_list("pk", flat=True))
-    assert len(reconsent_due(sites)) == 1
     assert ConsentDocument.objects.filter(reconsent_required=True).exists()
-    assert Counter(Deviation.objects.values_list("status", flat=True)) == {"proposed": 5}
+    kinds = Counter(Deviation.objects.values_list("kind", flat=True))
+    assert set(kinds) >= {"visit_missed", "visit_out_of_window", "procedure_without_consent"}
     assert PurificationInterval.objects.exists()
     assert not LabPanel.objects.exclude(record__status=RecordStatus.COMPLETE).exists()
     assert set(LabResult.objects.filter(analyte="BILI").values_list("unit", flat=True)) == {
@@ -153,8 +234,8 @@ def test_sessions_are_over_running_and_prepared(demo):
 
 def test_the_hypotension_of_a_session_is_an_adverse_event(demo):
     complication = Complication.objects.get()
-    event = AdverseEvent.objects.get(serious=False)
-    origin = AdverseEventOrigin.objects.get(record=event.record)
+    assert AdverseEvent.objects.filter(serious=False).count() == 5
+    origin = AdverseEventOrigin.objects.get(complication=complication)
     assert origin.complication_id == complication.pk
     session = TreatmentSession.objects.get(pk=complication.record_id)
     assert (session.ended_at - session.started_at).total_seconds() == 6 * 3600
@@ -212,7 +293,7 @@ def test_the_cells_are_accounted_for(demo):
 def test_what_became_of_the_participants_has_its_cases(demo):
     subjects = Subject.objects.filter(number__isnull=False).select_related("site")
     seen = [overview_of(subject) for subject in subjects]
-    assert sum(each.status == SurvivalStatus.DEAD for each in seen) == 1
+    assert sum(each.status == SurvivalStatus.DEAD for each in seen) == 2
     assert sum(bool(each.transplantation) for each in seen) == 1
     assert sum(each.attempts.met for each in seen) == 1
     assert [
@@ -220,12 +301,15 @@ def test_what_became_of_the_participants_has_its_cases(demo):
     ]
     assert Counter((each.scope, each.reason) for one in seen for each in one.dispositions) == {
         ("TREATMENT", "WITHDRAWAL BY SUBJECT"): 1,
-        ("TREATMENT", "DEATH"): 1,
-        ("STUDY", "DEATH"): 1,
+        ("TREATMENT", "PHYSICIAN DECISION"): 1,
+        ("TREATMENT", "COMPLETED"): 1,
+        ("STUDY", "COMPLETED"): 1,
+        ("TREATMENT", "DEATH"): 2,
+        ("STUDY", "DEATH"): 2,
     }
     (found,) = SurvivalContact.objects.filter(status="ALIVE")
     stands_for = Visit.objects.filter(contacts=found.record.visit_id)
     assert [visit.status for visit in stands_for] == [VisitStatus.MISSED]
-    died = next(each for each in seen if each.status == SurvivalStatus.DEAD)
-    assert died.sighting is not None
-    assert died.sighting.day.before(PartialDate.parse(died.subject.died_on)) is True
+    for died in (each for each in seen if each.status == SurvivalStatus.DEAD):
+        assert died.sighting is not None
+        assert died.sighting.day.before(PartialDate.parse(died.subject.died_on)) is True

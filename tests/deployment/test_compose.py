@@ -33,7 +33,9 @@ def test_the_file_satisfies_the_compose_specification(compose: dict[str, Any]) -
 
 
 def _launcher_calls(services: Services) -> list[list[str]]:
-    commands = [service.get("command", []) for service in services.values()]
+    commands = [
+        service.get(key, []) for service in services.values() for key in ("command", "entrypoint")
+    ]
     probes = [service.get("healthcheck", {}).get("test", [])[1:] for service in services.values()]
     return [call[3:] for call in [*commands, *probes] if call[:3] == LAUNCHER]
 
@@ -120,10 +122,12 @@ def test_generated_secrets_are_closed_to_other_accounts_and_survive_a_second_run
     assert before["trialsite_app_password"] != before["trialsite_owner_password"]
 
 
-def test_only_the_migrate_job_may_act_as_owner_of_the_tables(services: Services) -> None:
+def test_only_jobs_that_end_may_act_as_owner_of_the_tables(services: Services) -> None:
     privileged = {"database_owner_url", "database_admin_url", "database_backup_url"}
     holders = {name for name, s in services.items() if privileged & set(s.get("secrets", []))}
-    assert holders == {"migrate"}
+    assert holders == {"migrate", "backup", "restore"}
+    assert "database_backup_url" in services["backup"]["secrets"]
+    assert not {"database_owner_url", "database_admin_url"} & set(services["backup"]["secrets"])
 
 
 def test_the_product_waits_for_the_migrate_job_and_that_for_the_database(
@@ -138,7 +142,9 @@ def test_the_product_waits_for_the_migrate_job_and_that_for_the_database(
 
 
 def test_everything_that_stays_up_says_whether_it_is_well(services: Services) -> None:
-    assert {name for name, s in services.items() if "healthcheck" not in s} == {"migrate"}
+    ending = {name for name, s in services.items() if s.get("restart") == "no"}
+    assert {name for name, s in services.items() if "healthcheck" not in s} == ending
+    assert ending == {"migrate", "backup", "restore"}
     assert {name for name, s in services.items() if "restart" not in s} == set()
 
 
@@ -153,7 +159,19 @@ def test_only_the_proxy_is_reachable_and_the_servers_have_no_way_out(
 
 
 def test_the_product_can_write_to_its_volumes_only(services: Services) -> None:
-    for name in ("migrate", "web", "worker", "beat"):
+    for name in ("migrate", "web", "worker", "beat", "backup", "restore"):
         assert services[name]["read_only"] is True
         assert services[name]["cap_drop"] == ["ALL"]
         assert "cap_add" not in services[name]
+
+
+def test_who_makes_and_who_gives_packages_share_their_place(services: Services) -> None:
+    for name in ("web", "worker", "backup", "restore"):
+        places = {mount.rpartition(":")[2] for mount in services[name]["volumes"]}
+        assert {"/srv/trialsite/var/attachments", "/srv/trialsite/var/exports"} <= places, name
+
+
+def test_backup_and_restore_start_only_when_they_are_called(services: Services) -> None:
+    for name in ("backup", "restore"):
+        assert services[name]["profiles"] == ["tools"]
+        assert any(mount.endswith(":/backups") for mount in services[name]["volumes"])

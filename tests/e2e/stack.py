@@ -2,7 +2,7 @@
 
 What a test of a journey uses beside the fixtures of `conftest`:
 `sign_in_through_the_pages`, `totp`, `chinese`, `assert_accessible`, `assert_no_sideways_scroll`,
-`screenshot`.
+`landed`, `onward`, `screenshot`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.utils.translation import gettext, override
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests import databases
 from tests.factories import PASSWORD, sign_in
@@ -38,7 +39,9 @@ from trialsite.access.models import User
 
 VAR = databases.ROOT / "var"
 SCREENSHOTS = VAR / "screenshots"
-PATIENCE = 120.0
+#: A loaded machine is slow, not wrong: what arrives in time is not waited for.
+PATIENCE = 300.0
+LOADED = 90
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,9 @@ def _await(stack: Stack) -> None:
 
 
 @contextlib.contextmanager
-def running(database: str, **environment: str) -> Iterator[Stack]:
-    """A fresh database with the product on it, for tests that break things."""
-    databases.clone(database)
+def running(database: str, source: str = "", **environment: str) -> Iterator[Stack]:
+    """The product on a fresh database, a copy of the template or of another one."""
+    databases.clone(database, source)
     stack = serve(database, **environment)
     try:
         yield stack
@@ -160,6 +163,7 @@ class Visitors:
             **options,
         )
         self._contexts.append(context)
+        context.set_default_timeout(1000 * LOADED)
         cookies = {settings.LANGUAGE_COOKIE_NAME: language, "theme": theme}
         if user is not None:
             client = sign_in(user)
@@ -251,7 +255,8 @@ def chinese(text: str) -> str:
 
 
 def assert_accessible(page: Page) -> None:
-    """axe finds nothing on the page as it stands."""
+    """axe finds nothing on the page, when all of it is there."""
+    page.wait_for_load_state("load")
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
 
@@ -264,8 +269,31 @@ _TOO_WIDE = """() => document.documentElement.scrollWidth <= window.innerWidth ?
 
 def assert_no_sideways_scroll(page: Page) -> None:
     """The page fits its window; wide tables scroll inside themselves."""
+    page.wait_for_load_state("load")
     wide = page.evaluate(_TOO_WIDE)
     assert not wide, "\n".join(wide)
+
+
+@contextlib.contextmanager
+def onward(page: Page) -> Iterator[None]:
+    """What is done inside leads to a new page, and afterwards that page is there.
+
+    For an act whose outcome the page before it shows as well: nothing may look for it there.
+    """
+    with page.expect_navigation():
+        yield
+    landed(page)
+
+
+def landed(page: Page) -> None:
+    """The page has loaded and moved to the part its address names: nothing moves any more.
+
+    To be called when the new page is there by what it shows. A tap while a page still scrolls
+    goes down on a button and comes up beside it.
+    """
+    page.wait_for_load_state("load")
+    if part := urllib.parse.urlsplit(page.url).fragment:
+        expect(page.locator(f"#{part}")).to_be_in_viewport()
 
 
 def screenshot(page: Page, name: str, *, full_page: bool = False) -> Path:

@@ -11,6 +11,7 @@ from tests.e2e.stack import (
     assert_accessible,
     assert_no_sideways_scroll,
     fresh_totp,
+    onward,
     screenshot,
 )
 from tests.factories import PASSWORD, make_user
@@ -22,7 +23,8 @@ NEW = "a pass phrase of my own"
 def _confirm(page: Page) -> None:
     """Give the password once more where it is asked for."""
     page.fill("input[name=password]", PASSWORD)
-    page.press("input[name=password]", "Enter")
+    with onward(page):
+        page.press("input[name=password]", "Enter")
 
 
 def _enrol(page: Page) -> str:
@@ -79,13 +81,13 @@ def test_a_passkey_is_added_and_used_instead_of_a_code(visit, cast):
     )
     _confirm(page)
     page.fill("input[name=name]", "Ward tablet")
-    page.click("#mfa_webauthn_add")
-    page.wait_for_url(re.compile("recovery|second-factor"))
+    with onward(page):
+        page.click("#mfa_webauthn_add")
+    expect(page).to_have_url(re.compile("recovery|second-factor"))
     page.context.clear_cookies(name="sessionid")
     page.goto("/account/login/")
     page.fill("input[name=login]", user.email)
-    page.fill("input[name=password]", PASSWORD)
-    page.press("input[name=password]", "Enter")
+    _confirm(page)
     page.click("#mfa_webauthn_authenticate")
     expect(page.locator(".topbar")).to_be_visible()
     page.goto("/account/passkeys/")

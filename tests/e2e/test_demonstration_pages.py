@@ -3,11 +3,13 @@ languages, on desk and tablet, by day and at night."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
 from django.db import connections
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from outcomes.models import AdverseEvent
 from screening.models import ScreeningEntry
@@ -28,6 +30,8 @@ from trialsite.core.context import Channel, acting
 from trialsite.demo.product import IN_USE
 from trialsite.labs.models import Laboratory, ReferenceRange
 from visits.models import Complication, TreatmentSession
+
+DOCUMENTS = databases.ROOT / "docs/screenshots"
 
 PAGES = {
     "nurse": {
@@ -74,6 +78,8 @@ PAGES = {
         "deviations": "/deviations/",
         "deviation": "/deviations/{deviation}/",
         "today-pi": "/",
+        "overview": "/overview/",
+        "overview-rows": "/overview/rows/flow/?part=enrolled",
         "session-running": "/sessions/{running}/",
         "session-troubled": "/sessions/{troubled}/",
         "adverse-events": "/subjects/{harmed}/adverse-events/",
@@ -169,3 +175,49 @@ def test_the_pages_are_accessible_and_fit(demo_visit, places, login, width, lang
         screenshot(page, f"{name}-{language}-{width}-{theme}", full_page=True)
         assert_accessible(page)
         assert_no_sideways_scroll(page)
+
+
+def test_the_investigator_opens_the_study_overview_and_a_figure_of_it_to_its_rows(demo_visit):
+    """From Today by the rail; what the figure says is how many rows its list shows."""
+    page = demo_visit(User.objects.get(email="pi@demo.example"), "/", width=1440)
+    page.get_by_role("navigation").get_by_role("link", name="Study overview").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Study overview")
+    figure = page.locator("a[data-figure='flow'][data-part='enrolled'][data-site='']").first
+    count = int(figure.inner_text())
+    figure.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Enrolled")
+    expect(page.locator("tr[data-row]")).to_have_count(count)
+    page.locator("tr[data-row] a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert "/screening/" in page.url
+
+
+#: The pictures of the documents: whose page, which, how wide and in which language.
+PICTURES = {
+    "overview-en-1440": ("pi", "/overview/"),
+    "eligibility-en-1440": ("subi", "/subjects/{candidate}/eligibility/"),
+    "casebook-en-1440": ("dm", "/subjects/{subject}/"),
+    "today-zh-820": ("nurse", "/"),
+    "session-zh-820": ("nurse", "/sessions/{troubled}/"),
+    "form-zh-820": ("nurse", "/records/{history}/"),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_documents_show_what_the_product_shows(demo_visit, places, name):
+    """`make pictures` keeps them; here they are taken, and every one has its place."""
+    login, path = PICTURES[name]
+    _subject, language, width = name.split("-")
+    user = User.objects.get(email=f"{login}@demo.example")
+    chosen = "zh-hans" if language == "zh" else language
+    page = demo_visit(user, path.format(**places), width=int(width), language=chosen)
+    expect(page.locator("body")).to_contain_text("SYNTHETIC")
+    taken = screenshot(page, f"docs-{name}")
+    kept = DOCUMENTS / f"{name}.png"
+    if os.environ.get("PICTURES"):
+        shutil.copyfile(taken, kept)
+    assert kept.exists()
+
+
+def test_every_picture_of_the_documents_is_taken_here():
+    assert {path.stem for path in DOCUMENTS.glob("*.png")} == set(PICTURES)

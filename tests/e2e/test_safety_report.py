@@ -4,38 +4,25 @@ complication on the run sheet on a Friday night to the receipts, with every cloc
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
 
-import psycopg
-import pytest
 from playwright.sync_api import Page, expect
 
 from outcomes.models import SaeDeadline
-from tests import databases
-from tests.e2e.stack import assert_no_sideways_scroll, screenshot
+from tests.e2e.stack import (
+    assert_accessible,
+    assert_no_sideways_scroll,
+    onward,
+    screenshot,
+)
 from tests.factories import given, make_subject, make_user
 from tests.outcomes.conftest import complicated, treated
-from tests.outcomes.sae.conftest import FRIDAY, local
+from tests.outcomes.sae.conftest import FRIDAY, first_word, local, received, sent, signed
+from tests.outcomes.sae.test_easing import describe
+from tests.outcomes.sae.test_sponsor_knew import knew
 from tests.signing import factors_of
 from trialsite.access.capabilities import Role
 
 HOUR = dt.timedelta(hours=1)
-
-
-@pytest.fixture
-def clock(stack) -> Iterator[Callable[[dt.datetime], None]]:
-    """The trial's clock of the running product, set as only its owner can."""
-    with psycopg.connect(databases.owner_url(stack.database), autocommit=True) as owner:
-
-        def to(moment: dt.datetime) -> None:
-            owner.execute(
-                "INSERT INTO trial_clock (shift) VALUES (%s - clock_timestamp()) "
-                "ON CONFLICT (only_row) DO UPDATE SET shift = excluded.shift",
-                [moment],
-            )
-
-        yield to
-        owner.execute("DELETE FROM trial_clock")
 
 
 def send(page: Page, to: str, at: str) -> None:
@@ -43,7 +30,8 @@ def send(page: Page, to: str, at: str) -> None:
     form = page.locator("form[action$='/send/']")
     form.locator("[name$=recipient]").select_option(to)
     form.locator("[name$=submitted_at]").fill(at)
-    form.locator("button").click()
+    with onward(page):
+        form.locator("button").click()
     expect(page.locator(".notice-success, .messages").first).to_be_visible()
 
 
@@ -57,12 +45,14 @@ def test_from_a_complication_on_friday_night_to_every_receipt(visit, cast, clock
     clock(FRIDAY)
     nurse = visit(cast.nurse, f"/records/{session.pk}/", width=820, height=1180,
                   language="zh-hans")  # fmt: skip
-    nurse.locator("a[href*='/safety/new/?complication=']").first.click()
+    with onward(nurse):
+        nurse.locator("a[href*='/safety/new/?complication=']").first.click()
     screenshot(nurse, "sae-new-zh-820")
     assert_no_sideways_scroll(nurse)
     nurse.locator("[name=criterion][value=life_threatening]").check()
     nurse.locator("[name=suspected][value=circuit]").check()
-    nurse.locator("form.first-word .btn-primary").click()
+    with onward(nurse):
+        nurse.locator("form.first-word .btn-primary").click()
     expect(nurse.locator("body")).to_contain_text("2026-03-07 23:50")
     screenshot(nurse, "sae-case-zh-820")
     assert_no_sideways_scroll(nurse)
@@ -71,10 +61,12 @@ def test_from_a_complication_on_friday_night_to_every_receipt(visit, cast, clock
     # The investigator, past midnight: reads and signs.
     clock(FRIDAY + HOUR)
     doctor = visit(cast.sub_investigator, case)
-    doctor.locator("a[href$='/sign/initial/']").click()
+    with onward(doctor):
+        doctor.locator("a[href$='/sign/initial/']").click()
     for name, value in factors_of(cast.sub_investigator).items():
         doctor.locator(f"[name={name}]").fill(value)
-    doctor.locator("form .btn-primary").click()
+    with onward(doctor):
+        doctor.locator("form .btn-primary").click()
     expect(doctor.locator(".report")).to_have_count(1)
 
     # On Saturday morning it goes to three recipients; one of them gets it a day too late.
@@ -91,7 +83,8 @@ def test_from_a_complication_on_friday_night_to_every_receipt(visit, cast, clock
     form = page.locator("form[action*='/receipts/']").first
     form.locator("[name=received_at]").fill("2026-03-07T09:45")
     form.locator("[name=receipt_number]").fill("S-77")
-    form.locator("button").click()
+    with onward(page):
+        form.locator("button").click()
     expect(page.locator("body")).to_contain_text("S-77")
     expect(page.locator("body")).to_contain_text("2026-03-14 23:59")
     screenshot(page, "sae-case-en-1440")
@@ -114,3 +107,34 @@ def test_from_a_complication_on_friday_night_to_every_receipt(visit, cast, clock
     tablet = visit(officer, "/safety/", width=820, language="zh-hans")
     assert_no_sideways_scroll(tablet)
     screenshot(tablet, "sae-board-zh-820")
+
+
+def test_a_case_with_all_that_may_wait_on_it_fits_and_is_accessible(visit, cast, clock):
+    """A clock that waits for an agreement, what the sponsor knew, receipts, and every form."""
+    officer = make_user(Role.SAFETY_OFFICER)
+    subject = make_subject(cast.site, status="enrolled")
+    clock(FRIDAY)
+    case = first_word(subject, cast.nurse)
+    clock(FRIDAY + HOUR)
+    report = signed(case, cast.sub_investigator)
+    clock(FRIDAY + 2 * HOUR)
+    receipts = {
+        to: sent(report, to, FRIDAY + 1.5 * HOUR, cast.nurse) for to in ("sponsor", "ethics")
+    }
+    received(receipts["sponsor"], FRIDAY + 1.6 * HOUR, officer)
+    received(receipts["ethics"], FRIDAY + 1.7 * HOUR, cast.nurse, "EC-12")
+    knew(case, cast.nurse, FRIDAY + HOUR / 2)
+    describe(case, cast.nurse, "disease")
+    path = f"/safety/cases/{case.pk}/"
+    for person, name in ((cast.sub_investigator, "doctor"), (officer, "officer")):
+        for width, language in ((1440, "en"), (820, "en"), (1440, "zh-hans"), (820, "zh-hans")):
+            page = visit(person, path, width=width, language=language, touch=width == 820)
+            for each in page.locator("details > summary").all():
+                each.click()
+            expect(page.locator(".notice-warning form button")).to_be_visible()
+            screenshot(page, f"sae-waits-{name}-{language}-{width}", full_page=True)
+            assert_accessible(page)
+            assert_no_sideways_scroll(page)
+    void = visit(officer, f"/safety/receipts/{receipts['sponsor'].pk}/void-receipt/", width=820)
+    screenshot(void, "sae-void-receipt-820")
+    assert_accessible(void)

@@ -20,19 +20,10 @@ from tests.samples.bench import (
     technician_at,
     visit_of,
 )
-from tests.screening.consenting import make_document, withdraw
+from tests.screening.consenting import paper_in_force, withdraw
 from tests.visits.treating import treatable
 from trialsite.access.models import User
 from trialsite.casebook.models import Visit
-
-_papers: list[object] = []
-
-
-def paper(cast: Cast):
-    """One consent document for the running product."""
-    if not _papers:
-        _papers.append(make_document(cast, cast.site, version="samples"))
-    return _papers[0]
 
 
 def destroying(cast: Cast, of: Visit, technician: User) -> uuid.UUID:
@@ -46,7 +37,7 @@ def destroying(cast: Cast, of: Visit, technician: User) -> uuid.UUID:
 @pytest.mark.parametrize("width", [820, 1440])
 def test_the_pages_fit_and_are_accessible(visit: Visitors, cast: Cast, language, width):
     technician = technician_at(cast.site)
-    of = visit_of(treatable(cast, document=paper(cast)))
+    of = visit_of(treatable(cast, document=paper_in_force(cast)))
     box = box_at(cast.site, technician, n=f"{language}{width}")
     kept = stored(of, technician, box)
     collected(of, technician, "SERUM", hours=-3)
@@ -76,10 +67,10 @@ def test_the_pages_fit_and_are_accessible(visit: Visitors, cast: Cast, language,
 
 def test_the_keyboard_alone_brings_tubes_from_the_bed_to_the_freezer(visit: Visitors, cast: Cast):
     technician = technician_at(cast.site)
-    of = visit_of(treatable(cast, document=paper(cast)))
+    of = visit_of(treatable(cast, document=paper_in_force(cast)))
     box = box_at(cast.site, technician, n="keys")
     tubes = labelled(of, technician, "EDTA", 2)
-    stranger = labelled(visit_of(treatable(cast, document=paper(cast))), technician)[0]
+    stranger = labelled(visit_of(treatable(cast, document=paper_in_force(cast))), technician)[0]
     page = visit(technician, f"/samples/scan/collect/?visit={of.pk}", width=820)
 
     def scan(code: str, expected: str) -> None:
@@ -115,7 +106,7 @@ def test_the_keyboard_alone_brings_tubes_from_the_bed_to_the_freezer(visit: Visi
 
 def test_a_scan_on_any_page_goes_into_its_field(visit: Visitors, cast: Cast):
     technician = technician_at(cast.site)
-    aliquot = aliquoted(visit_of(treatable(cast, document=paper(cast))), technician)[0]
+    aliquot = aliquoted(visit_of(treatable(cast, document=paper_in_force(cast))), technician)[0]
     page = visit(technician, "/samples/", width=820)
     page.keyboard.type(aliquot.code)
     page.keyboard.press("Enter")

@@ -20,7 +20,7 @@ from tests.e2e.stack import Visitors
 from tests.factories import Cast, as_person
 from tests.samples.bench import box_at, technician_at, visit_of
 from tests.samples.replaying import assert_custody_is_true
-from tests.screening.consenting import make_document
+from tests.screening.consenting import paper_in_force
 from tests.visits.treating import treatable
 from trialsite.access.models import User
 from trialsite.casebook.models import Visit
@@ -89,7 +89,7 @@ def at_the_bench(keys: Keyboard, tubes: Sequence[Specimen], of: Visit, box: Box,
 
 def test_a_technicians_day_with_the_keyboard_only(visit: Visitors, cast: Cast):
     technician = technician_at(cast.site, full_name="Tara Technician")
-    of = visit_of(treatable(cast, document=make_document(cast, cast.site, version="day")))
+    of = visit_of(treatable(cast, document=paper_in_force(cast)))
     box = box_at(cast.site, technician, n="day")
     with as_person(technician):
         tubes = prepare_specimens(

@@ -9,39 +9,40 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from screening.models import ConsentDocument, ScreeningEntry
+from screening.models import ConsentDocument
 from screening.models.forms import Allergies, Demographics, Examination, MedicalHistory
-from screening.models.log import Source
+from tests.e2e.recruiting import (
+    answer_and_sign,
+    button,
+    link,
+    log_the_person,
+    looks_right,
+    record_consent,
+    recruiting,
+)
 from tests.e2e.stack import (
     Visitors,
     assert_accessible,
-    assert_no_sideways_scroll,
     chinese,
-    fresh_totp,
-    screenshot,
+    onward,
 )
-from tests.factories import PASSWORD, Cast, as_person, given, make_entry, totp_secret
+from tests.factories import Cast, given, make_entry
 from tests.screening.conftest import entry_of, make_screened
-from tests.screening.consenting import make_document, sign, wall
+from tests.screening.consenting import sign, wall
 from tests.screening.deciding import (
     HISTORY,
     NO_ALLERGIES,
     PERSON,
     RESULTS,
     complete,
-    confirm_all,
     draw,
     examination,
     favourable,
-    make_laboratory_of,
     record_of,
 )
 from tests.screening.people import persons
-from trialsite.access.models import User
 from trialsite.casebook.models import Subject
-from trialsite.casebook.protocols import version_in_force
 from trialsite.labs.codes import FORM_OID as LAB
-from trialsite.review.assumptions import confirmed_protocol
 
 TABLET: dict[str, Any] = {"width": 820, "language": "zh-hans"}
 #: As a laboratory prints it that reports in mg/dL.
@@ -54,32 +55,7 @@ NO_INR = {name: text for name, text in RESULTS.items() if name != "INR"}
 
 @pytest.fixture
 def document(cast: Cast) -> ConsentDocument:
-    """The study as it recruits: a consent form in force, a laboratory, nothing left assumed."""
-    make_laboratory_of(cast)
-    with as_person(cast.investigator):
-        version = version_in_force(cast.site)
-        assumed = confirmed_protocol(version.pk).assumptions()
-    if assumed:
-        confirm_all(cast)
-    found = given(ConsentDocument.objects.first)()
-    return found or make_document(cast, cast.site)
-
-
-def button(page: Page, text: str) -> None:
-    page.get_by_role("button", name=chinese(text), exact=True).click()
-
-
-def link(page: Page, text: str) -> None:
-    page.get_by_role("main").get_by_role("link", name=chinese(text), exact=True).first.click()
-
-
-def looks_right(page: Page, name: str = "") -> None:
-    """In Chinese, accessible, and no wider than the tablet."""
-    expect(page.locator("html")).to_have_attribute("lang", "zh-hans")
-    assert_no_sideways_scroll(page)
-    assert_accessible(page)
-    if name:
-        screenshot(page, f"screening-{name}-zh-820", full_page=True)
+    return recruiting(cast)
 
 
 _CROWDED = """() => [...document.querySelectorAll("table.evidence :is(td, th)")]
@@ -98,37 +74,6 @@ def fill_forms(cast: Cast, subject: Subject) -> None:
     complete(cast, subject, MedicalHistory, HISTORY)
     complete(cast, subject, Allergies, NO_ALLERGIES)
     complete(cast, subject, Examination, examination(subject))
-
-
-def log_the_person(page: Page, cast: Cast) -> ScreeningEntry:
-    """A new entry, typed by the nurse."""
-    page.locator("#id_first_contact_on").fill(wall(cast.site, days=-2).date().isoformat())
-    page.locator("#id_source").select_option(Source.WARD)
-    looks_right(page, "new")
-    button(page, "Give the next screening number")
-    expect(page).to_have_url(re.compile(r"/screening/[0-9a-f-]{36}/$"))
-    looks_right(page)
-    key = page.url.rstrip("/").rpartition("/")[2]
-    entry = given(ScreeningEntry.objects.get)(pk=key)
-    expect(page.locator("h1")).to_contain_text(entry.number)
-    return entry
-
-
-def record_consent(page: Page, cast: Cast, document: ConsentDocument) -> None:
-    """The first consent, as it lies on the desk."""
-    link(page, "Record consent")
-    page.locator("#id_document").select_option(str(document.pk))
-    signed = wall(cast.site, hours=-5).isoformat(timespec="minutes")
-    page.locator("#id_signed_at").fill(signed)
-    page.locator("#id_signer").select_option("participant")
-    page.locator("#id_explained_by").select_option(str(cast.investigator.pk))
-    page.locator("#id_copy_given").check()
-    for option in ("future_use", "genetic_analysis", "later_contact", "data_sharing"):
-        page.locator(f"#id_{option}").select_option("yes")
-    looks_right(page, "consent")
-    button(page, "Record consent")
-    expect(page).to_have_url(re.compile(r"/subjects/[0-9a-f-]{36}/consent/$"))
-    looks_right(page)
 
 
 def type_draw(page: Page, cast: Cast) -> None:
@@ -162,7 +107,8 @@ def test_labs_in_mg_per_decilitre_exclude_by_meld_and_the_page_says_why(
     page.goto(f"/screening/{entry.pk}/")
     looks_right(page, "entry")
     lab = record_of(subject, LAB)
-    page.locator(f"main a[href='/records/{lab.pk}/']").first.click()
+    with onward(page):
+        page.locator(f"main a[href='/records/{lab.pk}/']").first.click()
     expect(page).to_have_url(re.compile(f"/labs/panels/{lab.pk}/$"))
     type_draw(page, cast)
 
@@ -205,7 +151,8 @@ def test_the_missing_inr_arrives_the_investigator_signs_and_the_nurse_enrols(
     expect(overall).to_contain_text(chinese("Not yet known"))
     expect(overall).to_contain_text(missing)
     criteria_look_right(page, "unknown")
-    page.locator("#criterion-EX04").get_by_role("link", name=missing).click()
+    with onward(page):
+        page.locator("#criterion-EX04").get_by_role("link", name=missing).click()
     expect(page).to_have_url(re.compile("/labs/panels/"))
     page.locator("summary", has_text=chinese("Further analytes")).click()
     page.locator("#f-INR").fill("1.9")
@@ -227,21 +174,6 @@ def test_the_missing_inr_arrives_the_investigator_signs_and_the_nurse_enrols(
     assert re.fullmatch(rf"{cast.site.code}-\d{{3}}", subject.number or "")
     expect(page.get_by_role("main")).to_contain_text(subject.number or "")
     looks_right(page, "enrolled")
-
-
-def answer_and_sign(visit: Visitors, user: User, address: str, answers: dict[str, str]) -> None:
-    """The investigator's own browser: every criterion answered, both factors given."""
-    page = visit(user, address)
-    for criterion, answer in answers.items():
-        page.locator(f"#answer-{criterion}-{answer}").check()
-    assert_no_sideways_scroll(page)
-    assert_accessible(page)
-    page.fill("input[name=password]", PASSWORD)
-    page.fill("input[name=code]", fresh_totp(totp_secret(user)))
-    page.get_by_role("button", name="Sign the decision").click()
-    expect(page.locator("#decision-title")).to_be_visible()
-    expect(page.locator("body")).to_contain_text("Signed: Eligible.")
-    assert_accessible(page)
 
 
 @pytest.mark.requirement("PR5")

@@ -8,9 +8,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from screening.models import ConsentDocument
-from tests.e2e.stack import assert_accessible, assert_no_sideways_scroll, screenshot
+from tests.e2e.stack import assert_accessible, assert_no_sideways_scroll, landed, screenshot
 from tests.factories import as_person
+from tests.screening.consenting import paper_in_force
 from tests.visits.treating import prepared, read, running, treatable
 from visits.models import Complication, Interruption, SessionReading, TreatmentSession
 from visits.selectors.sessions import minutes_of
@@ -27,9 +27,7 @@ TYPED = tuple(name for name in COLUMNS if name != "west_haven")
 @pytest.fixture
 def subject(cast):
     """Somebody who may be treated; the running product keeps its one consent document."""
-    with as_person(cast.investigator):
-        document = ConsentDocument.objects.first()
-    return treatable(cast, document)
+    return treatable(cast, paper_in_force(cast))
 
 
 def open_sheet(visit, cast, session, *, who=None, **options):
@@ -225,7 +223,7 @@ def test_a_session_with_two_interruptions_and_a_hypotension(visit, cast, subject
     page.locator("#start-physician").select_option(str(cast.sub_investigator.pk))
     page.locator("#start .btn-primary").click()
     expect(page.locator(".tx-badge-running")).to_be_visible()
-    assert page.url.endswith("#readings")
+    landed(page)
 
     for off, on in ((60, 72), (150, 160)):
         page.locator("#interruption .tx-add > summary").click()
@@ -234,6 +232,7 @@ def test_a_session_with_two_interruptions_and_a_hypotension(visit, cast, subject
         page.locator("#interruption-reason").select_option("ALARM")
         page.locator("#interruption form .btn-primary").click()
         expect(page.locator("#interruption .tx-number")).to_have_count(1 if off == 60 else 2)
+        landed(page)
     page.locator("#complication .tx-add > summary").click()
     page.locator("#complication-code").select_option("HYPOTENSION")
     page.locator("#complication-onset_at").fill(clock(148))
@@ -241,14 +240,15 @@ def test_a_session_with_two_interruptions_and_a_hypotension(visit, cast, subject
     page.locator("#complication form .btn-primary").click()
     expect(page.locator("#complication .tx-number")).to_have_count(1)
 
-    # One tap stops the circuit, one lets it run again. A page that still loads scrolls to
-    # its part under the finger.
-    page.wait_for_load_state("load")
+    # One tap stops the circuit, one lets it run again.
+    landed(page)
     page.locator(".tx-stop").click()
     expect(page.locator(".tx-stopped")).to_be_visible()
+    landed(page)
     page.locator("#again-reason").select_option("CARE")
     page.locator(".tx-again .btn-primary").click()
     expect(page.locator(".tx-stopped")).to_have_count(0)
+    landed(page)
 
     page.locator("#end-stop_reason").select_option("COMPLETED")
     page.locator("#end .btn-primary").click()

@@ -9,7 +9,7 @@ from django.db.backends.postgresql.psycopg_any import DateRange
 from playwright.sync_api import expect
 
 from tests import databases
-from tests.e2e.stack import assert_accessible, assert_no_sideways_scroll, screenshot
+from tests.e2e.stack import assert_accessible, assert_no_sideways_scroll, onward, screenshot
 from tests.factories import given, make_record, make_subject, make_visit
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import CrfRecord, RecordStatus, Subject, SubjectStatus, VisitStatus
@@ -221,16 +221,20 @@ def test_choosing_a_site_narrows_the_lists(visit, cast, subjects):
 def test_everything_works_without_javascript(visit, cast, subjects):
     page = visit(cast.investigator, "/subjects/", javascript=False)
     page.select_option("#site-switch", str(cast.site.pk))
-    page.click(".switch button")
+    with onward(page):
+        page.click(".switch button")
     page.fill("#filter-q", "001-10")
     page.select_option("#filter-status", "enrolled")
-    page.click("text=Filter")
+    with onward(page):
+        page.click("text=Filter")
     expect(page.locator("tbody tr")).to_have_count(len(subjects))
-    page.click("text=001-101")
+    with onward(page):
+        page.click("text=001-101")
     expect(page.locator("h1")).to_have_text("001-101")
     page.click(".person summary")
     expect(page.locator(".person .menu-list")).to_be_visible()
-    page.click("button[name=theme]")
+    with onward(page):
+        page.click("button[name=theme]")
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
     expect(page.locator("[data-print]")).to_be_hidden()
     page.fill("#search", "001-102")
@@ -240,9 +244,11 @@ def test_everything_works_without_javascript(visit, cast, subjects):
 
 def test_a_person_considered_is_entered_into_the_log_from_the_list(visit, cast):
     page = visit(cast.stranger, "/subjects/")
-    page.get_by_role("link", name="New screening entry").click()
+    with onward(page):
+        page.get_by_role("link", name="New screening entry").click()
     page.locator("[name=source]").select_option("ward")
-    page.locator("main button[type=submit]").first.click()
+    with onward(page):
+        page.locator("main button[type=submit]").first.click()
     expect(page.locator("h1")).to_contain_text("002-S001")
     expect(page.locator(".notice-success")).to_be_visible()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.stack import assert_accessible, assert_no_sideways_scroll, screenshot
+from tests.e2e.stack import assert_accessible, assert_no_sideways_scroll, onward, screenshot
 from tests.visits.scheduling import consenting, visit_at
 from trialsite.casebook.models import Subject, VisitStatus
 
@@ -38,8 +38,10 @@ def test_the_pages_are_legible_and_accessible(visit, cast, subject, language, wi
 def test_a_nurse_attends_a_visit_from_its_page(visit, cast, subject):
     found = visit_at(subject, "SE.D7")
     page = visit(cast.nurse, f"/visits/{found.pk}/", width=820)
-    page.get_by_role("button", name="Start the visit").click()
+    with onward(page):
+        page.get_by_role("button", name="Start the visit").click()
     page.get_by_label("How", exact=True).select_option("ward")
-    page.get_by_role("button", name="Attended", exact=True).click()
+    with onward(page):
+        page.get_by_role("button", name="Attended", exact=True).click()
     expect(page.get_by_text("The visit is recorded as attended.")).to_be_visible()
     assert visit_at(subject, "SE.D7").status == VisitStatus.ATTENDED

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.stack import assert_accessible, assert_no_sideways_scroll, chinese, screenshot
+from tests.e2e.stack import (
+    assert_accessible,
+    assert_no_sideways_scroll,
+    chinese,
+    onward,
+    screenshot,
+)
 from tests.factories import as_person, make_record, make_subject, make_user, make_visit
 from tests.waiting import until
 from trialsite.access.capabilities import Role
@@ -34,6 +40,12 @@ def type_values(page: Page, values: dict[str, str]) -> None:
         page.locator(f"#{name}").fill(text)
 
 
+def press(page: Page, name: str) -> None:
+    """Send the form; what is looked at next is the answer."""
+    with onward(page):
+        page.get_by_role("button", name=name, exact=True).click()
+
+
 def row_of(cast, record) -> VitalSigns:
     with as_person(cast.nurse):
         return VitalSigns.objects.get(pk=record.pk)
@@ -58,18 +70,18 @@ def test_a_nurse_enters_leaves_returns_completes_and_changes_in_chinese(visit, c
     screenshot(page, "vital-signs-entry-zh-820")
     assert_no_sideways_scroll(page)
     assert_accessible(page)
-    page.get_by_role("button", name=chinese("Complete and next")).click()
+    press(page, chinese("Complete and next"))
     expect(page.locator(".state-complete").first).to_be_visible()
     assert row_of(cast, record).systolic == 118
 
     page.locator("#heart_rate").fill("84")
-    page.get_by_role("button", name=chinese("Save the change")).click()
+    press(page, chinese("Save the change"))
     expect(page.locator("#problems")).to_contain_text(chinese("Say why you change completed data."))
     assert row_of(cast, record).heart_rate == 80
     expect(page.locator("#heart_rate")).to_have_value("84")
     page.locator("[name=reason_code]").select_option("transcription")
     page.locator("[name=reason_text]").fill("看错监护仪")
-    page.get_by_role("button", name=chinese("Save the change")).click()
+    press(page, chinese("Save the change"))
     expect(page.locator(".state-complete").first).to_be_visible()
     assert row_of(cast, record).heart_rate == 84
 
@@ -91,10 +103,10 @@ def test_a_second_nurses_conflicting_save_shows_both_values(visit, cast, record)
     for page, systolic in ((first, "118"), (second, "140")):
         page.locator("#assessed_at").fill("2026-03-05T14:30")
         type_values(page, VALUES | {"systolic": systolic})
-    first.get_by_role("button", name="Save", exact=True).click()
+    press(first, "Save")
     expect(first.locator(".state-in_progress").first).to_be_visible()
     visit.expect("409")
-    second.get_by_role("button", name="Save", exact=True).click()
+    press(second, "Save")
     conflict = second.locator("#item-systolic .item-conflict")
     expect(conflict).to_contain_text("118")
     expect(conflict).to_contain_text("140")
@@ -102,7 +114,7 @@ def test_a_second_nurses_conflicting_save_shows_both_values(visit, cast, record)
     screenshot(second, "vital-signs-conflict-1440")
     assert_accessible(second)
     conflict.get_by_label("118").check()
-    second.get_by_role("button", name="Save", exact=True).click()
+    press(second, "Save")
     expect(second.locator(".item-conflict")).to_have_count(0)
     assert row_of(cast, record).systolic == 118
 
@@ -129,7 +141,7 @@ def test_an_arrest_is_entered_as_it_was(visit, cast, record):
         page.locator(f"#{name}").focus()
         page.locator(f"#{name}").blur()
         page.locator(f"[id='{name}.confirm']").fill("cardiac arrest")
-    page.get_by_role("button", name="Complete and next").click()
+    press(page, "Complete and next")
     expect(page.locator(".state-complete").first).to_be_visible()
     assert row_of(cast, record).heart_rate == 0
 
@@ -138,7 +150,7 @@ def test_the_form_works_without_javascript(visit, cast, record):
     page = visit(cast.nurse, f"/records/{record.pk}/", javascript=False)
     page.locator("#assessed_at").fill("2026-03-05T14:30")
     type_values(page, VALUES)
-    page.get_by_role("button", name="Complete and next").click()
+    press(page, "Complete and next")
     with as_person(cast.nurse):
         assert CrfRecord.objects.get(pk=record.pk).status == RecordStatus.COMPLETE
 

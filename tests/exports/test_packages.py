@@ -6,6 +6,9 @@ import csv
 import hashlib
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
 import zipfile
 from pathlib import Path
@@ -17,6 +20,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from tests import databases
 from tests.access.browser import acts
 from tests.access.test_api_tokens import ask, make_token
 from tests.api.conftest import ApiClient, fill
@@ -37,7 +41,7 @@ from trialsite.crf.items import all_items_of
 from trialsite.crf.registry import form, forms
 from trialsite.exports.archive import DamagedPackageError, verify_archive
 from trialsite.exports.models import Package
-from trialsite.exports.packages import KEPT, path_of
+from trialsite.exports.packages import KEPT, MOST_ATTEMPTS, STOPPED, path_of
 from trialsite.exports.registry import datasets
 from trialsite.exports.tasks import make_packages, remove_old_packages
 
@@ -225,6 +229,58 @@ def test_a_file_that_could_not_be_made_is_said_and_leaves_nothing(manager, tmp_p
     assert told["error"]
     assert manager.get(f"packages/{asked['id']}/file/").status_code == 409
     assert manager.post("packages/").status_code == 202
+
+
+#: Workers that the system ends while they write, as it does where memory runs out: each is a
+#: process of its own, and all that is left of it is what the database knows.
+KILLED = """
+import os, signal, sys
+import django
+from django.conf import settings
+
+django.setup()
+from trialsite.exports import packages, tasks
+
+settings.EXPORT_ROOT = sys.argv[1]
+
+def killed(file, *, by):
+    file.write(b"half of it")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+packages.write_archive = killed
+for _worker in range(packages.MOST_ATTEMPTS):
+    child = os.fork()
+    if child == 0:
+        tasks.make_packages()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+"""
+
+
+def test_a_package_that_ends_its_workers_is_given_up_and_says_so(committed, settings, tmp_path):
+    site = make_site()
+    make_protocol(site)
+    person = make_user(Role.DATA_MANAGER, full_name="Dana Data")
+    manager = ApiClient(person)
+    asked = manager.post("packages/").json()
+    subprocess.run(
+        [sys.executable, "-c", KILLED, str(settings.EXPORT_ROOT)],
+        cwd=databases.ROOT,
+        env=os.environ | {"DATABASE_URL": databases.app_url(connection.settings_dict["NAME"])},
+        check=True,
+    )
+    row = given(Package.objects.get)()
+    assert (row.state, row.attempts) == ("waiting", MOST_ATTEMPTS)
+    assert make_packages() == 0
+    told = manager.get(f"packages/{asked['id']}/").json()
+    assert (told["state"], told["error"], told["attempts"]) == ("failed", STOPPED, MOST_ATTEMPTS)
+    assert told["finished_at"]
+    assert STOPPED in sign_in(person).get("/datasets/").content.decode()
+    # Whoever mended the machine asks anew, and it is made.
+    again = manager.post("packages/").json()
+    assert make_packages() == 1
+    assert manager.get(f"packages/{again['id']}/").json()["attempts"] == 1
 
 
 def test_files_go_after_their_time_and_what_was_in_them_stays_told(manager):

@@ -12,6 +12,8 @@ import urllib.request
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.e2e.stack import totp
+
 FAILURES = (OSError, urllib.error.URLError, ConnectionError, TimeoutError, ValueError)
 
 
@@ -29,20 +31,22 @@ class Browser:
         request = urllib.request.Request(
             self.address + path, body, {"Referer": self.address + path}
         )
-        with self.opener.open(request, timeout=10) as answer:
+        with self.opener.open(request, timeout=60) as answer:
             text = answer.read().decode()
         found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', text)
         self.token = found.group(1) if found else self.token
         return str(text)
 
-    def sign_in(self, email: str, password: str, code: str) -> None:
+    def sign_in(self, email: str, password: str, secret: str) -> None:
+        """Both factors; the code is the one that the phone shows when it is asked for."""
         self.page("/account/login/")
         self.page(
             "/account/login/",
             {"csrfmiddlewaretoken": self.token, "login": email, "password": password},
         )
         text = self.page(
-            "/account/second-factor/code/", {"csrfmiddlewaretoken": self.token, "code": code}
+            "/account/second-factor/code/",
+            {"csrfmiddlewaretoken": self.token, "code": totp(secret)},
         )
         assert "account/logout" in text, text[:2000]
 
@@ -63,7 +67,7 @@ class Browser:
             {"Content-Type": "application/json", "X-CSRFToken": self.token, **headers},
             method=method,
         )
-        with self.opener.open(request, timeout=10) as answer:
+        with self.opener.open(request, timeout=60) as answer:
             return json.load(answer), answer.headers.get("ETag", "")
 
 

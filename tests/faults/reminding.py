@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -19,7 +20,15 @@ from tests.notify.sink import ACCEPTED, Sink, Worker
 from tests.waiting import until
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Site
-from trialsite.notify.models import FINAL, DeliveryAttempt, Notice, Outcome, Preferences, State
+from trialsite.notify.models import (
+    FINAL,
+    HELD,
+    DeliveryAttempt,
+    Notice,
+    Outcome,
+    Preferences,
+    State,
+)
 
 
 @dataclass
@@ -107,16 +116,28 @@ class Rig:
         done = rows.filter(state__in=FINAL)
         return done.count() == rows.count() >= readers * 5  # 1 alone, 3 in a digest, the digest
 
-    def wait(self, readers: int, within: float = 60) -> None:
+    def wait(self, readers: int, within: float = 240) -> None:
         """Until it is so; leases and pauses are cut short."""
 
+        held = time.monotonic()
+
         def ask() -> bool:
+            nonlocal held
             if self.settled(readers):
                 return True
-            self.advance(dt.timedelta(seconds=5))
+            if not self._held():
+                self.advance(dt.timedelta(seconds=5))
+            elif time.monotonic() - held > 1:
+                # Whoever holds it may be dead, or only slow: twelve seconds are a lease.
+                self.advance(dt.timedelta(seconds=10))
+                held = time.monotonic()
             return False
 
         until(ask, within=within, what=f"delivery; see {self.folder}")
+
+    def _held(self) -> bool:
+        """Whether a worker has taken something and not said how it ended."""
+        return Notice.objects.filter(site=self.site, state__in=HELD).exists()
 
     def report(self, what: str, since: Collection[str] = ()) -> Counter[str]:
         """Compare what arrived with what was planned, print it, and return the arrivals."""

@@ -37,7 +37,7 @@ LONG = bool(os.environ.get("FAULTS"))
 SITES, NURSES, SUBJECTS = (12, 20, 60) if LONG else (4, 6, 60)
 KILLS = 12 if LONG else 1
 BEATS = 3
-PATIENCE = 400 if LONG else 120
+PATIENCE = 400 if LONG else 300
 
 
 @dataclass

@@ -52,7 +52,7 @@ def test_nobody_waits_for_a_worker_that_is_busy_with_the_import(committed, monke
     with as_person(cast.nurse), transaction.atomic():
         assert take_one(found.pk)
         other.start()
-        other.join(timeout=60)
+        other.join(timeout=180)
         assert not other.is_alive()
     assert refused == ["This import is being taken into the casebook right now."] * 2
     with as_person(cast.nurse):

@@ -18,7 +18,7 @@ import redis
 from tests.waiting import until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
@@ -121,7 +121,7 @@ class Launcher:
         os.kill(killed, signal.SIGKILL)
         wait_until(lambda: self.children.get(name, killed) != killed, f"a new {name}")
 
-    def ended(self, seconds: float) -> int:
+    def ended(self, seconds: float = PATIENCE) -> int:
         """Wait for the end and return the exit code."""
         assert self.process is not None
         return self.process.wait(seconds)
@@ -140,20 +140,20 @@ class Launcher:
             password=self.secret("postgres_password"),
             dbname="postgres",
             autocommit=True,
-            connect_timeout=5,
+            connect_timeout=60,
         )
 
     def broker(self, password: str | None = None) -> redis.Redis:
         """Return a client of the embedded broker."""
         ports = json.loads((self.var / "run/ports.json").read_text(encoding="utf-8"))
-        return redis.Redis(port=ports["valkey"], password=password, socket_timeout=5)
+        return redis.Redis(port=ports["valkey"], password=password, socket_timeout=60)
 
     def clean_up(self) -> None:
         """End whatever a failed test left."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

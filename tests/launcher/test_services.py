@@ -100,7 +100,7 @@ def test_a_killed_broker_comes_back_with_its_queue(launcher: Launcher) -> None:
     password = launcher.secret("valkey_password")
     with launcher.broker(password) as broker:
         broker.set("kept", "yes")
-        broker.waitaof(1, 0, 5000)
+        broker.waitaof(1, 0, 50_000)
     launcher.kill_and_await_successor("valkey")
 
     def kept() -> object:
@@ -127,7 +127,7 @@ def test_an_impatient_stop_leaves_no_process(launcher: Launcher, number: signal.
     with launcher.database() as connection:
         children = [*launcher.children.values(), connection.info.backend_pid]
         launcher.signal(number, times=3)
-        assert launcher.ended(10) == 0
+        assert launcher.ended() == 0
     assert not [pid for pid in children if alive(pid)]
 
 
@@ -135,7 +135,7 @@ def test_a_launcher_killed_outright_is_healed_by_the_next(launcher: Launcher) ->
     launcher.start("services", ready=READY)
     orphans = launcher.children
     launcher.signal(signal.SIGKILL)
-    launcher.ended(5)
+    launcher.ended()
     assert all(alive(pid) for pid in orphans.values())
     launcher.start("services", ready=READY)
     assert "Stopped what a killed launcher left running: postgres, valkey" in launcher.text
@@ -145,7 +145,7 @@ def test_a_launcher_killed_outright_is_healed_by_the_next(launcher: Launcher) ->
 def test_a_stranger_who_got_the_number_of_a_dead_child_is_left_alone(launcher: Launcher) -> None:
     launcher.start("services", ready=READY)
     launcher.signal(signal.SIGTERM)
-    launcher.ended(10)
+    launcher.ended()
     with subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True
     ) as stranger:
@@ -171,7 +171,7 @@ def test_stop_ends_a_launcher_from_another_window(launcher: Launcher) -> None:
     launcher.start("services", ready=READY)
     children = launcher.children
     assert launcher.call("stop").returncode == 0
-    assert launcher.ended(5) == 0
+    assert launcher.ended() == 0
     assert not [pid for pid in children.values() if alive(pid)]
     assert "Nothing runs" in launcher.call("stop").stdout
 
@@ -189,7 +189,7 @@ def test_root_below_a_closed_directory_keeps_the_data_outside(open_directory: Pa
         assert stat.S_IMODE(home.stat().st_mode) == 0o700
         assert stat.S_IMODE(closed.stat().st_mode) == 0o700
         launcher.signal(signal.SIGTERM)
-        launcher.ended(10)
+        launcher.ended()
         subprocess.run(["rm", "-rf", str(home)], check=True)
     finally:
         launcher.clean_up()

@@ -96,7 +96,7 @@ def test_interrupting_a_command_ends_it_and_its_servers(launcher: Launcher) -> N
     servers = Launcher(launcher.var / "test").children
     assert alive(command)
     launcher.signal(signal.SIGINT, times=2)
-    assert launcher.ended(10) == 128 + signal.SIGINT
+    assert launcher.ended() == 128 + signal.SIGINT
     assert not [pid for pid in (command, *servers.values()) if alive(pid)]
 
 
@@ -118,5 +118,5 @@ def test_the_whole_product_starts_heals_itself_and_stops_clean(launcher: Launche
         launcher.kill_and_await_successor(name)
     children = launcher.children.values()
     launcher.signal(signal.SIGINT, times=2)
-    assert launcher.ended(10) == 0
+    assert launcher.ended() == 0
     assert not [pid for pid in children if alive(pid)]

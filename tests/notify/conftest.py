@@ -28,7 +28,7 @@ def sink(settings: Any) -> Iterator[Sink]:
     settings.EMAIL_BACKEND = "trialsite.notify.mail.OutboxEmailBackend"
     settings.NOTIFY_DELIVERY_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", one.port
-    settings.EMAIL_TIMEOUT = 2
+    settings.EMAIL_TIMEOUT = 10
     yield one
     one.stop()
 

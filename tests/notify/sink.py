@@ -44,7 +44,9 @@ class Sink:
     _controller: Controller = field(init=False)
 
     def __post_init__(self) -> None:
-        self._controller = Controller(self, hostname="127.0.0.1", port=free_port())
+        self._controller = Controller(
+            self, hostname="127.0.0.1", port=free_port(), ready_timeout=120.0
+        )
         self._controller.start()
 
     @property

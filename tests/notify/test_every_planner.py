@@ -103,8 +103,8 @@ def _parcel(cast: Cast) -> uuid.UUID:
 
 #: The keys of kinds whose text follows from them: rule, reader, version of the dates, day.
 KEYS = {
-    "sae-death": "sae-death:{}:h12:0",
-    "sae-report": "sae-report:{}:h12:1:0",
+    "sae-death": "sae-death:{}:h12:1:0",
+    "sae-report": "sae-report:{}:h12:site-1:0",
     "visit": "visit:{}:target_day:1:0:2026-03-06",
     "session-check": "session-check:{}:session_adverse_events:1:0:2026-03-04",
 }

@@ -27,7 +27,7 @@ from trialsite.notify.tasks import deliver
 MAILS = 12
 
 #: Seconds the broker's client takes to give up on a dead server: nobody's save waits for that.
-GIVING_UP = 5
+GIVING_UP = 20
 
 
 def _queue(count: int = MAILS) -> set[str]:

@@ -42,7 +42,9 @@ def entered(cast, subject: Subject, texts: dict[str, str], reason: str = "") -> 
                                                      voided_at=None)  # fmt: skip
     answer = client.post(
         place,
-        DEATH | texts | {"version": str(record.version), "action": "complete", "reason_text": reason},
+        DEATH
+        | texts
+        | {"version": str(record.version), "action": "complete", "reason_text": reason},
     )
     assert answer.status_code == 302, answer.content.decode()
     return record

@@ -84,8 +84,18 @@ def test_estimates_stand_with_their_anchor_or_with_the_reason(cast, study):
     rows = dict(re.findall(r'<tr data-day="(\d+)">.*?data-estimate="([^"]+)"', overall, re.DOTALL))
     assert rows["7"] == "75.0 %"
     assert rows["84"] == "–"
-    assert "Nobody is under observation on this day." in overall
+    last = overall.partition('<tr data-day="84">')[2].partition("</tr>")[0]
+    assert "no estimate" in last
+    assert "Nobody is under observation on this day." in last
+    assert "95.0 %" not in last
     assert "date of the first treatment session" in overall
+
+
+def test_what_wants_a_look_is_listed_with_its_subject(cast, study):
+    """The one who was never treated, and nobody else."""
+    text = page(cast.nurse)
+    assert re.findall(r'data-doubtful="([^"]+)"', text) == ["001-003"]
+    assert "Enrolled and not treated: in no estimate" in text
 
 
 @pytest.mark.parametrize(
@@ -237,6 +247,13 @@ def test_wide_spreads_are_logarithmic_and_narrow_ones_are_not():
     assert not narrow.logarithmic
     assert not up(FRAME, [Decimal(0), Decimal(900)], may_be_logarithmic=True).logarithmic
     assert narrow.low <= 30 < 80 <= narrow.high
+
+
+def test_grades_have_no_fractions_on_their_axis():
+    marks = [tick.word for tick in up(FRAME, [Decimal(0), Decimal(1)], whole=True).ticks]
+    assert marks == ["0", "1"]
+    marks = [tick.word for tick in up(FRAME, [Decimal(0), Decimal(4)], whole=True).ticks]
+    assert marks == ["0", "1", "2", "3", "4"]
 
 
 @pytest.mark.parametrize("value", ["0", "5", "-3", "0.0001", "12000"])

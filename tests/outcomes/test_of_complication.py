@@ -86,7 +86,7 @@ def test_a_double_click_makes_one_event(committed):
 
     def click() -> None:
         try:
-            gate.wait(10)
+            gate.wait()
             with as_person(cast.nurse):
                 record = record_from_complication(complication=complication, by=cast.nurse)
                 made.append(record.pk)
@@ -97,7 +97,7 @@ def test_a_double_click_makes_one_event(committed):
     for each in clicks:
         each.start()
     for each in clicks:
-        each.join(30)
+        each.join()
     assert len(made) == 4
     assert len(set(made)) == 1
     assert len(events(complication)) == 1

@@ -31,9 +31,13 @@ class Told:
     frozen: CustodyEvent | None = None
     before: CustodyEvent | None = None
     times: dict[uuid.UUID, Any] = field(default_factory=dict)
+    #: That it was too warm is found out later: these are in no order.
+    warm: set[uuid.UUID] = field(default_factory=set)
 
     def hear(self, event: CustodyEvent) -> None:
         assert self.state not in OVER, f"{event.kind} after {self.state}"
+        if event.kind == "corrected" and event.corrects_id in self.warm:
+            return
         if event.kind == "corrected":
             self.times[event.corrects_id] = event.moment  # type: ignore[index]
             if self.frozen is not None and event.corrects_id == self.frozen.pk:
@@ -41,7 +45,10 @@ class Told:
             return
         assert (self.state, event.kind) in ALIQUOT_STEPS, (self.state, event.kind)
         self.state = ALIQUOT_STEPS[self.state, event.kind]
-        self.times[event.pk] = event.moment
+        if event.kind == "excursion":
+            self.warm.add(event.pk)
+        else:
+            self.times[event.pk] = event.moment
         self.take(event)
         self.go(event)
         self.thaws += event.kind == "thawed"
@@ -64,6 +71,8 @@ class Told:
 
     def take(self, event: CustodyEvent) -> None:
         """What is left of it."""
+        if event.kind == "measured":
+            self.volume = event.amount
         if self.volume is None:
             return
         if event.kind == "analysed" and event.amount is not None:

@@ -32,6 +32,7 @@ from samples.models import Aliquot, Box, CustodyEvent, CustodyKind, Shipment
 from samples.models.states import OF_A_SHIPMENT
 from samples.services.aliquots import (
     analyse_aliquot,
+    correct_volume,
     end_aliquot,
     find_aliquot,
     move_aliquots,
@@ -83,6 +84,7 @@ ACTS = st.one_of(
     st.tuples(st.just("travel"), WHICH),
     st.tuples(st.just("travel"), WHICH),
     st.tuples(st.just("warm"), WHICH),
+    st.tuples(st.just("measure"), WHICH, st.sampled_from([None, "0.20", "0.90"])),
     st.tuples(st.just("correct"), WHICH, st.integers(0, 90)),
     st.tuples(st.just("close"), INTO, st.sampled_from([False, False, True])),
     st.tuples(st.just("past"), WHICH, st.sampled_from(CustodyKind.values), INTO, PLACES),
@@ -208,6 +210,10 @@ class Bench(RuleBasedStateMachine):
 
     def warm(self, by: User, which: int) -> None:
         note_excursion(aliquots=[self.aliquots[which]], celsius=Decimal(-20), reason="x", by=by)
+
+    def measure(self, by: User, which: int, volume: str | None) -> None:
+        volume_now = None if volume is None else Decimal(volume)
+        correct_volume(aliquot=self.aliquots[which], volume=volume_now, reason="x", by=by)
 
     def correct(self, by: User, which: int, minutes: int) -> None:
         events = CustodyEvent.objects.select_related("aliquot__site", "specimen__site")

@@ -26,16 +26,6 @@ def bench(technician):
     return sign_in(technician)
 
 
-@pytest.fixture
-def tubes(visit, technician, box):
-    return frozen(visit, technician, box, 3)
-
-
-@pytest.fixture
-def parcel(cast, technician):
-    return drafted(cast.site, technician)
-
-
 def scan(client, parcel, step, code, **said):
     if step == "receive":
         said = {"condition": "intact"} | said

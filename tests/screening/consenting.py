@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
+import time
 from collections.abc import Collection
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +20,7 @@ from screening.models.consent import ConsentKind, Scope, Signer
 from screening.services.capacity import assess_capacity, withdraw_consent
 from screening.services.consent import SignedAct, add_consent
 from screening.services.consent_documents import add_document, approve_document
+from screening.standing import in_force
 from tests.factories import Cast, as_person, make_subject
 from trialsite.access.models import Site, User
 from trialsite.casebook.models import Subject
@@ -31,17 +34,20 @@ OPTIONS = {
 }
 
 
-#: When the running test first asked; one test has one "now", whatever minute passes meanwhile.
-asked_at: list[dt.datetime] = []
-_LONG_AGO = dt.timedelta(minutes=2)
+#: When the running test first asked, by the trial's clock and by a stopwatch: one test has one
+#: "now", whatever minute passes meanwhile, until somebody sets the trial's clock.
+asked_at: list[tuple[dt.datetime, float]] = []
+_SET = dt.timedelta(minutes=2)
 
 
 def wall(site: Site, *, days: float = 0, hours: float = 0) -> dt.datetime:
     """The clock on the site's wall, shifted from now."""
-    now = trial_now()
-    if not asked_at or not dt.timedelta() <= now - asked_at[0] < _LONG_AGO:
-        asked_at[:] = [now]
-    moment = asked_at[0] + dt.timedelta(days=days, hours=hours)
+    now, watch = trial_now(), time.perf_counter()
+    first, began = asked_at[0] if asked_at else (now, watch)
+    if not asked_at or abs(now - first - dt.timedelta(seconds=watch - began)) > _SET:
+        first = now
+        asked_at[:] = [(now, watch)]
+    moment = first + dt.timedelta(days=days, hours=hours)
     return moment.astimezone(ZoneInfo(site.time_zone)).replace(tzinfo=None, second=0, microsecond=0)
 
 
@@ -81,6 +87,22 @@ def approve(cast: Cast, site: Site, document: ConsentDocument, *, on: dt.date) -
             effective_on=on,
             by=cast.investigator,
         )
+
+
+def paper_in_force(cast: Cast) -> ConsentDocument:
+    """A document that has long counted at the site: the one there is, else a new one.
+
+    The running product's database is shared: which papers other tests made there is unknown.
+    """
+    days = [wall(cast.site, days=ago).date() for ago in (-60, 0)]
+    with as_person(cast.investigator):
+        at_site = list(ConsentApproval.objects.filter(site=cast.site).select_related("document"))
+        taken = set(ConsentDocument.objects.values_list("version", flat=True))
+    for paper in (each.document for each in at_site if each.document.language == "zh"):
+        if all(in_force(at_site, paper, day) for day in days):
+            return paper
+    version = next(f"1.{n}" for n in itertools.count() if f"1.{n}" not in taken)
+    return make_document(cast, cast.site, version=version)
 
 
 def an_act(cast: Cast, site: Site, document: ConsentDocument, **said: Any) -> SignedAct:

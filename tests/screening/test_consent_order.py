@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 
 from screening.models.consent import CapacityOutcome, ConsentKind, Scope
 from screening.selectors.consent import standing_of, withdrawn_scopes
@@ -30,7 +30,7 @@ from tests.screening.consenting import (
     wall,
     withdraw,
 )
-from tests.waiting import until
+from tests.waiting import somebody_waits, until
 from trialsite.casebook.models import ConsentState, Subject
 
 
@@ -131,13 +131,7 @@ def test_a_withdrawal_in_flight_is_not_overwritten_by_whoever_brings_states_in_s
     with as_person(cast.nurse), transaction.atomic():
         withdraw(cast, subject, Scope.ALL_DATA)
         thread.start()
-        until(_somebody_waits, what="the other one waits for the subject")
+        until(somebody_waits, what="the other one waits for the subject")
     thread.join()
     state = given(lambda: Subject.objects.get(pk=subject.pk).consent_state)()
     assert state == ConsentState.WITHDRAWN
-
-
-def _somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from screening.eligibility.engine import JUDGES, evaluate
 from screening.eligibility.readings import Reading, explore
@@ -253,6 +256,45 @@ def test_a_confirmed_value_is_never_varied():
 
 def test_one_reading_answers_the_same_question_alike():
     assert explored(lambda ask: ask("a", 1, 2) == ask("a", 1, 2), "a") == ({True}, set())
+
+
+def tried_one_by_one(judge, open_paths, answers):
+    """The search as it reads: every option of the first question, decided from the start."""
+    reading = Reading(open_paths, answers)
+    truth = judge(reading).truth
+    if not reading.asked:
+        return {truth}, set()
+    path, options = reading.asked[0]
+    found = [tried_one_by_one(judge, open_paths, {**answers, path: each}) for each in options]
+    parted = {path} if len({frozenset(truths) for truths, _paths in found}) > 1 else set()
+    return (
+        set().union(*(truths for truths, _paths in found)),
+        parted.union(*(paths for _truths, paths in found)),
+    )
+
+
+@given(st.data())
+def test_what_was_decided_already_is_not_decided_anew_and_nothing_is_lost(data):
+    """A formula of any shape: what it asks next depends on the answers before."""
+    table = data.draw(
+        st.dictionaries(
+            st.tuples(st.sampled_from("abcd"), st.integers(1, 3)),
+            st.one_of(st.sampled_from("abcd"), st.sampled_from([True, False, None])),
+        )
+    )
+
+    def judge(reading):
+        at: Any = "a"
+        answers: list[int] = []
+        while isinstance(at, str) and len(answers) < 6:
+            answers.append(reading.choose(at, 1, (2, 3), lambda option, at=at: (at, option % 3)))
+            at = table.get((at, answers[-1]), sum(answers) % 2 == 0)
+        truth = None if isinstance(at, str) else at
+        return Finding(truth=truth, reason=Reason(code=""))
+
+    open_paths = frozenset(data.draw(st.sets(st.sampled_from("abcd"))))
+    found = explore(judge, open_paths)
+    assert (set(found.truths), set(found.paths)) == tried_one_by_one(judge, open_paths, {})
 
 
 def test_options_without_different_effect_are_no_question():

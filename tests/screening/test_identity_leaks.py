@@ -54,8 +54,9 @@ def dump(database: str, *options: str, role: str = "BACKUP") -> subprocess.Compl
 
 def valkey() -> str:
     """Everything the broker and cache holds."""
-    store = redis.Redis.from_url(django_settings.REDIS_URL)
-    return "".join(f"{key!r} {store.dump(key)!r}" for key in store.scan_iter())
+    places = {django_settings.REDIS_URL, django_settings.CACHES["default"]["LOCATION"]}
+    stores = [redis.Redis.from_url(place) for place in places]
+    return "".join(f"{key!r} {each.dump(key)!r}" for each in stores for key in each.scan_iter())
 
 
 @given

@@ -15,7 +15,7 @@ from tests.factories import as_person, given, make_entry, make_protocol, make_us
 from tests.screening.conftest import entry_of, make_screened
 from trialsite.access.capabilities import Role
 
-LOG = "screening-entries/"
+LOG = "screenings/"
 LOGGED = {"site": "001", "first_contact_on": "2026-03-01", "source": "ward"}
 
 

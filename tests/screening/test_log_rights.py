@@ -33,7 +33,7 @@ from tests.factories import (
 from tests.screening.conftest import Conditions, entry_of, make_screened
 from tests.screening.consenting import an_act, assess, make_document, sign
 from tests.screening.test_enrolment import enrol, reasons
-from tests.waiting import until
+from tests.waiting import somebody_waits, until
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Membership
 from trialsite.audit.models import Event
@@ -138,7 +138,7 @@ def test_enrolling_at_the_api_and_on_the_page_never_wait_for_each_other_in_a_rin
     def at_the_api() -> None:
         try:
             client = ApiClient(who)
-            path = f"screening-entries/{entry.pk}/{act}/"
+            path = f"screenings/{entry.pk}/{act}/"
             answers.append(client.post(path, body, version=entry.version))
         finally:
             connections.close_all()
@@ -147,14 +147,8 @@ def test_enrolling_at_the_api_and_on_the_page_never_wait_for_each_other_in_a_rin
     with as_person(cast.nurse), transaction.atomic():
         connection.cursor().execute("SELECT trialsite.hold_places()")
         other.start()
-        until(_somebody_waits, what="the API waits for the count")
+        until(somebody_waits, what="the API waits for the count")
         held(entry)
     other.join()
     (answer,) = answers
     assert answer.status_code == 409
-
-
-def _somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 
 from tests.factories import as_person, make_cast
 from tests.screening.consenting import wall
 from tests.visits.treating import ended, read, running, treatable
-from tests.waiting import until
+from tests.waiting import somebody_waits, until
 from trialsite.casebook.models import CrfRecord
 from trialsite.crf.entry import read_texts
 from trialsite.crf.services import lock_record, save_crf
@@ -43,7 +43,7 @@ def test_a_reading_that_saves_itself_and_the_end_of_the_session(committed):
     with as_person(cast.nurse), transaction.atomic():
         lock_record(session.record, by=cast.nurse)
         other.start()
-        until(_somebody_waits, what="the end waits for the reading")
+        until(somebody_waits, what="the end waits for the reading")
         said = {"observed_at": at.isoformat(timespec="minutes"), "systolic": "118"}
         read(session, cast.nurse, said)
     other.join()
@@ -72,7 +72,7 @@ def test_a_form_of_the_session_that_is_saved_and_the_voiding_of_the_session(comm
         form = CrfRecord.objects.get(visit=session.record.visit_id, form_oid=SessionEnd.form_oid)
         lock_record(form, by=cast.nurse)
         other.start()
-        until(_somebody_waits, what="the voiding waits for the form")
+        until(somebody_waits, what="the voiding waits for the form")
         entry = read_texts(SessionEnd, {"comment": "Blood returned"})
         save_crf(record=form, entry=entry, by=cast.nurse, base_version=0)
     other.join()
@@ -80,9 +80,3 @@ def test_a_form_of_the_session_that_is_saved_and_the_voiding_of_the_session(comm
     with as_person(cast.nurse):
         form.refresh_from_db()
     assert (form.version, form.voided_at is not None) == (2, True)
-
-
-def _somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])

@@ -23,6 +23,7 @@ class Role(models.TextChoices):
 
 class Capability(models.TextChoices):
     VIEW_CASEBOOK = "view_casebook", _("See casebooks")
+    VIEW_OVERVIEW = "view_overview", _("See the study's figures")
     VIEW_SCREENING = "view_screening", _("See the screening log")
     SCREEN = "screen", _("Keep the screening log")
     VIEW_IDENTITY = "view_identity", _("See identifiers")
@@ -59,6 +60,7 @@ class Capability(models.TextChoices):
 _C = Capability
 _RECRUITING = {_C.VIEW_SCREENING, _C.SCREEN, _C.VIEW_IDENTITY}
 _SITE_STAFF = _RECRUITING | {
+    _C.VIEW_OVERVIEW,
     _C.VIEW_CASEBOOK,
     _C.ENTER_DATA,
     _C.ADD_SUBJECT,
@@ -89,6 +91,7 @@ GRANTS: dict[Role, frozenset[Capability]] = {
     ),
     Role.DATA_MANAGER: frozenset(
         {
+            _C.VIEW_OVERVIEW,
             _C.VIEW_CASEBOOK,
             _C.VIEW_SCREENING,
             _C.VIEW_SAFETY,
@@ -108,6 +111,7 @@ GRANTS: dict[Role, frozenset[Capability]] = {
     ),
     Role.MONITOR: frozenset(
         {
+            _C.VIEW_OVERVIEW,
             _C.VIEW_CASEBOOK,
             _C.VIEW_SCREENING,
             _C.VIEW_SAFETY,
@@ -120,6 +124,7 @@ GRANTS: dict[Role, frozenset[Capability]] = {
     ),
     Role.SAFETY_OFFICER: frozenset(
         {
+            _C.VIEW_OVERVIEW,
             _C.VIEW_CASEBOOK,
             _C.VIEW_TRAIL,
             _C.RAISE_QUERY,
@@ -130,6 +135,7 @@ GRANTS: dict[Role, frozenset[Capability]] = {
     ),
     Role.SAMPLE_TECHNICIAN: frozenset(
         {
+            _C.VIEW_OVERVIEW,
             _C.VIEW_CASEBOOK,
             _C.MANAGE_PRODUCT,
             _C.HANDLE_SAMPLES,
@@ -139,6 +145,7 @@ GRANTS: dict[Role, frozenset[Capability]] = {
     ),
     Role.AUDITOR: frozenset(
         {
+            _C.VIEW_OVERVIEW,
             _C.VIEW_CASEBOOK,
             _C.VIEW_SCREENING,
             _C.VIEW_SAFETY,
@@ -151,7 +158,8 @@ GRANTS: dict[Role, frozenset[Capability]] = {
     Role.STUDY_ADMINISTRATOR: frozenset(
         {_C.MANAGE_PEOPLE, _C.VIEW_ACCESS_REPORT, _C.VIEW_NOTICES, _C.MANAGE_NOTICES}
     ),
-    Role.SPONSOR: frozenset(),
+    # Figures, and never who is behind them.
+    Role.SPONSOR: frozenset({_C.VIEW_OVERVIEW}),
 }
 
 

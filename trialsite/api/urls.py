@@ -15,11 +15,14 @@ from trialsite.crf.catalogue import routes as definitions
 from trialsite.crf.codebook import routes as codebook
 from trialsite.crf.coding.api import routes as coding
 from trialsite.crf.odm import routes as odm
+from trialsite.crf.trail_api import routes as trail
 from trialsite.dashboard.compliance_api import routes as compliance
+from trialsite.dashboard.overview.api import routes as overview
 from trialsite.exports.api import routes as datasets
 from trialsite.exports.package_api import routes as packages
 from trialsite.labs.api import routes as labs
 from trialsite.labs.import_api import routes as lab_imports
+from trialsite.labs.result_api import routes as lab_results
 from trialsite.notify.api import routes as notify
 from trialsite.review.api import routes as review
 from visits.api import routes as visits
@@ -35,13 +38,16 @@ urlpatterns = [
     *codebook,
     *coding,
     *odm,
+    *trail,
     *labs,
     *lab_imports,
+    *lab_results,
     *conduct,
     *screening,
     *visits,
     *outcomes,
     *samples,
     *compliance,
+    *overview,
     *notify,
 ]

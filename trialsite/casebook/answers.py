@@ -81,7 +81,7 @@ class ApprovalAnswer(serializers.Serializer[Any]):
     effective_on = serializers.DateField()
 
 
-class ProtocolAnswer(serializers.Serializer[Any]):
+class StudyAnswer(serializers.Serializer[Any]):
     study_id = serializers.CharField()
     short_name = serializers.CharField()
     title = serializers.CharField()
@@ -90,6 +90,10 @@ class ProtocolAnswer(serializers.Serializer[Any]):
     content_hash = serializers.CharField()
     target_enrolment = serializers.IntegerField()
     anchor = serializers.CharField(help_text="What day zero is")
+    synthetic = serializers.BooleanField(help_text="A demonstration: nobody's data")
+
+
+class ProtocolAnswer(StudyAnswer):
     events = EventAnswer(many=True)
     approvals = ApprovalAnswer(many=True)
 

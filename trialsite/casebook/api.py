@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -21,6 +22,7 @@ from trialsite.casebook.answers import (
     ReasonBody,
     RecordAnswer,
     SiteAnswer,
+    StudyAnswer,
     SubjectAnswer,
     VoidBody,
     said_record,
@@ -155,6 +157,15 @@ class ProtocolInBrief(Endpoint):
         )
 
 
+class Study(Endpoint):
+    policy = {"GET": SEES}
+    serializer_class = StudyAnswer
+
+    def retrieve(self, request: Request) -> Response:
+        """The study this installation holds, by the protocol version now in force."""
+        return Response(_said_identity(current_version()))
+
+
 def _said_identity(version: ProtocolVersion) -> dict[str, Any]:
     protocol = protocol_of(version.pk)
     study = protocol.study
@@ -167,6 +178,7 @@ def _said_identity(version: ProtocolVersion) -> dict[str, Any]:
         "content_hash": version.content_hash,
         "target_enrolment": study.target_enrolment,
         "anchor": protocol.anchor.kind,
+        "synthetic": settings.DEMO,
     }
 
 
@@ -189,6 +201,7 @@ DETAIL: dict[str, Any] = {"get": "retrieve"}
 ACT: dict[str, Any] = {"post": "create"}
 
 routes: list[URLPattern] = [
+    path("study/", Study.as_view(DETAIL)),
     path("protocol/", ProtocolInBrief.as_view(DETAIL)),
     path("sites/", Sites.as_view(LIST)),
     path("sites/<str:code>/", Sites.as_view(DETAIL)),

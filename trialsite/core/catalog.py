@@ -192,12 +192,16 @@ class Trigger:
     function: str
     arguments: tuple[str, ...] = ()
     each: str = "ROW"
+    #: Asked when the transaction ends, of what then stands; its timing begins with AFTER.
+    deferred: bool = False
 
     @property
     def definition(self) -> str:
         arguments = ", ".join(f"'{argument}'" for argument in self.arguments)
+        kind = "CONSTRAINT " if self.deferred else ""
+        put_off = "DEFERRABLE INITIALLY DEFERRED " if self.deferred else ""
         return (
-            f"CREATE TRIGGER {self.name} {self.timing} ON {located(self.table)} "
+            f"CREATE {kind}TRIGGER {self.name} {self.timing} ON {located(self.table)} {put_off}"
             f"FOR EACH {self.each} EXECUTE FUNCTION {self.function}({arguments})"
         )
 

@@ -97,7 +97,7 @@ def row_to_save(
             record=record,
             site_id=record.site_id,
             subject_id=record.subject_id,
-            number=_next_row_number(record, group),
+            number=next_row_number(record, group),
         )
         return row, True
     row = stored(group).get(record=record, pk=row_id or new_id)
@@ -106,7 +106,8 @@ def row_to_save(
     return row, False
 
 
-def _next_row_number(record: CrfRecord, group: type[CrfRow]) -> int:
+def next_row_number(record: CrfRecord, group: type[CrfRow]) -> int:
+    """The number of a further row; a number is not used again."""
     last: int | None = (
         stored(group)
         .filter(record=record)

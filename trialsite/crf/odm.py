@@ -9,6 +9,7 @@ import datetime as dt
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import GeneratedField
 from django.http import HttpResponse
@@ -62,6 +63,7 @@ def head(version: ProtocolVersion, *, at: dt.datetime, what: str) -> dict[str, s
         "FileOID": f"{study_id}.{version.version}.{what}",
         "CreationDateTime": at.isoformat(timespec="seconds"),
         "SourceSystem": NAME,
+        **({"Description": "SYNTHETIC data of a demonstration"} if settings.DEMO else {}),
     }
 
 

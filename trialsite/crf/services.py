@@ -85,7 +85,7 @@ def save_crf(
     _expect_version(record.version, base_version, row)
     if row is None:
         row = crf(record=record, site_id=record.site_id, subject_id=record.subject_id)
-    changed = _assign(row, entry, record)
+    changed = assign(row, entry, record)
     completed = record.status in {RecordStatus.COMPLETE, RecordStatus.NOT_DONE}
     completing = complete or record.status == RecordStatus.COMPLETE
     if completing:
@@ -96,7 +96,7 @@ def save_crf(
         raise ReasonRequiredError(_("Say why you change completed data."))
     expect_possible(row, changed)
     with because(reason) if reason else nullcontext(), refusals(crf):
-        judgement = _write(row, changed, record.protocol_version_id, made=made)
+        judgement = write(row, changed, record.protocol_version_id, made=made)
         writing.advance(
             record,
             by=by,
@@ -105,10 +105,10 @@ def save_crf(
             form_version=form(record.form_oid).version,
         )
         follow(row, by)
-    return Saved(record, row, changed, _ask(record, row, judgement, complete=completing))
+    return Saved(record, row, changed, ask(record, row, judgement, complete=completing))
 
 
-def _write(row: ItemData, changed: frozenset[str], version_id: int, *, made: bool) -> Judgement:
+def write(row: ItemData, changed: frozenset[str], version_id: int, *, made: bool) -> Judgement:
     """Store the row; where only its header moves on, it is judged as it stands."""
     if made:
         return writing.insert(row, version_id)
@@ -180,7 +180,7 @@ def _expect_version(stands: int, base: int, row: ItemData | None) -> None:
         )
 
 
-def _assign(row: ItemData, entry: Entry, record: CrfRecord) -> frozenset[str]:
+def assign(row: ItemData, entry: Entry, record: CrfRecord) -> frozenset[str]:
     """Put the entry into the row; the names of what differs from before."""
     changed = set()
     if row.pk is not None:
@@ -230,7 +230,7 @@ def _problems_of(record: CrfRecord, row: ItemData) -> dict[str, str]:
     return problems
 
 
-def _ask(
+def ask(
     record: CrfRecord, row: ItemData, judgement: Judgement, *, complete: bool
 ) -> dict[str, str]:
     """A completed form's broken checks become queries. Item name -> question."""
@@ -273,7 +273,7 @@ def save_row(
     row, made = row_to_save(record, group, row_id, new_id)
     if not made:
         _expect_version(row.version, base_version, row)
-    changed = _assign(row, entry, record)
+    changed = assign(row, entry, record)
     if not changed and not made:
         return Saved(record, row)
     completed = record.status in {RecordStatus.COMPLETE, RecordStatus.NOT_DONE}
@@ -282,14 +282,14 @@ def save_row(
     expect_possible(row, changed)
     row.version += 1
     with because(reason) if reason else nullcontext(), refusals(group):
-        judgement = _write(row, changed | {"version"}, record.protocol_version_id, made=made)
-        _touch(record)
-        _follow_rows(record)
+        judgement = write(row, changed | {"version"}, record.protocol_version_id, made=made)
+        touch(record)
+        hash_rows(record)
         follow(row, by)
-    return Saved(record, row, changed, _ask(record, row, judgement, complete=completed))
+    return Saved(record, row, changed, ask(record, row, judgement, complete=completed))
 
 
-def _touch(record: CrfRecord) -> None:
+def touch(record: CrfRecord) -> None:
     """A row has been entered: the record is no longer untouched."""
     if record.status in {RecordStatus.NOT_STARTED, RecordStatus.NOT_DONE}:
         record.status, record.not_done_reason = RecordStatus.IN_PROGRESS, ""
@@ -297,7 +297,7 @@ def _touch(record: CrfRecord) -> None:
         writing.store(record, ["status", "not_done_reason", "first_entered_at"])
 
 
-def _follow_rows(record: CrfRecord) -> None:
+def hash_rows(record: CrfRecord) -> None:
     """The record's content is its rows' as well: a signature over it falls with any of them."""
     record.content_hash = record_hash(record)
     writing.store(record, ["content_hash"])
@@ -318,7 +318,7 @@ def void_row(
     row.voided_at, row.void_reason = trial_now(), reason
     with because(reason), refusals(group):
         row.save(update_fields=["voided_at", "void_reason"])
-        _follow_rows(record)
+        hash_rows(record)
         row.record = record
         follow(row, by)
     reconcile(record=record, findings={}, row_id=row.pk)
@@ -390,6 +390,6 @@ def judge_record(record: CrfRecord, definition: Form) -> int:
     """Judge every row of a completed record again, as the nightly batch does; rows judged."""
     judged = 0
     for row in rows_of(record, definition.tables):
-        _ask(record, row, judge(row, record.protocol_version_id), complete=True)
+        ask(record, row, judge(row, record.protocol_version_id), complete=True)
         judged += 1
     return judged

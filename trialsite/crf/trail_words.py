@@ -39,6 +39,8 @@ ACTS = {
     "invited": gettext_lazy("Invited"),
     "invited_again": gettext_lazy("Invited again"),
     "package_taken": gettext_lazy("Took a package of datasets"),
+    "backed_up": gettext_lazy("Made a backup"),
+    "restored": gettext_lazy("Restored the study from a backup"),
     "api_token_used": gettext_lazy("Wrote by an API token"),
     "invitation_taken": gettext_lazy("Took the invitation"),
     "deactivated": gettext_lazy("Deactivated"),

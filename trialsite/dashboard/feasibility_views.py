@@ -14,11 +14,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from trialsite.access.capabilities import Capability
-from trialsite.access.http import StaffRequest, requires
+from trialsite.access.http import SITE_KEY, StaffRequest, requires
 from trialsite.access.models import Site
+from trialsite.access.signing import zone_of
 from trialsite.casebook.models import ProtocolVersion
 from trialsite.casebook.selectors import current_version
-from trialsite.core.clock import trial_now
+from trialsite.core.clock import trial_today
 from trialsite.core.exceptions import DomainError, NotPermittedError
 from trialsite.dashboard.feasibility.pages import (
     result_context,
@@ -122,7 +123,7 @@ def _judge(request: StaffRequest, sandbox: Sandbox, text: str) -> HttpResponse:
             content,
             text,
             protocol,
-            today=trial_now().date(),
+            today=trial_today(_zone(request)),
             most=MOST_ROWS,
             **_switches(request),
         )
@@ -135,6 +136,14 @@ def _judge(request: StaffRequest, sandbox: Sandbox, text: str) -> HttpResponse:
         return _mapping_page(request, text, error=str(refused))
     sandbox.hold(**{RESULT: packed(found).encode()})
     return redirect("dashboard:feasibility_result" if found.people else _SURVIVAL)
+
+
+def _zone(request: StaffRequest) -> str:
+    """Where the day is counted for rows without one: the site the person works at now, else
+    the first of theirs."""
+    sites = _sites(request)
+    chosen = request.session.get(SITE_KEY)
+    return zone_of(request.user, next((each for each in sites if each.pk == chosen), None))
 
 
 _SURVIVAL = "dashboard:feasibility_survival"
@@ -284,7 +293,6 @@ def save(request: StaffRequest) -> HttpResponse:
                 name=name,
                 site=site,
                 result=found,
-                mapping=(Sandbox(request.session).part(MAPPING) or b"").decode(),
                 protocol=protocol,
                 by=request.user,
             )

@@ -57,8 +57,8 @@ class SavedFeasibility(models.Model):
     """The counts of one spreadsheet that somebody kept under a name, for one site.
 
     No row of the file and nothing that tells of one person: `counts` are numbers by criterion,
-    by version of the score and by day. `sha256` says which file it was; the file itself is kept
-    nowhere.
+    by version of the score and by day, `mapping` the columns and what they hold, without the
+    texts of cells. `sha256` says which file it was; the file itself is kept nowhere.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

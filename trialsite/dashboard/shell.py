@@ -61,10 +61,10 @@ PLACES = (
         ("/records/", "/queries/", "/visits/"),
     ),
     Place(
-        "outcomes:endpoints",
-        _("Outcomes"),
+        "dashboard:overview",
+        _("Study overview"),
         "chart-line",
-        Capability.VIEW_CASEBOOK,
+        Capability.VIEW_OVERVIEW,
         ("/outcomes/",),
     ),
     Place(
@@ -129,6 +129,7 @@ OVERSIGHT_TABS = (
 
 #: What the study wants to know, as tabs of its outcomes.
 OUTCOME_TABS = (
+    Place("dashboard:overview", _("Study overview"), "chart-line", Capability.VIEW_OVERVIEW),
     Place("outcomes:endpoints", _("Endpoints"), "chart-line", Capability.VIEW_CASEBOOK),
     Place("outcomes:changes", _("Change from baseline"), "arrows-diff", Capability.VIEW_CASEBOOK),
     Place("outcomes:biomarkers", _("Biomarkers"), "chart-dots", Capability.VIEW_CASEBOOK),

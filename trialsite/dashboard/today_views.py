@@ -61,6 +61,7 @@ def today(request: StaffRequest) -> HttpResponse:
         "sections": {name.value for name in sections},
         "words": [WORDS[role] for role in roles],
         "sees_casebook": user.can(Capability.VIEW_CASEBOOK),
+        "sees_overview": user.can(Capability.VIEW_OVERVIEW),
         "may_add": user.can(Capability.SCREEN),
         "may_report": user.can(Capability.REPORT_SAE),
     }

@@ -13,6 +13,7 @@ from trialsite.dashboard import (
     today_views,
     views,
 )
+from trialsite.dashboard.overview import views as overview
 
 app_name = "dashboard"
 
@@ -20,6 +21,8 @@ urlpatterns = [
     path("", today_views.today, name="today"),
     path("compliance/forms/", today_views.owed, name="owed_forms"),
     path("queries/waiting/", today_views.queries, name="queries"),
+    path("overview/", overview.overview, name="overview"),
+    path("overview/rows/<slug:figure>/", overview.overview_rows, name="overview_rows"),
     path("search/", views.search, name="search"),
     path("subjects/", views.subjects, name="subjects"),
     path("subjects/<uuid:subject_id>/", views.subject, name="subject"),

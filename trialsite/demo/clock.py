@@ -14,21 +14,32 @@ from trialsite.core.clock import trial_now
 _MARGIN = dt.timedelta(minutes=2)
 
 
+#: How far the clock stands from now, by each of those who turned it, the last one last.
+_shifts: list[dt.timedelta] = []
+
+
 @contextmanager
 def clock_shifted(shift: dt.timedelta) -> Iterator[None]:
-    """Let the trial's clock stand this far from now; only the owner can."""
-    owner = connections["owner"]
-    with owner.cursor() as cursor:
+    """Let the trial's clock stand this far from where it stands; only the owner can."""
+    _shifts.append((_shifts[-1] if _shifts else dt.timedelta()) + shift)
+    _set(_shifts[-1])
+    try:
+        yield
+    finally:
+        _shifts.pop()
+        _set(_shifts[-1] if _shifts else None)
+
+
+def _set(shift: dt.timedelta | None) -> None:
+    with connections["owner"].cursor() as cursor:
+        if shift is None:
+            cursor.execute("DELETE FROM trial_clock")
+            return
         cursor.execute(
             "INSERT INTO trial_clock (shift) VALUES (make_interval(secs => %s)) "
             "ON CONFLICT (only_row) DO UPDATE SET shift = excluded.shift",
             [shift.total_seconds()],
         )
-    try:
-        yield
-    finally:
-        with owner.cursor() as cursor:
-            cursor.execute("DELETE FROM trial_clock")
 
 
 @contextmanager

@@ -7,28 +7,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from zoneinfo import ZoneInfo
 
 from outcomes.models import AdverseEvent, AdverseEventGrade, EventMedication
 from screening.models.forms.medication import Medication
-from trialsite.access.context import context_of
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord
 from trialsite.casebook.services import open_record
-from trialsite.core.clock import trial_now
-from trialsite.core.context import Channel, acting
 from trialsite.crf.coding.services import Code, code_term
 from trialsite.crf.coding.terms import said_terms, terms_of
 from trialsite.crf.entry import read_texts, texts_of
 from trialsite.crf.models import CrfRow, stored
 from trialsite.crf.services import save_crf, save_row
-from trialsite.demo.clock import clock_shifted, on_day
+from trialsite.demo.one import One
 from visits.models import Finding, TreatmentSession
 from visits.services.event_looks import look_for_events
 
-#: Who works at which site, and when what was judged was completed, in days from today.
-NURSES = {"001": "nurse", "002": "nurse-b", "003": "nurse-c"}
-COMPLETED = -13
+SEPSIS = "Catheter-related sepsis (SYNTHETIC)"
 
 _VERSION = "SYNTHETIC 1.0"
 _WHY = "Source document (SYNTHETIC)"
@@ -36,7 +30,7 @@ _WHY = "Source document (SYNTHETIC)"
 #: Words of a site -> what the coder chose.
 _CODES = {
     "Hypotension (SYNTHETIC)": ("SYN-1001", "Hypotension", "Hypotension", "Vascular disorders"),
-    "Catheter-related sepsis (SYNTHETIC)": (
+    SEPSIS: (
         "SYN-1002",
         "Catheter sepsis",
         "Device related sepsis",
@@ -53,24 +47,20 @@ _ANTIBIOTIC = {
     "frequency": "Q8H",
     "ongoing": "false",
     "indication": "ADVERSE EVENT",
-    "indication_in_words": "Catheter-related sepsis (SYNTHETIC)",
+    "indication_in_words": SEPSIS,
 }
 
 
-def follow_events(people: Mapping[str, User]) -> None:
-    """The course of the sepsis, its medicine, the coder's work, and the looks after sessions."""
-    nurse = people["nurse-b"]
-    with acting(context_of(nurse, Channel.COMMAND)):
-        events = stored(AdverseEvent).filter(site__code="002", serious=True)
-        event = events.select_related("record__subject__site").get()
-    zone = event.record.subject.site.time_zone
-    with on_day(COMPLETED, zone, hour=9), acting(context_of(nurse, Channel.COMMAND)):
-        _course(event, nurse)
-        _medicine(event, nurse)
-    with on_day(COMPLETED, zone, hour=11), acting(context_of(people["dm"], Channel.COMMAND)):
-        _code(people["dm"])
-    for site, key in NURSES.items():
-        _look(site, people[key])
+def follow_up(one: One) -> None:
+    """The course of the sepsis, and its medicine."""
+    with one.entering():
+        event = (
+            stored(AdverseEvent)
+            .select_related("record__subject")
+            .get(subject=one.subject, serious=True)
+        )
+        _course(event, one.nurse)
+        _medicine(event, one.nurse)
 
 
 def _row(event: AdverseEvent, group: type[CrfRow], texts: Mapping[str, str], by: User) -> None:
@@ -119,7 +109,7 @@ def _medicine(event: AdverseEvent, nurse: User) -> None:
     )
 
 
-def _code(coder: User) -> None:
+def code_terms(coder: User) -> None:
     """What the coder has got through so far; the rest waits on the list."""
     for term in said_terms(terms_of(coder), coder):
         if term.verbatim in _CODES:
@@ -129,22 +119,17 @@ def _code(coder: User) -> None:
             code_term(term=term, code=given, by=coder)
 
 
-def _look(site: str, nurse: User) -> None:
-    """The round on the day after each session; yesterday's is still to come."""
-    with acting(context_of(nurse, Channel.COMMAND)):
-        ended = TreatmentSession.objects.standing().filter(site__code=site, ended_at__isnull=False)
-        sessions = list(ended.select_related("subject__site").order_by("ended_at"))
-    for session in sessions:
-        assert session.ended_at is not None
-        over = session.ended_at.replace(tzinfo=ZoneInfo(session.time_zone))
-        round_at = over + dt.timedelta(hours=24)
-        if round_at + dt.timedelta(days=1) > trial_now():
-            continue
-        with clock_shifted(round_at - trial_now()), acting(context_of(nurse, Channel.COMMAND)):
-            found = stored(AdverseEvent).filter(subject=session.subject_id).exists()
-            look_for_events(
-                session=session,
-                finding=Finding.ENTERED if found else Finding.NOTHING,
-                comment="Ward round (SYNTHETIC)",
-                by=nurse,
-            )
+def look_after(one: One) -> None:
+    """The round on the day after a session; yesterday's is still to come."""
+    with one.entering():
+        ended = TreatmentSession.objects.standing().filter(
+            subject=one.subject, ended_at__isnull=False
+        )
+        session = ended.select_related("subject__site").latest("ended_at")
+        found = stored(AdverseEvent).filter(subject=one.subject).exists()
+        look_for_events(
+            session=session,
+            finding=Finding.ENTERED if found else Finding.NOTHING,
+            comment="Ward round (SYNTHETIC)",
+            by=one.nurse,
+        )

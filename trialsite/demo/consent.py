@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from screening.models import ConsentDocument, ScreeningEntry
-from screening.models.consent import CapacityOutcome, ConsentLanguage, HeGrade, Signer
+from screening.models.consent import (
+    CapacityOutcome,
+    ConsentKind,
+    ConsentLanguage,
+    HeGrade,
+    Signer,
+)
 from screening.selectors.consent import ApprovalState, approvals_at, investigators_of
 from screening.services.capacity import assess_capacity
 from screening.services.consent import (
     ProcedureRefusedError,
     SignedAct,
+    add_consent,
     give_consent,
     require_procedure_allowed,
 )
@@ -35,15 +43,17 @@ def make_first_documents(sites: Iterable[Site], *, by: User, since: dt.date) -> 
     _make(FIRST, sites, by=by, on=since)
 
 
-def make_second_document(site: Site, *, by: User) -> None:
-    """A second version, which asks for re-consent, approved and in force at one site today."""
-    _make(SECOND, [site], by=by, on=trial_today(site.time_zone))
+def make_second_documents(sites: Iterable[Site], *, by: User) -> None:
+    """A second version, which asks for re-consent, in force at these sites from today."""
+    for site in sites:
+        _make(SECOND, [site], by=by, on=trial_today(site.time_zone))
 
 
 def _make(version: str, sites: Iterable[Site], *, by: User, on: dt.date) -> None:
     anew = version != FIRST
     with acting(context_of(by, Channel.COMMAND)):
-        documents = [
+        known = list(ConsentDocument.objects.filter(version=version))
+        documents = known or [
             add_document(
                 version=version,
                 language=language,
@@ -68,13 +78,40 @@ def _make(version: str, sites: Iterable[Site], *, by: User, on: dt.date) -> None
                 )
 
 
-def consent_of(entry: ScreeningEntry, *, by: User, encephalopathy: str = HeGrade.NONE) -> Subject:
-    """The person of this entry signs, an hour ago, capacity assessed just before."""
-    site = entry.site
+def consent_of(entry: ScreeningEntry, *, by: User, signer: str = Signer.PARTICIPANT) -> Subject:
+    """The person of this entry signs, an hour ago, capacity assessed just before.
+
+    Where the spouse signs, the act is kept: that it was no participant's own is what the
+    engine finds.
+    """
+    act = replace(_act(entry.site), signer=signer)
+    if signer == Signer.REPRESENTATIVE:
+        act = replace(act, relation="spouse (SYNTHETIC)")
+    subject = give_consent(entry=entry, act=act, by=by).subject
+    assess_capacity(
+        subject=subject,
+        assessed_at=act.signed_at - dt.timedelta(minutes=20),
+        assessor=act.explained_by,
+        he_grade=HeGrade.NONE,
+        outcome=CapacityOutcome.PRESENT,
+        method="Conversation, tells the study in own words (SYNTHETIC)",
+        by=by,
+    )
+    return subject
+
+
+def consent_again(subject: Subject, *, by: User) -> None:
+    """The participant reads the version that is in force now, and signs it."""
+    act = replace(_act(subject.site), kind=ConsentKind.RECONSENT)
+    add_consent(subject=subject, act=act, by=by)
+
+
+def _act(site: Site) -> SignedAct:
+    """What a participant signs at this site, an hour ago."""
     now = trial_now().astimezone(ZoneInfo(site.time_zone)).replace(tzinfo=None, second=0)
     at = now.replace(microsecond=0) - dt.timedelta(hours=1)
     explained_by, _role = investigators_of(site, on=at.date())[0]
-    act = SignedAct(
+    return SignedAct(
         document=_in_force(site),
         signed_at=at,
         signer=Signer.PARTICIPANT,
@@ -87,17 +124,6 @@ def consent_of(entry: ScreeningEntry, *, by: User, encephalopathy: str = HeGrade
         data_sharing=True,
         comment="SYNTHETIC",
     )
-    subject = give_consent(entry=entry, act=act, by=by).subject
-    assess_capacity(
-        subject=subject,
-        assessed_at=at - dt.timedelta(minutes=20),
-        assessor=explained_by,
-        he_grade=encephalopathy,
-        outcome=CapacityOutcome.PRESENT,
-        method="Conversation, tells the study in own words (SYNTHETIC)",
-        by=by,
-    )
-    return subject
 
 
 def _in_force(site: Site) -> ConsentDocument:

@@ -13,6 +13,7 @@ from trialsite.access.models import User
 from trialsite.access.signing import SigningProof
 from trialsite.casebook.models import ProtocolVersion, Subject
 from trialsite.core.context import Channel, acting
+from trialsite.demo.against import Against, criterion_against
 from trialsite.protocol import CriterionCategory
 from trialsite.protocol.rules import InvestigatorJudgement
 from trialsite.review.assumptions import confirm_assumptions, confirmed_protocol
@@ -30,24 +31,26 @@ def proof_of(person: User) -> SigningProof:
 
 def confirm(version: ProtocolVersion, *, by: User) -> None:
     """The principal investigator makes what decides on eligibility the study's own."""
-    paths = [
-        each.path
-        for each in confirmed_protocol(version.pk).assumptions()
-        if each.path.startswith(DECIDING) and not each.path.startswith(LEFT_OPEN)
-    ]
     with acting(context_of(by, Channel.COMMAND)):
+        paths = [
+            each.path
+            for each in confirmed_protocol(version.pk).assumptions()
+            if each.path.startswith(DECIDING) and not each.path.startswith(LEFT_OPEN)
+        ]
         confirm_assumptions(version=version, paths=paths, by=by, proof=proof_of(by))
 
 
-def decide(subject: Subject, *, by: User) -> EligibilityEvaluation:
-    """Sign what the data say; every judgement of the investigator speaks for the person."""
+def decide(subject: Subject, *, by: User, against: Against | None = None) -> EligibilityEvaluation:
+    """Sign what the data say; the investigator's judgements speak for the person, but one."""
     answers = {}
     with acting(context_of(by, Channel.COMMAND)):
         live = live_evaluation(subject)
+    refused = criterion_against(live.protocol, against) if against else ""
     for verdict in live.evaluation.verdicts:
         criterion = live.protocol.criterion(verdict.criterion)
         if isinstance(criterion.rule, InvestigatorJudgement):
-            met = criterion.category is CriterionCategory.INCLUSION
+            included = criterion.category is CriterionCategory.INCLUSION
+            met = included is not (criterion.id == refused)
             answers[criterion.id] = State.MET.value if met else State.NOT_MET.value
         elif verdict.state is not State.NOT_YET_KNOWN:
             answers[criterion.id] = verdict.state.value

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Callable
-from decimal import Decimal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from screening.models.forms import (
@@ -30,13 +30,30 @@ from visits.models import SessionEnd, SessionPreparation, VitalSigns
 
 Texts = dict[str, str]
 
+#: The severity above which encephalopathy reaches the second grade, and the third.
+_LETHARGY, _STUPOR = 1.12, 1.45
 
-def fill_visit(*, visit: Visit, by: User, chance: random.Random, recovery: float) -> None:
-    """Complete every form of a visit that this demonstration knows texts for.
 
-    `recovery` goes from 0 at the start to 1 at the end of the study.
-    """
-    sex = chance.choice("MMF")
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """Who an invented person is at a visit, and how ill (`trialsite.demo.severity`)."""
+
+    chance: random.Random
+    sex: str
+    age: int
+    weight: float
+    severity: float
+    #: What is other than usual, by form.
+    says: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def recovery(self) -> float:
+        """0 at the worst, 1 when well again."""
+        return 1 - min(1.0, self.severity)
+
+
+def fill_visit(*, visit: Visit, by: User, patient: Patient) -> None:
+    """Complete every form of a visit that this demonstration knows texts for."""
     at = trial_now().astimezone(ZoneInfo(visit.site.time_zone))
     for record in CrfRecord.objects.filter(visit=visit).order_by("form_oid"):
         make = TEXTS.get(record.form_oid)
@@ -44,7 +61,7 @@ def fill_visit(*, visit: Visit, by: User, chance: random.Random, recovery: float
             continue
         for group, texts in GROUPS.get(record.form_oid, ()):
             save_row(record=record, group=group, entry=read_texts(group, texts), by=by)
-        _complete(record, make(chance, at, recovery, sex), by)
+        _complete(record, make(patient, at) | dict(patient.says.get(record.form_oid, {})), by)
 
 
 def give_medicines(*, subject: Subject, by: User, chance: random.Random) -> None:
@@ -68,17 +85,18 @@ def _at(moment: dt.datetime, chance: random.Random) -> str:
     return min(wanted, moment - dt.timedelta(minutes=2)).strftime("%Y-%m-%dT%H:%M")
 
 
-def demographics(chance: random.Random, at: dt.datetime, _recovery: float, sex: str) -> Texts:
-    born = at.date() - dt.timedelta(days=chance.randrange(24 * 365, 62 * 365))
+def demographics(patient: Patient, at: dt.datetime) -> Texts:
+    born = at.date() - dt.timedelta(days=patient.age * 365 + 10 + patient.chance.randrange(350))
     return {
         "birth_date": born.isoformat(),
-        "sex": sex,
-        "ethnic_group": chance.choice(["汉族", "壮族", "苗族"]),
+        "sex": patient.sex,
+        "ethnic_group": patient.chance.choice(["汉族", "壮族", "苗族"]),
         "race": "ASIAN",
     }
 
 
-def history(chance: random.Random, at: dt.datetime, _recovery: float, _sex: str) -> Texts:
+def history(patient: Patient, at: dt.datetime) -> Texts:
+    chance = patient.chance
     first = at.date() - dt.timedelta(days=chance.randrange(12, 25))
     jaundice = first + dt.timedelta(days=chance.randrange(1, 5))
     return {
@@ -104,7 +122,8 @@ def history(chance: random.Random, at: dt.datetime, _recovery: float, _sex: str)
     }
 
 
-def allergies(chance: random.Random, _at: dt.datetime, _recovery: float, _sex: str) -> Texts:
+def allergies(patient: Patient, _at: dt.datetime) -> Texts:
+    chance = patient.chance
     agents = ("plasma", "heparin", "protamine", "dmso", "nafamostat")
     texts = dict.fromkeys(agents, "NONE")
     if chance.random() < 0.2:
@@ -112,21 +131,16 @@ def allergies(chance: random.Random, _at: dt.datetime, _recovery: float, _sex: s
     return texts | {"none_known": "true"}
 
 
-def examination(chance: random.Random, at: dt.datetime, recovery: float, _sex: str) -> Texts:
-    drowsy = recovery < 0.1 and chance.random() < 0.4
+def examination(patient: Patient, at: dt.datetime) -> Texts:
+    recovery = patient.recovery
     return {
-        "assessed_at": _at(at, chance),
+        "assessed_at": _at(at, patient.chance),
         "assessor": "Ward physician (SYNTHETIC)",
         "assessor_role": "PHYSICIAN",
-        "grade": "I" if drowsy else "0",
-        "wrong_in_time": "1" if drowsy else "0",
-        "wrong_in_place": "0",
-        "asterixis": "false",
-        "gcs_eye": "4",
-        "gcs_verbal": "5",
+        **_encephalopathy(patient),
         "gcs_motor": "6",
         "sedatives": "false",
-        "ascites": "NONE" if recovery > 0.2 else chance.choice(["NONE", "MILD"]),
+        "ascites": "NONE" if recovery > 0.2 else patient.chance.choice(["NONE", "MILD"]),
         "jaundice": "true" if recovery < 0.5 else "false",
         "oedema": "NONE",
         "bleeding": "false",
@@ -137,10 +151,31 @@ def examination(chance: random.Random, at: dt.datetime, recovery: float, _sex: s
     }
 
 
-def pregnancy(chance: random.Random, at: dt.datetime, _recovery: float, sex: str) -> Texts:
-    if sex == "M":
+def _encephalopathy(patient: Patient) -> Texts:
+    """The grade as the ammonia has it: none when well, lethargic when very ill."""
+    time, place, flaps, verbal, eye = "0", "0", "false", "5", "4"
+    if patient.severity > _STUPOR:
+        grade, time, place, flaps, verbal, eye = "III", "5", "4", "true", "3", "3"
+    elif patient.severity > _LETHARGY:
+        grade, time, flaps, verbal = "II", "3", "true", "4"
+    elif patient.severity > 0.8 and patient.chance.random() < 0.4:
+        grade, time = "I", "1"
+    else:
+        grade = "0"
+    return {
+        "grade": grade,
+        "wrong_in_time": time,
+        "wrong_in_place": place,
+        "asterixis": flaps,
+        "gcs_verbal": verbal,
+        "gcs_eye": eye,
+    }
+
+
+def pregnancy(patient: Patient, at: dt.datetime) -> Texts:
+    if patient.sex == "M":
         return {"childbearing": "false", "reason": "MALE"}
-    if chance.random() < 0.3:
+    if patient.age > 52:
         return {"childbearing": "false", "reason": "POSTMENOPAUSAL"}
     return {
         "childbearing": "true",
@@ -150,38 +185,32 @@ def pregnancy(chance: random.Random, at: dt.datetime, _recovery: float, sex: str
     }
 
 
-def vital_signs_texts(chance: random.Random, at: dt.datetime, recovery: float, _sex: str) -> Texts:
-    return vital_signs(chance, at, recovery=recovery)
-
-
-def vital_signs(chance: random.Random, at: dt.datetime, *, recovery: float) -> dict[str, str]:
+def vital_signs(patient: Patient, at: dt.datetime) -> Texts:
     """A plausible bedside reading: early on fast and warm, calmer as weeks go by."""
-    unrest = 1 - min(recovery, 1)
-    systolic = round(chance.gauss(112 + 6 * recovery, 7))
-    pulse = round(chance.gauss(78 + 22 * unrest, 8))
-    temperature = Decimal(str(round(chance.gauss(36.7 + 0.6 * unrest, 0.25), 1)))
+    chance, unrest = patient.chance, min(patient.severity, 1.2)
+    systolic = max(100, round(chance.gauss(118 - 6 * unrest, 6)))
+    pulse = min(118, round(chance.gauss(76 + 20 * unrest, 6)))
+    temperature = min(37.9, round(chance.gauss(36.6 + 0.6 * unrest, 0.2), 1))
     return {
         "assessed_at": _at(at, chance),
         "position": "SUPINE",
         "systolic": str(systolic),
-        "diastolic": str(min(systolic - 25, round(chance.gauss(68, 5)))),
+        "diastolic": str(max(56, min(systolic - 25, round(chance.gauss(68, 5))))),
         "heart_rate": str(pulse),
         "respiratory_rate": str(round(chance.gauss(17 + 2 * unrest, 1.5))),
         "temperature": str(temperature),
         "temperature.unit": "Cel",
-        "oxygen_saturation": str(min(100, round(chance.gauss(96.5, 1)))),
+        "oxygen_saturation": str(min(100, max(94, round(chance.gauss(97, 1))))),
         "oxygen_support": "ROOM AIR",
         "fio2": "21",
-        "weight": str(round(chance.gauss(66, 6), 1)),
+        "weight": str(round(chance.gauss(patient.weight, 0.6), 1)),
         "weight.unit": "kg",
         "comment": "SYNTHETIC",
     }
 
 
-def session_preparation(
-    chance: random.Random, at: dt.datetime, _recovery: float, _sex: str
-) -> Texts:
-    day = at.date()
+def session_preparation(patient: Patient, at: dt.datetime) -> Texts:
+    chance, day = patient.chance, at.date()
     return {
         "prepared_at": _at(at, chance),
         "machine_model": "DEMO-PX 1 (SYNTHETIC)",
@@ -197,7 +226,7 @@ def session_preparation(
         "access_site": "R-IJ",
         "access_inserted_on": (day - dt.timedelta(days=1)).isoformat(),
         "access_size": "12",
-        "weight": str(round(chance.gauss(66, 5), 1)),
+        "weight": str(round(chance.gauss(patient.weight, 0.4), 1)),
         "haematocrit": str(round(chance.gauss(33, 2), 1)),
         "blood_flow": "120",
         "plasma_flow": "22",
@@ -210,7 +239,8 @@ def session_preparation(
     }
 
 
-def session_end(chance: random.Random, at: dt.datetime, _recovery: float, _sex: str) -> Texts:
+def session_end(patient: Patient, at: dt.datetime) -> Texts:
+    chance = patient.chance
     return {
         "recorded_at": (at - dt.timedelta(minutes=4)).strftime("%Y-%m-%dT%H:%M"),
         "plasma_exchanged": str(2000 + chance.randrange(0, 150, 10)),
@@ -233,11 +263,11 @@ def session_end(chance: random.Random, at: dt.datetime, _recovery: float, _sex: 
 
 
 #: Form -> its texts for one visit of one invented person.
-TEXTS: dict[str, Callable[[random.Random, dt.datetime, float, str], Texts]] = {
+TEXTS: dict[str, Callable[[Patient, dt.datetime], Texts]] = {
     Demographics.form_oid: demographics,
     MedicalHistory.form_oid: history,
     Allergies.form_oid: allergies,
-    VitalSigns.form_oid: vital_signs_texts,
+    VitalSigns.form_oid: vital_signs,
     Examination.form_oid: examination,
     PregnancyTest.form_oid: pregnancy,
     SessionPreparation.form_oid: session_preparation,

@@ -1,16 +1,15 @@
 """Laboratories of the demonstration: registers with dated ranges, and draws of a liver failure.
 
 A draw is entered as its laboratory prints it: one of them in conventional units. What it
-says follows one course: bilirubin and INR fall, prothrombin activity and albumin recover.
+says hangs on how ill the person is that day (`trialsite.demo.severity`): bilirubin, INR,
+ammonia and lactate rise and fall together, prothrombin activity and albumin against them.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import math
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 from screening.models.forms import Demographics
@@ -20,6 +19,7 @@ from trialsite.casebook.models import CrfRecord, Subject, Visit
 from trialsite.casebook.protocols import protocol_of
 from trialsite.core.context import Channel, acting
 from trialsite.demo.clock import earlier_today
+from trialsite.demo.severity import RECOVERY, USUAL, Illness
 from trialsite.labs.codes import (
     FORM_OID,
     CreatinineMethod,
@@ -53,8 +53,9 @@ CONVENTIONAL = {
     }
 }
 
-#: Canonical value at the worst, when well again, digits printed, and days to recover by two thirds.
-COURSE: dict[str, tuple[float, float, int, float]] = {
+#: Canonical value at severity 1 and when well again, digits printed, and in how many days of
+#: recovery two thirds of the way are gone.
+ANALYTES: dict[str, tuple[float, float, int, float]] = {
     "BILI": (330, 24, 1, 16),
     "ALT": (620, 34, 0, 9),
     "AST": (480, 31, 0, 8),
@@ -89,19 +90,11 @@ COURSE: dict[str, tuple[float, float, int, float]] = {
 }
 #: Relative spread of one measurement; gases and electrolytes are held tight by the body.
 _SPREAD = 0.05
+#: Prothrombin activity in % follows from the INR by a curve like a thromboplastin's.
+_ACTIVITY = 40
+#: How much faster than the illness anything moves.
+_HASTE = 2.2
 _TIGHT = {"SODIUM": 0.008, "K": 0.03, "PH": 0.002, "CAION": 0.015, "BICARB": 0.02, "INR": 0.02}
-
-
-@dataclass(frozen=True, slots=True)
-class Illness:
-    """How one invented person differs from the usual course: by analyte, at the worst."""
-
-    worst: Mapping[str, float] = field(default_factory=dict)
-    #: Not available at screening.
-    unknown: tuple[str, ...] = ()
-
-
-USUAL = Illness()
 
 
 def make_laboratories(sites: Iterable[Site], *, by: User, since: dt.date, version: int) -> None:
@@ -172,7 +165,7 @@ def draw_at(
     texts = _header(record, chance, hour=10 if day < 0 else 7)
     panels = panels_of_visit(record)
     texts |= {f"panel.{key}": "on" for key in panels}
-    values = _values(chance, max(day, 0), illness)
+    values = values_on(chance, max(day, 0), illness)
     sex = str(Demographics.objects.get(subject=record.subject).sex)
     known = {each.key: each for each in protocol.labs.analytes}
     for key in analytes_of(protocol, panels):
@@ -202,11 +195,14 @@ def _header(record: CrfRecord, chance: random.Random, *, hour: int) -> dict[str,
     }
 
 
-def _values(chance: random.Random, day: int, illness: Illness) -> dict[str, Decimal]:
+def values_on(chance: random.Random, day: int, illness: Illness) -> dict[str, Decimal]:
+    """What a person's blood holds on a day, counted from day zero, in canonical units."""
     found = {}
-    for key, (usual, well, places, days) in COURSE.items():
+    severity = illness.severity(day)
+    for key, (usual, well, places, days) in ANALYTES.items():
         worst = illness.worst.get(key, usual)
-        mean = well + (worst - well) * math.exp(-day / days)
+        # What is made anew within days runs ahead of the illness, what lasts lags behind.
+        mean = well + (worst - well) * severity ** min(RECOVERY / days, _HASTE)
         spread = 0 if key in illness.worst and not day else _TIGHT.get(key, _SPREAD)
         found[key] = round(Decimal(str(chance.gauss(mean, abs(mean) * spread))), places)
     return found | _dependent(found)
@@ -218,7 +214,7 @@ def _dependent(found: Mapping[str, Decimal]) -> dict[str, Decimal]:
     return {
         "BILDIR": round(found["BILI"] * Decimal("0.64"), 1),
         "PT": round(Decimal("11.6") * found["INR"], 1),
-        "PTA": min(Decimal(120), round(40 / (found["INR"] - Decimal("0.6")), 0)),
+        "PTA": min(Decimal(120), round(_ACTIVITY / (found["INR"] - Decimal("0.6")), 0)),
         "NEUT": round(cells * Decimal("0.66"), 2),
         "LYM": round(cells * Decimal("0.22"), 2),
     }

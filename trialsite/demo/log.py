@@ -12,8 +12,7 @@ from screening.services.log import close_entry, open_entry
 from trialsite.access.models import Site, User
 from trialsite.casebook.protocols import protocol_of, version_in_force
 from trialsite.core.clock import trial_today
-from trialsite.protocol import Protocol
-from trialsite.protocol.rules import AgeRange, InvestigatorJudgement
+from trialsite.demo.against import Against, criterion_against
 
 #: Family and given names that are put together by number, always with the mark.
 _FAMILY = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨"
@@ -30,21 +29,31 @@ class Considered:
     outcome: Outcome | None
     source: Source = Source.WARD
     reasons: tuple[Reason, ...] = ()
-    #: Which criterion decided: the age, or the history of the illness named.
-    by_age: bool = False
-    by_history: str = ""
+    #: What speaks against the person, for whom a criterion decided.
+    against: Against | None = None
     comment: str = ""
 
 
 CONSIDERED = (
+    Considered("001", "nurse", -84, Outcome.NOT_ELIGIBLE, against=Against.BILIRUBIN),
+    Considered("002", "nurse-b", -79, Outcome.DECLINED),
+    Considered("003", "nurse-c", -70, Outcome.NOT_ELIGIBLE, against=Against.AGE),
+    Considered("001", "nurse", -63, Outcome.DECLINED, Source.OUTPATIENT),
+    Considered("002", "nurse-b", -54, Outcome.NOT_APPROACHED, reasons=(Reason.DIED,)),
+    Considered("003", "nurse-c", -50, Outcome.NOT_ELIGIBLE, against=Against.COMMUNICATION),
     Considered(
         "001", "nurse", -41, Outcome.NOT_APPROACHED, reasons=(Reason.NO_CAPACITY,), comment="III"
     ),
-    Considered("001", "nurse2", -33, Outcome.NOT_ELIGIBLE, by_history="diabetes"),
-    Considered("002", "nurse-b", -26, Outcome.DECLINED, Source.REFERRAL),
+    Considered("001", "nurse2", -33, Outcome.NOT_ELIGIBLE, against=Against.HISTORY),
+    Considered("003", "nurse-c", -28, Outcome.NOT_APPROACHED, reasons=(Reason.NO_PLACE,)),
+    Considered("002", "nurse-b", -25, Outcome.DECLINED, Source.REFERRAL),
     Considered("001", "nurse", -18, Outcome.DECLINED, Source.OUTPATIENT),
-    Considered("002", "nurse-b", -12, Outcome.NOT_ELIGIBLE, by_age=True),
+    Considered("001", "nurse", -17, Outcome.NOT_ELIGIBLE, against=Against.INFLAMMATION),
+    Considered("003", "nurse-c", -15, Outcome.NOT_ELIGIBLE, against=Against.BILIRUBIN),
+    Considered("002", "nurse-b", -12, Outcome.NOT_ELIGIBLE, against=Against.AGE),
     Considered("003", "nurse-c", -9, Outcome.NOT_APPROACHED, reasons=(Reason.TRANSFERRED,)),
+    Considered("002", "nurse-b", -6, Outcome.NOT_ELIGIBLE, against=Against.HISTORY),
+    Considered("003", "nurse-c", -4, Outcome.DECLINED),
     Considered("001", "nurse", 0, None, Source.REFERRAL),
 )
 
@@ -70,26 +79,13 @@ def consider(told: Considered, site: Site, *, by: User, chance: random.Random) -
     entry = enter(site, by=by, source=told.source, chance=chance)
     if told.outcome is None:
         return entry
+    protocol = protocol_of(version_in_force(site).pk)
     return close_entry(
         entry=entry,
         outcome=told.outcome,
         on=entry.first_contact_on,
-        criteria=_criteria(told, protocol_of(version_in_force(site).pk)),
+        criteria=[criterion_against(protocol, told.against)] if told.against else [],
         reasons=told.reasons,
         comment=f"HE {told.comment} (SYNTHETIC)" if told.comment else "",
         by=by,
     )
-
-
-def _criteria(told: Considered, protocol: Protocol) -> list[str]:
-    """The ids that this protocol gives the criteria that decided."""
-    return [
-        each.id
-        for each in protocol.criteria
-        if (told.by_age and isinstance(each.rule, AgeRange))
-        or (
-            told.by_history
-            and isinstance(each.rule, InvestigatorJudgement)
-            and told.by_history in {prompt.key for prompt in each.rule.prompts}
-        )
-    ]

@@ -1,12 +1,11 @@
 """How it went on with some of the invented participants: a transplantation, a telephone call
-after a missed visit, a withdrawal from treatment, somebody who is not found, and a death."""
+after a missed visit, a withdrawal from treatment, somebody who is not found, two deaths, the
+end of the study for one who was seen to its end, and one who was never treated."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from outcomes.models import (
@@ -22,71 +21,30 @@ from outcomes.services.survival import start_contact
 from outcomes.services.transplants import open_transplantation
 from screening.models.consent import Scope, Signer
 from screening.services.capacity import withdraw_consent
-from trialsite.access.context import context_of
-from trialsite.access.models import User
-from trialsite.casebook.models import CrfRecord, Subject, Visit
+from trialsite.casebook.models import CrfRecord, Visit
 from trialsite.core.clock import trial_now, trial_today
-from trialsite.core.context import Channel, acting
 from trialsite.crf.entry import read_texts
-from trialsite.crf.models import CrfData
-from trialsite.crf.services import save_crf, save_row
-from trialsite.demo.clock import on_day
-
-#: Day zero of whom each befalls, counted from today (`trialsite.demo.study.COURSE`).
-CALLED, TRANSPLANTED, WITHDREW, LOST, DIED = -57, -29, -14, -34, -45
+from trialsite.crf.services import save_row
+from trialsite.demo.consent import attempt_procedure, consent_again
+from trialsite.demo.one import Befalls, One
 
 
-@dataclass(frozen=True, slots=True)
-class _One:
-    """A participant, and who enters what befalls them."""
-
-    subject: Subject
-    nurse: User
-    zero: int
-
-    @contextmanager
-    def on(self, day: int, *, hour: int = 10) -> Iterator[dt.date]:
-        """The nurse at work on that day, counted from day zero."""
-        zone = self.subject.site.time_zone
-        with (
-            on_day(self.zero + day, zone, hour=hour),
-            acting(context_of(self.nurse, Channel.COMMAND)),
-        ):
-            yield trial_today(zone)
-
-    def save(self, record: CrfRecord, table: type[CrfData], texts: Mapping[str, str]) -> None:
-        record.refresh_from_db()
-        save_crf(
-            record=record,
-            entry=read_texts(table, texts),
-            by=self.nurse,
-            base_version=record.version,
-            complete=True,
-        )
+def reconsent(one: One) -> None:
+    """The participant reads the new version of the information, and signs it."""
+    with one.entering():
+        consent_again(one.subject, by=one.nurse)
 
 
-def tell_outcomes(people: Mapping[str, User]) -> None:
-    """What befell the participants after what the schedule asked of them."""
-    _call(_one(people, CALLED, "nurse-b"))
-    _transplant(_one(people, TRANSPLANTED, "nurse"))
-    _withdraw(_one(people, WITHDREW, "nurse"))
-    _look_for(_one(people, LOST, "nurse-c"))
-    _die(_one(people, DIED, "nurse-b"))
+def prepare_in_error(one: One) -> None:
+    """A nurse prepares a session for somebody who wants none any more: refused."""
+    with one.entering():
+        one.subject.refresh_from_db()
+        attempt_procedure(one.subject, by=one.nurse)
 
 
-def _one(people: Mapping[str, User], zero: int, nurse: str) -> _One:
-    who = people[nurse]
-    with acting(context_of(who, Channel.COMMAND)):
-        for subject in Subject.objects.visible_to(who).select_related("site"):
-            if subject.day_zero == trial_today(subject.site.time_zone) + dt.timedelta(days=zero):
-                return _One(subject, who, zero)
-    message = f"nobody was first treated on day {zero}"
-    raise LookupError(message)
-
-
-def _call(one: _One) -> None:
+def call(one: One) -> None:
     """Day 14 was missed in the snow; the family answers two days later."""
-    with one.on(16) as today:
+    with one.entering() as today:
         missed = one.subject.visits.filter(status="missed").first()
         assert missed is not None
         record = start_contact(subject=one.subject, stands_for=missed, by=one.nurse)
@@ -105,9 +63,9 @@ def _call(one: _One) -> None:
         one.save(record, SurvivalContact, told)
 
 
-def _transplant(one: _One) -> None:
+def transplant(one: One) -> None:
     """Bilirubin does not fall: evaluated, listed, and transplanted in the fourth week."""
-    with one.on(24) as today:
+    with one.entering() as today:
         ago = {days: (today - dt.timedelta(days=days)).isoformat() for days in (1, 6, 10)}
         record = open_transplantation(subject=one.subject, by=one.nurse)
         told = {
@@ -125,9 +83,9 @@ def _transplant(one: _One) -> None:
         one.save(record, Transplantation, told)
 
 
-def _withdraw(one: _One) -> None:
+def withdraw(one: One) -> None:
     """No more treatments are wanted; visits and survival go on."""
-    with one.on(6) as today:
+    with one.entering() as today:
         wall = dt.datetime.combine(today, dt.time(9))
         withdraw_consent(
             subject=one.subject,
@@ -146,33 +104,31 @@ def _withdraw(one: _One) -> None:
         one.save(record, Disposition, told)
 
 
-def _look_for(one: _One) -> None:
+def look_for(one: One, *, result: str) -> None:
     """Discharged on day 6 and not found since: nobody has decided yet."""
-    record = None
-    for day, result in ((17, "NO ANSWER"), (20, "MESSAGE LEFT"), (27, "NO ANSWER")):
-        with one.on(day):
-            if record is None:
-                milestone = _last_past(one)
-                record = start_contact(subject=one.subject, stands_for=milestone, by=one.nurse)
-            _attempt(one, record, result)
+    with one.entering():
+        record = CrfRecord.objects.filter(
+            subject=one.subject, form_oid=SurvivalContact.form_oid, voided_at=None
+        ).first() or start_contact(subject=one.subject, stands_for=_last_past(one), by=one.nurse)
+        _attempt(one, record, result)
 
 
-def _last_past(one: _One) -> Visit | None:
+def _last_past(one: One) -> Visit | None:
     """The last planned visit whose window has gone by."""
     today = trial_today(one.subject.site.time_zone)
     past = one.subject.visits.filter(last_day__lt=today, status="planned")
     return past.order_by("last_day").last()
 
 
-def _die(one: _One) -> None:
-    """Sepsis in the second week; the ward tells on the same day."""
-    with one.on(9, hour=17) as today:
+def die(one: One, *, cause: str, words: str, at: str) -> None:
+    """The ward tells on the same day."""
+    with one.entering() as today:
         record = open_death(subject=one.subject, by=one.nurse)
         told = {
             "died_on": today.isoformat(),
-            "died_time": "14:20",
-            "cause": "INFECTION",
-            "cause_in_words": "Sepsis, multi-organ failure (SYNTHETIC)",
+            "died_time": at,
+            "cause": cause,
+            "cause_in_words": f"{words} (SYNTHETIC)",
             "related_cells": "NOT RELATED",
             "related_circuit": "UNLIKELY",
             "related_anticoagulant": "NOT RELATED",
@@ -181,20 +137,27 @@ def _die(one: _One) -> None:
             "document": "Ward record (SYNTHETIC)",
         }
         one.save(record, Death, told)
-    for scope in ("TREATMENT", "STUDY"):
-        with one.on(10) as today:
-            ended = {
+
+
+def end(
+    one: One, *, scopes: tuple[str, ...], reason: str, words: str = "", days_ago: int = 0
+) -> None:
+    """Treatment, study or both have ended, and why."""
+    with one.entering() as today:
+        for scope in scopes:
+            told = {
                 "scope": scope,
-                "ended_on": (today - dt.timedelta(days=1)).isoformat(),
-                "reason": "DEATH",
+                "ended_on": (today - dt.timedelta(days=days_ago)).isoformat(),
+                "reason": reason,
             }
+            if words:
+                told["reason_in_words"] = f"{words} (SYNTHETIC)"
             record = open_disposition(subject=one.subject, scope=scope, by=one.nurse)
-            one.save(record, Disposition, ended)
+            one.save(record, Disposition, told)
 
 
-def _attempt(one: _One, record: CrfRecord, result: str, *, minutes: int = 30) -> None:
-    zone = one.subject.site.time_zone
-    at = trial_now().astimezone(ZoneInfo(zone)) - dt.timedelta(minutes=minutes)
+def _attempt(one: One, record: CrfRecord, result: str, *, minutes: int = 30) -> None:
+    at = trial_now().astimezone(ZoneInfo(one.zone)) - dt.timedelta(minutes=minutes)
     record.refresh_from_db()
     texts = {
         "attempted_at": at.strftime("%Y-%m-%dT%H:%M"),
@@ -204,3 +167,44 @@ def _attempt(one: _One, record: CrfRecord, result: str, *, minutes: int = 30) ->
     }
     entry = read_texts(ContactAttempt, texts)
     save_row(record=record, group=ContactAttempt, entry=entry, by=one.nurse)
+
+
+_BOTH = ("TREATMENT", "STUDY")
+_SEPSIS = partial(die, cause="INFECTION", words="Sepsis, multi-organ failure", at="14:20")
+_FAILURE = partial(die, cause="LIVER FAILURE", words="Liver failure, cerebral oedema", at="11:05")
+
+#: By participant, what befell them after what the schedule asked.
+OUTCOMES: dict[str, tuple[Befalls, ...]] = {
+    "first": (
+        Befalls(5, 11, partial(end, scopes=("TREATMENT",), reason="COMPLETED")),
+        Befalls(84, 17, partial(end, scopes=("STUDY",), reason="COMPLETED")),
+    ),
+    "snow": (Befalls(16, 10, call), Befalls(56, 9, reconsent)),
+    "grafted": (Befalls(24, 10, transplant), Befalls(28, 9, reconsent)),
+    "weary": (Befalls(6, 10, withdraw), Befalls(9, 11, prepare_in_error)),
+    "lost": (
+        Befalls(17, 10, partial(look_for, result="NO ANSWER")),
+        Befalls(20, 10, partial(look_for, result="MESSAGE LEFT")),
+        Befalls(27, 10, partial(look_for, result="NO ANSWER")),
+    ),
+    "sepsis": (
+        Befalls(9, 17, _SEPSIS),
+        Befalls(10, 10, partial(end, scopes=_BOTH, reason="DEATH", days_ago=1)),
+    ),
+    "never": (
+        Befalls(
+            1,
+            10,
+            partial(
+                end,
+                scopes=("TREATMENT",),
+                reason="PHYSICIAN DECISION",
+                words="Bled from varices in the night before the first session",
+            ),
+        ),
+    ),
+    "fails": (
+        Befalls(12, 13, _FAILURE),
+        Befalls(13, 10, partial(end, scopes=_BOTH, reason="DEATH", days_ago=1)),
+    ),
+}

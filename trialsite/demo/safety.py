@@ -9,22 +9,21 @@ from outcomes.models import AdverseEvent, SaeCase, SaeReport, Suspected, To, Way
 from outcomes.services.sae_cases import describe_case
 from outcomes.services.sae_deadlines import event_of_case
 from outcomes.services.sae_entry import FirstWord, report_event
+from outcomes.services.sae_receipts import record_receipt
 from outcomes.services.sae_reports import reading_of, sign_report
-from outcomes.services.sae_sending import Sending, record_receipt, record_submission
-from trialsite.access.context import context_of
-from trialsite.access.models import User
-from trialsite.casebook.models import CrfRecord, Subject, SubjectStatus
+from outcomes.services.sae_sending import Sending, record_submission
+from trialsite.casebook.models import Subject
 from trialsite.core.clock import trial_now
-from trialsite.core.context import Channel, acting
 from trialsite.core.partial_dates import PartialDate
-from trialsite.crf.entry import read_texts, texts_of
+from trialsite.crf.entry import texts_of
 from trialsite.crf.models import stored
-from trialsite.crf.services import save_crf
-from trialsite.demo.clock import clock_shifted, on_day
+from trialsite.demo.clock import clock_shifted
+from trialsite.demo.coding import SEPSIS, follow_up
 from trialsite.demo.eligibility import proof_of
+from trialsite.demo.one import Befalls, One
 
-#: When the first was known, counted from today, and how long ago the second was, in hours.
-REPORTED, RUNNING_FOR = -20, 5
+#: How many hours ago the one was entered whose clock runs.
+RUNNING_FOR = 5
 
 _JUDGED = {
     "description": "Fever and hypotension; blood cultures taken, antibiotics begun (SYNTHETIC)",
@@ -41,19 +40,6 @@ _JUDGED = {
     "action_device": "NONE",
     "outcome": "RECOVERED/RESOLVED",
 }
-
-
-def report_serious_events(people: dict[str, User]) -> None:
-    """The two cases, as nurse and investigators enter them."""
-    _reported_in_time(people["nurse-b"], people["pi"])
-    _running(people["nurse"])
-
-
-def _first_enrolled(site: str) -> Subject:
-    enrolled = Subject.objects.filter(site__code=site, status=SubjectStatus.ENROLLED)
-    found = enrolled.select_related("site").order_by("number").first()
-    assert found is not None
-    return found
 
 
 def _word(subject: Subject, *, hours: float, term: str, suspected: str, criterion: str,
@@ -73,70 +59,85 @@ def _word(subject: Subject, *, hours: float, term: str, suspected: str, criterio
     )
 
 
-def _reported_in_time(nurse: User, investigator: User) -> None:
-    """Known at ten, signed at one, with every recipient by the afternoon."""
-    with acting(context_of(nurse, Channel.COMMAND)):
-        subject = _first_enrolled("002")
-    zone = subject.site.time_zone
-    with on_day(REPORTED, zone, hour=11), acting(context_of(nurse, Channel.COMMAND)):
+def report(one: One) -> None:
+    """Known an hour ago: the first word of the catheter's sepsis, and what is known of it."""
+    with one.entering():
         case = report_event(
-            subject=subject,
-            word=_word(subject, hours=1, term="Catheter-related sepsis (SYNTHETIC)",
-                       suspected=Suspected.PROCEDURE, criterion="hospitalisation",
-                       reporter="Ward physician (SYNTHETIC)"),
-            by=nurse,
+            subject=one.subject,
+            word=_word(one.subject, hours=1, term=SEPSIS, suspected=Suspected.PROCEDURE,
+                       criterion="hospitalisation", reporter="Ward physician (SYNTHETIC)"),
+            by=one.nurse,
         )  # fmt: skip
         describe_case(
             case=case,
             reporter="Ward physician (SYNTHETIC)",
             suspected=Suspected.PROCEDURE,
             narrative="Chills during the night, the catheter was changed. (SYNTHETIC)",
-            by=nurse,
+            by=one.nurse,
         )
-    with on_day(REPORTED, zone, hour=13), acting(context_of(investigator, Channel.COMMAND)):
-        report = _signed(case, investigator)
+
+
+def sign_initial(one: One) -> None:
+    """The investigator reads the report and signs it."""
+    with one.entering("pi"):
+        case = _case(one)
+        _read, seen = reading_of(case, event_of_case(case), "initial")
+        pi = one.people["pi"]
+        sign_report(case=case, kind="initial", by=pi, proof=proof_of(pi), seen=seen)
+
+
+def send_out(one: One) -> None:
+    """Every recipient has it by the afternoon; the sponsor's own safety officer enters the
+    sponsor's receipt."""
     for number, to in enumerate((To.SPONSOR, To.INSTITUTION, To.ETHICS), start=1):
-        with on_day(REPORTED, zone, hour=13 + number), acting(context_of(nurse, Channel.COMMAND)):
+        with one.entering():
             now = trial_now()
-            sending = Sending(recipient=to, submitted_at=now - dt.timedelta(minutes=9),
+            sending = Sending(recipient=to, submitted_at=now - dt.timedelta(minutes=9 * number),
                               way=Way.PORTAL)  # fmt: skip
-            receipt = record_submission(report=report, sending=sending, by=nurse)
+            signed = SaeReport.objects.get(case=_case(one))
+            receipt = record_submission(report=signed, sending=sending, by=one.nurse)
+        keeper = "safety" if to == To.SPONSOR else ""
+        with one.entering(keeper):
             record_receipt(
                 receipt=receipt,
                 received_at=now - dt.timedelta(minutes=2),
                 number=f"SYN-{number:03d}",
-                by=nurse,
+                by=one.people[keeper] if keeper else one.nurse,
             )
-    with on_day(REPORTED + 6, zone, hour=10), acting(context_of(nurse, Channel.COMMAND)):
-        _judged(case, nurse)
 
 
-def _signed(case: SaeCase, by: User) -> SaeReport:
-    case = SaeCase.objects.get(pk=case.pk)
-    _read, seen = reading_of(case, event_of_case(case), "initial")
-    return sign_report(case=case, kind="initial", by=by, proof=proof_of(by), seen=seen)
-
-
-def _judged(case: SaeCase, by: User) -> None:
+def judge(one: One) -> None:
     """A week later the form says everything."""
-    record = CrfRecord.objects.get(pk=case.record_id)
-    event = stored(AdverseEvent).get(pk=record.pk)
-    ended = {"ended_on": str(trial_now().date())}
-    entry = read_texts(AdverseEvent, texts_of(event) | _JUDGED | ended)
-    save_crf(record=record, entry=entry, by=by, base_version=record.version, complete=True)
+    with one.entering() as today:
+        record = _case(one).record
+        event = stored(AdverseEvent).get(pk=record.pk)
+        one.save(record, AdverseEvent, texts_of(event) | _JUDGED | {"ended_on": str(today)})
 
 
-def _running(nurse: User) -> None:
-    """Entered this morning; nobody has reported it yet."""
-    with (
-        clock_shifted(dt.timedelta(hours=-RUNNING_FOR)),
-        acting(context_of(nurse, Channel.COMMAND)),
-    ):
-        subject = _first_enrolled("001")
+def _case(one: One) -> SaeCase:
+    return SaeCase.objects.select_related("record").get(subject=one.subject)
+
+
+def running(one: One) -> None:
+    """Entered some hours ago; nobody has reported it yet."""
+    with clock_shifted(dt.timedelta(hours=-RUNNING_FOR)), one.entering():
         report_event(
-            subject=subject,
-            word=_word(subject, hours=0, term="Gastrointestinal bleeding (SYNTHETIC)",
+            subject=one.subject,
+            word=_word(one.subject, hours=0, term="Gastrointestinal bleeding (SYNTHETIC)",
                        suspected=Suspected.ANTICOAGULANT, criterion="life_threatening",
                        reporter="Night nurse (SYNTHETIC)"),
-            by=nurse,
+            by=one.nurse,
         )  # fmt: skip
+
+
+#: By participant, what was reported and what became of it.
+SERIOUS: dict[str, tuple[Befalls, ...]] = {
+    "snow": (
+        Befalls(6, 10, report),
+        Befalls(6, 13, sign_initial),
+        Befalls(6, 16, send_out),
+        Befalls(12, 10, judge),
+        Befalls(13, 9, follow_up),
+    ),
+    "grafted": (Befalls(29, 23, running),),
+}

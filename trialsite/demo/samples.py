@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from samples.models import Aliquot, Box, ShipmentLine, Specimen, WhyNot
+from samples.models import Aliquot, Box, Shipment, ShipmentLine, Specimen, WhyNot
 from samples.services.aliquots import analyse_aliquot, store_aliquot, thaw_aliquot
 from samples.services.expectations import state_not_collected
 from samples.services.facts import SpecimenFacts
@@ -37,21 +37,20 @@ from samples.services.specimens import (
 from samples.services.storage import add_box, add_freezer
 from trialsite.access.context import context_of
 from trialsite.access.models import Site, User
-from trialsite.casebook.models import Visit, VisitStatus
+from trialsite.casebook.models import Visit
 from trialsite.casebook.protocols import event_of
 from trialsite.core.clock import trial_today
 from trialsite.core.context import Channel, acting
-from trialsite.demo.clock import just_now, on_day
+from trialsite.demo.clock import just_now
 from trialsite.protocol.samples import SpecimenMatrix
 
 #: Minutes from collection to each step, and of the one that waited too long.
 _RECEIVED, _SPUN, _DIVIDED, _FROZEN, _TOO_LATE = 20, 35, 55, 75, 165
 #: How long ago today's tubes were drawn.
 _ON_THE_BENCH = 70
-#: The day on which the freezer came.
-_FREEZER_CAME = -20
-#: Days before today on which the parcel left and came.
-_SENT, _CAME = -6, -4
+#: Days, counted from today, on which the freezer came, an aliquot was used, the parcel left
+#: and came.
+FREEZER_CAME, USED, SENT, CAME = -20, -7, -6, -4
 _IN_THE_PARCEL = 6
 _BY_MATRIX = {
     SpecimenMatrix.BLOOD: SpecimenFacts(amount=Decimal("5.0"), draw_site="VENOUS"),
@@ -80,33 +79,10 @@ class Bench:
         return new
 
 
-def tell_samples(site: Site, people: Mapping[str, User]) -> None:
-    """The samples of the visits of a site since it has a freezer, and a parcel."""
-    bench = _set_up(site, people)
-    today = trial_today(site.time_zone)
-    with _as(bench.technician):
-        attended = Visit.objects.filter(
-            site=site,
-            status=VisitStatus.ATTENDED,
-            subject__number__isnull=False,
-            attended_on__gte=today + dt.timedelta(days=_FREEZER_CAME),
-        )
-        visits = list(
-            attended.select_related("subject__site", "site").order_by(
-                "attended_on", "subject__number"
-            )
-        )
-    for visit in visits:
-        assert visit.attended_on is not None
-        with on_day((visit.attended_on - today).days, site.time_zone):
-            _collect(bench, visit, of_today=visit.attended_on == today)
-    _use_one(bench)
-    _send(bench)
-
-
-def _set_up(site: Site, people: Mapping[str, User]) -> Bench:
+def open_bench(site: Site, people: Mapping[str, User]) -> Bench:
+    """The freezer has come."""
     technician = people["tech"]
-    with on_day(_FREEZER_CAME, site.time_zone), _as(technician):
+    with _as(technician):
         freezer = add_freezer(
             site=site,
             name="−80 A (SYNTHETIC)",
@@ -131,7 +107,7 @@ def _as(user: User) -> Iterator[None]:
         yield
 
 
-def _collect(bench: Bench, visit: Visit, *, of_today: bool) -> None:
+def collect(bench: Bench, visit: Visit, *, of_today: bool) -> None:
     """One visit's tubes: drawn by the nurse, worked up by the technician."""
     zone = bench.site.time_zone
     drawn = just_now(zone).replace(hour=8, minute=40)
@@ -183,12 +159,9 @@ def _freeze(bench: Bench, part: Aliquot, at: dt.datetime) -> None:
     store_aliquot(aliquot=part, box=bench.box, by=bench.technician, at=at)
 
 
-def _use_one(bench: Bench) -> None:
+def use_one(bench: Bench) -> None:
     """One aliquot was thawed for a measurement, and what is left of it frozen again."""
-    with (
-        on_day(_SENT - 1, bench.site.time_zone),
-        _as(bench.technician),
-    ):
+    with _as(bench.technician):
         part = _kept(bench)[-1]
         by, reason = bench.technician, "IL-6, TNF-α (SYNTHETIC)"
         thaw_aliquot(aliquot=part, by=by, reason=reason)
@@ -205,10 +178,10 @@ def _kept(bench: Bench) -> list[Aliquot]:
     return list(rows.select_related("site", "box").order_by("code"))
 
 
-def _send(bench: Bench) -> None:
-    """Six aliquots went to the central laboratory; five came."""
-    by, zone = bench.technician, bench.site.time_zone
-    with on_day(_SENT, zone), _as(by):
+def send(bench: Bench) -> None:
+    """Six aliquots go to the central laboratory."""
+    by = bench.technician
+    with _as(by):
         parcel = draft_shipment(
             by=by,
             site=bench.site,
@@ -216,15 +189,22 @@ def _send(bench: Bench) -> None:
             purpose="Cytokines, first batch",
             route=Route(address="1 Example Road", carrier="Cold Courier (SYNTHETIC)"),
         )
-        codes = [each.code for each in _kept(bench)[:_IN_THE_PARCEL]]
-        for code in codes:
-            pack(by=by, shipment=parcel, code=code)
+        for each in _kept(bench)[:_IN_THE_PARCEL]:
+            pack(by=by, shipment=parcel, code=each.code)
         hand_over(by=by, shipment=parcel, tracking="CC-0001", dry_ice=Decimal("5.0"))
-    with on_day(_CAME, zone), _as(by):
+
+
+def arrived(bench: Bench) -> None:
+    """Five of them came."""
+    by = bench.technician
+    with _as(by):
+        parcel = Shipment.objects.get(site=bench.site)
         arrive(
             by=by, shipment=parcel, receiver="L. Laboratory (demo)", logger_celsius=Decimal("-68.5")
         )
-        for code in codes[:-1]:
-            receive(by=by, shipment=parcel, code=code)
-        line = ShipmentLine.objects.select_related("shipment").get(shipment=parcel, code=codes[-1])
-        report_missing(by=by, line=line, reason="Not in the parcel; the carrier was asked")
+        lines = list(
+            ShipmentLine.objects.filter(shipment=parcel).select_related("shipment").order_by("code")
+        )
+        for line in lines[:-1]:
+            receive(by=by, shipment=parcel, code=line.code)
+        report_missing(by=by, line=lines[-1], reason="Not in the parcel; the carrier was asked")

@@ -19,9 +19,10 @@ from trialsite.core.clock import trial_now
 from trialsite.core.context import Channel, acting
 from trialsite.crf.entry import read_texts
 from trialsite.crf.models import CrfRow
+from trialsite.crf.rows import add_rows
 from trialsite.crf.services import save_crf, save_row
 from trialsite.demo.clock import clock_shifted
-from trialsite.demo.forms import fill_visit
+from trialsite.demo.forms import Patient, fill_visit
 from trialsite.demo.product import IN_USE
 from visits.models import (
     Complication,
@@ -45,6 +46,8 @@ HOURS = 6
 _WALL = "%Y-%m-%dT%H:%M"
 #: Minutes after the start at which somebody reads.
 _READ_AT = (0, 30, 60, 120, 180, 240, 300, 330, 360)
+#: And at which there is a hand free to type.
+_TYPED_AT = (120, 360)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,13 @@ class Bedside:
 
     subject: Subject
     team: Team
-    chance: random.Random
+    patient: Patient
     began: dt.datetime
     session: TreatmentSession | None = None
+
+    @property
+    def chance(self) -> random.Random:
+        return self.patient.chance
 
     @property
     def zone(self) -> str:
@@ -161,14 +168,30 @@ def start(bedside: Bedside) -> None:
 
 
 def read(bedside: Bedside, *, until: int, low_at: int | None = None) -> None:
-    """Readings as the protocol asks for, closer at both ends; at one the pressure is low."""
-    for minute in (each for each in _READ_AT if each <= until):
-        with bedside.at(minute) as wall:
-            texts = reading(bedside.chance, low=minute == low_at)
-            bedside.row(
-                SessionReading,
-                texts | {"observed_at": wall.strftime(_WALL), "planned_minute": str(minute)},
-            )
+    """Readings as the protocol asks for, closer at both ends; at one the pressure is low.
+
+    They are written down at the bedside and typed in when there is a hand free.
+    """
+    done = -1
+    for typed in _TYPED_AT:
+        minutes = [each for each in _READ_AT if done < each <= min(typed, until)]
+        done = typed
+        if minutes:
+            with bedside.at(min(typed, until)):
+                add_rows(
+                    record=bedside.here().record,
+                    group=SessionReading,
+                    entries=[
+                        read_texts(SessionReading, _line(bedside, each, low=each == low_at))
+                        for each in minutes
+                    ],
+                    by=bedside.team.nurse,
+                )
+
+
+def _line(bedside: Bedside, minute: int, *, low: bool) -> dict[str, str]:
+    at = (bedside.began + dt.timedelta(minutes=minute)).strftime(_WALL)
+    return reading(bedside.chance, low=low) | {"observed_at": at, "planned_minute": str(minute)}
 
 
 def run(bedside: Bedside, serial: str, *, troubled: bool = False) -> TreatmentSession:
@@ -192,7 +215,7 @@ def run(bedside: Bedside, serial: str, *, troubled: bool = False) -> TreatmentSe
         bedside.row(IntegrityTest, _tested(bedside.began, last + 20, "AFTER", "POST_USE"))
         session = bedside.here()
         visit = Visit.objects.get(records=session.record)
-        fill_visit(visit=visit, by=bedside.team.nurse, chance=bedside.chance, recovery=0)
+        fill_visit(visit=visit, by=bedside.team.nurse, patient=bedside.patient)
         return complete_session(session=session, by=bedside.team.nurse)
 
 

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.conf import settings
+
 from trialsite.crf.catalogue import in_both, said_codes
 from trialsite.crf.items import MissingReason
 from trialsite.exports.python_rows import Block
@@ -35,6 +37,8 @@ def said_column(column: Column) -> dict[str, Any]:
 def explained(dataset: Dataset, lines: Iterable[Block]) -> Iterator[Block]:
     """One JSON document of lines of JSON: what the columns mean, then the rows as `rows`."""
     said = said_dataset(dataset) | {"missing_codes": list(said_codes(MissingReason.choices))}
+    if settings.DEMO:
+        said = {"synthetic": "SYNTHETIC"} | said
     head = json.dumps(said, ensure_ascii=False, separators=(",", ":"), default=str)
     yield f'{head[:-1]},"rows":[\n'.encode(), 0
     held = b""

@@ -25,7 +25,7 @@ class Package(models.Model):
     """One archive of every dataset its person may export, all of one moment.
 
     The worker holds the row's lock while it makes the file: where it dies the row is
-    waiting again, and no row is ready before its file is whole on the disk.
+    waiting again, but not for ever, and no row is ready before its file is whole on the disk.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -34,6 +34,8 @@ class Package(models.Model):
     state = models.CharField(
         _("State"), max_length=10, choices=PackageState, default=PackageState.WAITING
     )
+    #: How often a worker has begun with it; one that dies leaves no other word.
+    attempts = models.PositiveSmallIntegerField(_("Attempts"), default=0)
     finished_at = models.DateTimeField(_("Finished"), null=True, blank=True)
     sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True)
     size = models.PositiveBigIntegerField(_("Bytes"), null=True, blank=True)

@@ -49,6 +49,7 @@ class PackageAnswer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     requested_at = serializers.DateTimeField()
     state = serializers.ChoiceField(choices=PackageState.choices)
+    attempts = serializers.IntegerField()
     finished_at = serializers.DateTimeField(allow_null=True)
     sha256 = serializers.CharField()
     size = serializers.IntegerField(allow_null=True)

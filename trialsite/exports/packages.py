@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from trialsite.access.capabilities import Capability
 from trialsite.access.context import context_of, system_context
@@ -29,6 +30,14 @@ logger = logging.getLogger(__name__)
 
 #: After this the file is removed; the row with its manifest stays.
 KEPT = dt.timedelta(days=30)
+#: A package that so many workers began and none finished is not begun again: most often it
+#: needs more memory than the machine has, and it would end every worker that takes it.
+MOST_ATTEMPTS = 3
+#: Kept as it stands here, and said in the reader's language.
+STOPPED = gettext_noop(
+    "Every worker that began with it was stopped before it was done; none begins again. "
+    "Tell whoever operates the system: most often there is too little memory."
+)
 _SYSTEM = "packages"
 
 
@@ -90,6 +99,8 @@ def make_package(key: uuid.UUID, by: User) -> bool:
     The file is on the disk, whole, before the row says so; a failure is said on the row.
     """
     try:
+        if not _begin(key):
+            return False
         with acting(context_of(by, Channel.TASK), one_moment=True):
             return _make(key, by)
     except Exception as error:
@@ -100,6 +111,24 @@ def make_package(key: uuid.UUID, by: User) -> bool:
                 state=PackageState.FAILED, error=said[:300], finished_at=timezone.now()
             )
         return False
+
+
+def _begin(key: uuid.UUID) -> bool:
+    """Note that a worker begins, before it can be stopped; whether it should."""
+    with acting(system_context(_SYSTEM, Channel.TASK)):
+        rows = Package.objects.select_for_update(no_key=True, skip_locked=True)
+        package = rows.filter(pk=key, state=PackageState.WAITING).first()
+        if package is None:
+            return False
+        if package.attempts >= MOST_ATTEMPTS:
+            logger.error("Package %s was given up after %d attempts", key, package.attempts)
+            package.state, package.error = PackageState.FAILED, STOPPED
+            package.finished_at = timezone.now()
+            package.save(update_fields=["state", "error", "finished_at"])
+            return False
+        package.attempts += 1
+        package.save(update_fields=["attempts"])
+    return True
 
 
 def _make(key: uuid.UUID, by: User) -> bool:

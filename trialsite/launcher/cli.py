@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from trialsite.launcher.backups import back_up, restore
 from trialsite.launcher.browser import ensure_browser
 from trialsite.launcher.environment import Choices
 from trialsite.launcher.errors import LauncherError
@@ -16,6 +17,7 @@ from trialsite.launcher.production import (
     PROCESSES,
     become,
     build_image,
+    do_job,
     migrate_once,
     probe,
     write_secrets,
@@ -55,9 +57,12 @@ def _dispatch(options: argparse.Namespace, layout: Layout) -> int:
         "services": lambda: serve(_bench(layout, for_tests=options.test)),
         "setup": lambda: _setup(_bench(layout, for_tests=options.dev)),
         "stop": lambda: stop(layout),
+        "backup": lambda: back_up(layout, options.to),
+        "restore": lambda: restore(layout, options.folder, options.arguments),
         "secrets": lambda: write_secrets(options.directory),
         "build": lambda: build_image(layout),
         "migrate": lambda: migrate_once(layout),
+        "job": lambda: do_job(layout, options.arguments),
         "process": lambda: become(layout, options.name),
         "probe": lambda: probe(options.url),
     }
@@ -111,15 +116,24 @@ def parser() -> argparse.ArgumentParser:
     setup = verbs.add_parser("setup", help="install what the locks say")
     setup.add_argument("--dev", action="store_true", help="with tests and quality gates")
     verbs.add_parser("stop", help="stop the running launcher, or what a killed one left")
+    _storing(verbs.add_parser("backup", help="put the whole study into a folder (TO)"))
+    bringing = verbs.add_parser("restore", help="bring a backup back (FROM, OVER=1, SIGN_IN)")
+    bringing.add_argument("folder", type=Path)
+    _passing_on(bringing)
     secrets = verbs.add_parser("secrets", help="generate the secrets of a compose deployment")
     secrets.add_argument("directory", type=Path)
     verbs.add_parser("build", help="compile translations and compress static files (image)")
     verbs.add_parser("migrate", help="prepare the database and end (compose's migrate job)")
+    _passing_on(verbs.add_parser("job", help="run a management command and end (compose)"))
     process = verbs.add_parser("process", help="become one process of the product (compose)")
     process.add_argument("name", choices=PROCESSES)
     probing = verbs.add_parser("probe", help="succeed if an address answers 200")
     probing.add_argument("url")
     return top
+
+
+def _storing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--to", type=Path, help="folder of the backups (default: var/backups)")
 
 
 def _passing_on(parser: argparse.ArgumentParser) -> None:

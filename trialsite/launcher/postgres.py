@@ -39,7 +39,7 @@ SETTINGS = {
     "full_page_writes": "on",
     "synchronous_commit": "on",
 }
-DISPOSABLE = {"fsync": "off"}
+DISPOSABLE = {"fsync": "off", "full_page_writes": "off"}
 IDENTITY_FILE = "trialsite-cluster-id"
 HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
 

@@ -78,6 +78,11 @@ class Preparation:
         stamp.write(content)
         return output
 
+    def note_content(self, *, demo: bool) -> None:
+        """Remember what a restored database holds: it is never filled a second time."""
+        content = "demo" if demo else "empty"
+        Stamp(self.layout.stamps / f"{CONTENT_STAMP}{self._database_digest[:16]}").write(content)
+
     def sign_ins(self) -> str:
         """Return how to sign in to the demo."""
         return self._manage_for_output("demo_signins") if self.choices.demo else ""

@@ -3,11 +3,12 @@
 import os
 import secrets
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from trialsite.launcher import probes
+from trialsite.launcher.binaries import find_clients
 from trialsite.launcher.connections import ADMIN, DATABASE, ROLES, with_login
 from trialsite.launcher.environment import Choices
 from trialsite.launcher.errors import LauncherError
@@ -92,6 +93,17 @@ def migrate_once(layout: Layout) -> int:
         raise LauncherError(f"{ADMIN} or {ADMIN}_FILE is needed to create the roles.")
     _manage_each(layout, PREPARING, environment)
     return 0
+
+
+def do_job(layout: Layout, arguments: Sequence[str]) -> int:
+    """Run one management command with the addresses of all roles, such as a backup."""
+    if not arguments:
+        raise LauncherError("Name the command: python3 -m trialsite.launcher job backup …")
+    environment = _with_file_secrets(dict(os.environ))
+    environment["POSTGRES_BIN"] = str(find_clients(layout))
+    command = [str(layout.python), "manage.py", *arguments]
+    os.chdir(layout.checkout)
+    os.execve(command[0], command, environment)  # noqa: S606 - no shell is wanted
 
 
 def become(layout: Layout, name: str) -> int:

@@ -105,12 +105,12 @@ def execute(bench: Workbench, command: Sequence[str], extra: Mapping[str, str]) 
     if _wait_for_shared(lock):
         connections = bench.stores.running()
         bench.preparation(connections).compile_messages()
-        return _foreground(bench, command, connections, extra, lambda: None)
+        return foreground(bench, command, connections, extra)
     with supervised(bench.layout, lock, "exec") as supervisor:
         connections = bench.stores.start(supervisor)
         bench.prepare(connections)
         tend = _once(supervisor.watch)
-        return _foreground(bench, command, connections, extra, tend)
+        return foreground(bench, command, connections, extra, tend)
 
 
 def _once(watch: Callable[[Callable[[], bool]], None]) -> Callable[[], None]:
@@ -135,12 +135,12 @@ def _wait_for_shared(lock: Lock) -> bool:
     return False
 
 
-def _foreground(
+def foreground(
     bench: Workbench,
     command: Sequence[str],
     connections: Connections,
     extra: Mapping[str, str],
-    tend: Callable[[], None],
+    tend: Callable[[], None] = lambda: None,
 ) -> int:
     """Run the command in the launcher's own process group, so that the terminal is its own."""
     environment = child_environment(bench.layout, bench.choices, bench.keyring)

@@ -15,6 +15,15 @@ class SpecimenMatrix(StrEnum):
     EFFLUENT = "effluent"
 
 
+class AliquotTube(StrEnum):
+    """What aliquots are kept in, as SPREC tells containers apart."""
+
+    PP_SMALL = "pp_40_to_500_ul"
+    PP = "pp_0.5_to_2_ml"
+    PP_LARGE = "pp_from_5_ml"
+    CRYOTUBE = "cryotube_1_to_2_ml"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecimenDef:
     """One kind of specimen of the kit. `tube_type` is its SPREC code, volumes are mL (faeces:
@@ -78,6 +87,7 @@ class SamplePlan:
     centrifuge_minutes: Annotated[
         Interval | None, Value("Centrifuge, minutes", "离心时间（分钟）")
     ] = None
+    aliquot_tube: Annotated[AliquotTube | None, Value("Aliquots are kept in", "分装管类型")] = None
     shipping: Annotated[ShippingRules | None, Label("Shipments", "样本运输")] = None
     specimens: tuple[SpecimenDef, ...] = ()
 

@@ -19,9 +19,9 @@ _LOOKED_AT = {None, Why.STALE, Why.POST_PURIFICATION}
 
 def judge_judgement(case: Case, rule: InvestigatorJudgement) -> Finding:
     """The investigator's answer; the prompts are shown beside it and decide nothing."""
-    looked = Looked()
+    looked = Looked(shown=case.shown)
     as_written = replace(case, reading=Reading(frozenset(), {}))
-    for prompt in rule.prompts:
+    for prompt in rule.prompts if case.shown else ():
         piece = _prompt(as_written, prompt)
         if piece is not None:
             looked.evidence.append(piece)

@@ -60,7 +60,7 @@ class _Pair:
 
 def judge_level_or_rise(case: Case, rule: LabAtLeastOrDailyRise) -> Finding:
     """The latest result reaches the level, or any pair of draws rises enough."""
-    looked = Looked()
+    looked = Looked(shown=case.shown)
     samples = samples_of(case, rule.analyte)
     latest = newest(samples)
     level = case.lab_limit(rule.level, "level", rule.analyte)

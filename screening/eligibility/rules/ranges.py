@@ -25,7 +25,7 @@ _Picked = dict[str, list[Sample]]
 
 def judge_either_range(case: Case, rule: EitherRange) -> Finding:
     """Any one of the analytes is in its range; one missing while the other fails is unknown."""
-    looked = Looked()
+    looked = Looked(shown=case.shown)
     samples = {option.analyte: samples_of(case, option.analyte) for option in rule.alternatives}
     picked = _picked(case, rule, samples)
     truths: dict[str, Truth] = {}
@@ -125,7 +125,7 @@ def _said(truths: dict[str, Truth], picked: _Picked) -> Parameters:
 
 def judge_any_above_uln(case: Case, rule: AnyAboveUln) -> Finding:
     """Any marker exceeds the reporting laboratory's upper limit, in the unit reported."""
-    looked = Looked()
+    looked = Looked(shown=case.shown)
     without_one = [tuple(one for one in rule.analytes if one != left) for left in rule.analytes]
     analytes = case.reading.choose(case.path("analytes"), rule.analytes, without_one)
     truths: dict[str, Truth] = {}

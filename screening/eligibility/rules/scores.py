@@ -35,6 +35,7 @@ from screening.eligibility.verdicts import (
 )
 from trialsite.labs.scores import Given, Score, ScoreInput, meld
 from trialsite.labs.scores import Why as Lacking
+from trialsite.labs.scores.meld import AETIOLOGY
 from trialsite.protocol.labs import Analyte
 from trialsite.protocol.rules import ScoreAbove, ScoreRounding
 
@@ -51,10 +52,12 @@ Inputs = dict[str, Given]
 
 @dataclass(frozen=True, slots=True)
 class _Formula:
-    """A score: its laboratory inputs as (name, LBTESTCD, unit), and how it is computed."""
+    """A score: its laboratory inputs as (name, LBTESTCD, unit), how it is computed, and in
+    which versions the floors are a choice."""
 
     inputs: tuple[tuple[str, str, str], ...]
     compute: Callable[[str, bool, Inputs, Facts], Score]
+    by_floors: frozenset[str]
 
 
 def _meld(version: str, floors: bool, given: Inputs, facts: Facts) -> Score:  # noqa: FBT001
@@ -78,6 +81,7 @@ _FORMULAS = {
             ("albumin", "ALB", "g/L"),
         ),
         compute=_meld,
+        by_floors=frozenset({AETIOLOGY}),
     )
 }
 
@@ -97,19 +101,20 @@ class _Scored:
     given: Inputs
     samples: dict[str, list[Sample]]
     used: dict[str, list[Sample]]
+    #: Scores of these inputs by version and floors, for all readings that use them.
+    known: dict[tuple[str, bool], Score]
 
     def score(self, version: str, *, floors: bool) -> Score:
         """The score in this version; a version nobody has a formula for has no score."""
-        key = (version, floors, *self.given.values())
-        known = self.case.memo
+        key = (version, floors and version in self.formula.by_floors)
+        known = self.known
         if key not in known:
             try:
                 score = self.formula.compute(version, floors, self.given, self.case.facts)
             except LookupError:
                 score = Score(algorithm="", version=version, reason=Lacking.NOT_APPLICABLE)
             known[key] = score
-        found: Score = known[key]
-        return found
+        return known[key]
 
 
 def judge_score_above(case: Case, rule: ScoreAbove) -> Finding:
@@ -122,19 +127,20 @@ def judge_score_above(case: Case, rule: ScoreAbove) -> Finding:
             reason=Reason(code="not_enough"),
             missing=(Missing(need=Need.SCORE, name=rule.score),),
         )
-    looked = Looked()
+    looked = Looked(shown=case.shown)
     scored = _scored(case, formula, looked)
     versions = tuple(dict.fromkeys((rule.version, *rule.shown)))
+    floored = [each for each in versions if each in formula.by_floors]
     floors = case.reading.choose(
         case.path("floors"),
         rule.floors,
         (not rule.floors,),
-        lambda option: [scored.score(each, floors=option).raw for each in versions],
+        lambda option: [scored.score(each, floors=option).raw for each in floored],
     )
     version = case.reading.choose(case.path("version"), rule.version, versions)
     score = scored.score(version, floors=floors)
     truth = _above(case, rule, score)
-    if case.shown:
+    if case.shown or case.counted:
         _show_versions(case, rule, scored, looked)
     if truth is None:
         looked.missing += _needs(case, scored, score)
@@ -148,6 +154,18 @@ def judge_score_above(case: Case, rule: ScoreAbove) -> Finding:
 
 
 def _scored(case: Case, formula: _Formula, looked: Looked) -> _Scored:
+    key = (formula.inputs, case.reading.open_paths)
+    kept: _Scored | None = case.memo.get(key)
+    if kept is not None and not case.shown:
+        return kept
+    doubted = case.reading.doubted
+    found = _found(case, formula, looked)
+    if case.reading.doubted == doubted:
+        case.memo[key] = found
+    return found
+
+
+def _found(case: Case, formula: _Formula, looked: Looked) -> _Scored:
     given: Inputs = {}
     samples: dict[str, list[Sample]] = {}
     used: dict[str, list[Sample]] = {}
@@ -160,7 +178,8 @@ def _scored(case: Case, formula: _Formula, looked: Looked) -> _Scored:
         looked.set_aside(later_than(samples[name], used[name]))
     if cross_lab(sample for each in used.values() for sample in each):
         looked.flags.add(Flag.CROSS_LAB)
-    return _Scored(case, formula, given, samples, used)
+    known = case.memo.setdefault(tuple(given.values()), {})
+    return _Scored(case, formula, given, samples, used, known)
 
 
 def _analyte(case: Case, testcd: str) -> Analyte | None:
@@ -221,20 +240,21 @@ def _show_versions(case: Case, rule: ScoreAbove, scored: _Scored, looked: Looked
     for version in dict.fromkeys((rule.version, *rule.shown)):
         named = undecided or version == rule.version
         score = scored.score(version, floors=rule.floors)
-        looked.evidence.append(_version_shown(score, floors=rule.floors, used=named))
+        looked.evidence.append(_version_shown(case, score, floors=rule.floors, used=named))
         if named and _at_boundary(rule, score):
             looked.flags.add(Flag.AT_BOUNDARY)
         if case.reading.is_open(case.path("floors")):
             other = scored.score(version, floors=not rule.floors)
             if other.raw != score.raw:
-                looked.evidence.append(_version_shown(other, floors=not rule.floors, used=named))
+                evidence = _version_shown(case, other, floors=not rule.floors, used=named)
+                looked.evidence.append(evidence)
 
 
 def _at_boundary(rule: ScoreAbove, score: Score) -> bool:
     return score.raw is not None and rule.boundary_low <= score.raw <= rule.boundary_high
 
 
-def _version_shown(score: Score, *, floors: bool, used: bool) -> Evidence:
+def _version_shown(case: Case, score: Score, *, floors: bool, used: bool) -> Evidence:
     return Evidence(
         kind=Kind.SCORE,
         name=score.algorithm,
@@ -248,7 +268,7 @@ def _version_shown(score: Score, *, floors: bool, used: bool) -> Evidence:
             "not_computed": score.reason.value,
             "missing": score.missing,
         },
-        parts=tuple(_part(one) for one in score.inputs),
+        parts=tuple(_part(one) for one in score.inputs) if case.shown else (),
     )
 
 

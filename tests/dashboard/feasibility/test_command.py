@@ -11,7 +11,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from tests.dashboard.feasibility.hospital import MAPPINGS, as_csv, patients, table
-from tests.factories import make_protocol
+from tests.factories import given, make_protocol
+from trialsite.access.models import Site
+from trialsite.core.clock import trial_today
 from trialsite.core.spreadsheets import restore
 
 
@@ -76,6 +78,22 @@ def test_what_is_wrong_is_told_with_its_place_and_nothing_is_written(tmp_path, c
 def test_it_speaks_the_language_that_is_asked_for(file):
     said = told(file, mapping=str(MAPPINGS / "umol.yaml"), language="zh-hans")
     assert "总胆红素" in said
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+def test_a_row_without_a_date_is_judged_for_the_day_at_the_site(cast, tmp_path, zone):
+    """Between these two it is never the same day."""
+    given(Site.objects.filter(pk=cast.other_site.pk).update)(time_zone=zone)
+    path, described = tmp_path / "a.csv", tmp_path / "map.yaml"
+    path.write_text("age\n40\n")
+    described.write_text("columns: {age: age}\n")
+    said = told(path, mapping=str(described), site=cast.other_site.code)
+    assert f"judged for {given(trial_today)(zone)}" in said
+
+
+def test_a_site_that_does_not_exist_is_told(file):
+    with pytest.raises(CommandError, match="no site 999"):
+        told(file, mapping=str(MAPPINGS / "umol.yaml"), site="999")
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):

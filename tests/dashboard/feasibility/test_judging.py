@@ -11,7 +11,11 @@ from decimal import Decimal
 
 import pytest
 
+from screening.eligibility.engine import evaluate, verdicts_of
+from screening.eligibility.facts import Facts
+from screening.eligibility.verdicts import Kind, Verdict
 from tests.dashboard.feasibility.hospital import (
+    TODAY,
     Patient,
     as_csv,
     as_xlsx,
@@ -21,10 +25,15 @@ from tests.dashboard.feasibility.hospital import (
     protocol,
     table,
 )
-from trialsite.dashboard.feasibility.people import born_from_age
+from trialsite.dashboard.feasibility.cells import Cells
+from trialsite.dashboard.feasibility.mapping import read_feasibility_mapping
+from trialsite.dashboard.feasibility.people import PeopleReader, born_from_age
 from trialsite.dashboard.feasibility.result import Judged, Result, ScoreOf, packed, unpacked
 from trialsite.dashboard.feasibility.running import RowsError
 from trialsite.dashboard.feasibility.saying import Words, write_csv
+from trialsite.exports.reading.files import read_table
+from trialsite.exports.reading.tables import places_of
+from trialsite.protocol import Protocol
 from trialsite.protocol.ages import completed_years
 from trialsite.protocol.rules import LeapBirthday
 
@@ -60,6 +69,39 @@ def test_the_same_people_get_the_same_verdicts_in_every_unit_and_format(kind, ba
     assert [said(each) for each in found.people] == [said(each) for each in base.people]
     assert found.tallies == base.tallies
     assert found.scores == base.scores
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_who_is_only_counted_has_the_verdicts_of_one_who_is_signed_for(confirmed):
+    """Counting gathers no evidence; whatever is told of a person is the same."""
+    study = protocol()
+    if confirmed:
+        study = study.with_confirmed([each.path for each in study.assumptions()])
+    for facts in facts_of(study):
+        signed, counted = evaluate(study, facts).verdicts, verdicts_of(study, facts, counted=True)
+        assert [told(each) for each in counted] == [told(each) for each in signed]
+
+
+def facts_of(study: Protocol) -> list[Facts]:
+    wanted = read_feasibility_mapping(mapping("umol"), study)
+    rows = read_table(as_csv(table(PEOPLE, umol=True)), wanted.layout, wanted=wanted.headers)
+    cells = Cells(rows, places_of(rows, wanted.headers), wanted.layout)
+    reader, found = PeopleReader(wanted, study, today=TODAY), []
+    for row in rows.rows:
+        cells.turn(row.line, row.cells)
+        found.append(reader.person(row.line, "", cells).facts)
+    assert len(found) == len(PEOPLE)
+    return found
+
+
+def told(verdict: Verdict) -> tuple[object, ...]:
+    scores = [
+        (each.text, {**each.parameters}) for each in verdict.evidence if each.kind is Kind.SCORE
+    ]
+    return (
+        verdict.criterion, verdict.state, verdict.reason, verdict.as_written, verdict.written,
+        verdict.missing, verdict.assumptions, scores,
+    )  # fmt: skip
 
 
 def expected_against(each: Patient) -> set[str]:

@@ -22,7 +22,9 @@ from tests.dashboard.feasibility.hospital import as_csv, as_xlsx, mapping, patie
 from tests.exports.test_reading import BOMBS
 from tests.factories import Cast, given, make_protocol, make_user, sign_in
 from trialsite.access.capabilities import Role
+from trialsite.access.models import Site
 from trialsite.audit.models import Event
+from trialsite.core.clock import trial_today
 from trialsite.dashboard.models import SavedFeasibility
 
 PAGE, MAPPING, RESULT = "/feasibility/", "/feasibility/mapping/", "/feasibility/result/"
@@ -198,7 +200,11 @@ def test_survival_is_drawn_with_the_table_of_its_numbers(client):
     assert "Cumulative incidence of transplantation" in text
     assert page.content.decode().count('<svg class="oc-figure"') == 4
     # Free of both at day 28: 7/8 x 5/7 x 3/4, with the first censored at 20.
-    assert 'data-estimate="46.9 %"' in page.content.decode()
+    content = page.content.decode()
+    assert 'data-estimate="46.9 %"' in content
+    # The table of states is that of the study's own page: three have died by day 28.
+    assert 'data-day="28" data-state="dead" data-count="3"' in content
+    assert 'data-day="28" data-state="all" data-count="8"' in content
     assert "there the observation of overall survival ends" in text
 
 
@@ -278,6 +284,62 @@ def test_the_counts_can_be_saved_by_name_and_no_row_is_in_them(client, study):
     assert again.status_code == 422
     assert "has this name already" in words(again)
     assert given(SavedFeasibility.objects.count)() == 1
+
+
+RARE = """\
+# seen by Dr Chen
+layout: {missing: [refused by Mr Wang]}
+columns: {age: age, sex: sex, aetiology: cause}
+sexes: {boy of bed 7: M, f: F}
+aetiologies: {Wilson's after the fire: other, HBV: viral}
+results: {INR of yesterday: {analyte: INR, hours_before: 24}}
+items: {HE: {item: I.HE.HEGRADE, codes: {coma since Sunday: "IV"}}}
+allergies: {heparin: {agent: heparin, codes: {collapsed at home: severe}}}
+judgements: {bleeding: {criterion: EX01, codes: {varices on 3 May: met}}}
+survival: {time: days, status: end, codes: {jumped: dead, alive: censored}}
+"""
+HEAD = "age,sex,cause,INR of yesterday,HE,heparin,bleeding,days,end\n"
+ONE = "40,boy of bed 7,Wilson's after the fire,1.8,coma since Sunday,collapsed at home,"
+ONE += "varices on 3 May,12,jumped\n"
+QUOTED = (
+    "Chen", "Wang", "bed 7", "fire", "Sunday", "collapsed", "varices", "jumped",
+)  # fmt: skip
+
+
+def test_of_the_mapping_no_text_of_a_cell_is_kept_and_the_page_shows_what_is(client, study):
+    upload(client, (HEAD + ONE).encode(), RARE)
+    page = client.get(RESULT)
+    (shown,) = re.findall(r"<pre[^>]*>(.*?)</pre>", page.content.decode(), flags=re.DOTALL)
+    saved = client.post(SAVE, {"name": "Ward 9", "site": str(study.site.pk)})
+    row = given(SavedFeasibility.objects.get)()
+    assert html.unescape(shown) == row.mapping
+    assert row.mapping in html.unescape(client.get(saved["Location"]).content.decode())
+    for said in (
+        "missing: 1 text", "sexes: 2 texts", "aetiologies: 2 texts", '"HE": I.HE.HEGRADE, 1 text',
+        '"INR of yesterday": INR, hours_before 24', '"heparin": heparin, 1 text',
+        '"bleeding": EX01, 1 text', 'status: "end", 2 texts', 'age: "age"',
+    ):  # fmt: skip
+        assert said in row.mapping
+    everything = given(lambda: str(SavedFeasibility.objects.values().get()))()
+    assert not [each for each in QUOTED if each in everything]
+    trail = given(lambda: str(list(Event.objects.values_list("new", "old", "reason"))))()
+    assert not [each for each in QUOTED if each in trail]
+
+
+def test_the_mapping_kept_is_the_one_that_the_answer_was_made_with(client, study):
+    upload(client, FILE, mapping("umol"))
+    assert client.post(MAPPING, {"text": "columns: {}"}).status_code == 422
+    client.post(SAVE, {"name": "Ward 9", "site": str(study.site.pk)})
+    assert "HE分级" in given(SavedFeasibility.objects.get)().mapping
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+def test_a_row_without_a_date_is_judged_for_the_day_at_the_site(client, study, zone):
+    """Between these two it is never the same day."""
+    given(Site.objects.filter(pk=study.site.pk).update)(time_zone=zone)
+    client.post("/site/", {"site": str(study.site.pk)})
+    upload(client, b"age\n40\n", "columns: {age: age}\n")
+    assert f"judged for {given(trial_today)(zone)}" in words(client.get(RESULT))
 
 
 @pytest.mark.parametrize("fields", [{"name": ""}, {"name": "   "}, {"name": "x" * 121}])

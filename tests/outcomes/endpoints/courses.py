@@ -78,7 +78,7 @@ def course(number: int = 1, **said: Any) -> Course:
     )
 
 
-def near(found: Decimal | None, expected: str | float, places: str = "1e-9") -> bool:
+def near(found: Decimal | None, expected: str | float | Decimal, places: str = "1e-9") -> bool:
     """Whether an estimate is there and agrees to so many places."""
     assert found is not None
     return abs(found - Decimal(str(expected))) <= Decimal(places)

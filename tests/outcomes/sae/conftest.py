@@ -11,8 +11,9 @@ import pytest
 from outcomes.models import AdverseEvent, SaeCase, SaeReceipt, SaeReport, Suspected, Way
 from outcomes.services.sae_deadlines import event_of_case
 from outcomes.services.sae_entry import FirstWord, report_event
+from outcomes.services.sae_receipts import record_receipt
 from outcomes.services.sae_reports import reading_of, sign_report
-from outcomes.services.sae_sending import Sending, record_receipt, record_submission
+from outcomes.services.sae_sending import Sending, record_submission
 from tests.api.conftest import api
 from tests.factories import as_person, make_user
 from tests.notify.conftest import clock, run, sink

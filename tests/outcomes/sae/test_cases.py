@@ -5,15 +5,21 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.db import ProgrammingError, connection
 
 from outcomes.models import SaeCase, SaeDeadline, SaeReceipt
 from outcomes.sae_clock import is_suspected
 from outcomes.services.sae_cases import correct_awareness
 from outcomes.services.sae_deadlines import owed_of
-from outcomes.services.sae_decisions import close_case, confirm_expedited, reopen_case
+from outcomes.services.sae_decisions import (
+    agree_easing,
+    close_case,
+    confirm_expedited,
+    reopen_case,
+)
 from outcomes.services.sae_entry import SameEventError
-from outcomes.services.sae_sending import void_receipt
-from tests.factories import as_person, given, make_record
+from outcomes.services.sae_receipts import void_acknowledgement, void_receipt
+from tests.factories import as_person, given, make_record, sign_in
 from tests.outcomes.conftest import save_event
 from tests.outcomes.sae.conftest import (
     FRIDAY,
@@ -155,15 +161,16 @@ def test_the_sponsors_clock_follows_the_judgement_and_says_what_it_replaced(
     clock(FRIDAY + dt.timedelta(hours=2))
     receipt = sent(report, "sponsor", FRIDAY + dt.timedelta(minutes=70), cast.nurse)
     received(receipt, FRIDAY + dt.timedelta(minutes=75), officer)
-    record = event_of(case, cast.nurse).record
-    save_event(record, cast.nurse, record.version, serious="true", hospitalisation="true",
+    doctor = cast.sub_investigator
+    record = event_of(case, doctor).record
+    save_event(record, doctor, record.version, serious="true", hospitalisation="true",
                aware_at="2026-03-06T23:50", started_on="2026-03-06", started_time="22:30",
                ended_on="2026-03-06", reason="Never in danger")  # fmt: skip
     found = deadlines(case)
     assert local(found["authority_other"].due_at) == "Sun 2026-03-22 23:59"
     assert "authority_grave" not in found
     assert deadlines(case, standing=False)["authority_grave"].replace_reason == "Never in danger"
-    save_event(record, cast.nurse, record.version + 1, serious="true", hospitalisation="true",
+    save_event(record, doctor, record.version + 1, serious="true", hospitalisation="true",
                aware_at="2026-03-06T23:50", started_on="2026-03-06", started_time="22:30",
                ended_on="2026-03-06", **dict.fromkeys(UNJUDGED, "NOT RELATED"),
                reason="Line")  # fmt: skip
@@ -197,6 +204,76 @@ def test_an_event_of_a_complication_is_that_of_the_complication(cast, subject, c
     assert (again.aware_at, again.reporter) == (case.aware_at, "Dr Wei, ICU")
     assert event_of(case, cast.nurse).term != "Something else"
     assert event_of(case, cast.nurse).description == "SBP 70, fluids"
+
+
+def test_what_a_second_reporter_suspects_is_kept_and_counts_beside_the_first(
+    cast, subject, complication, clock
+):
+    clock(FRIDAY + dt.timedelta(minutes=5))
+    case = first_word(subject, cast.nurse, complication=complication, suspected="disease")
+    said = {"reporter": "Dr Late", "suspected": "circuit", "term": "Circuit clotted"}
+    first_word(subject, cast.sub_investigator, complication=complication, **said)
+    with as_person(cast.nurse):
+        now = SaeCase.objects.get(pk=case.pk)
+        [word] = now.further_words.all()
+        assert (word.reporter, word.suspected, word.term) == (
+            "Dr Late",
+            "circuit",
+            "Circuit clotted",
+        )
+        assert word.said_by_id == cast.sub_investigator.pk
+        assert (now.reporter, now.suspected) == ("Dr Wei, ICU", "disease")
+        assert is_suspected(event_of(case, cast.nurse), now)
+    # Whoever presses the button twice says nothing new.
+    first_word(subject, cast.sub_investigator, complication=complication, **said)
+    with as_person(cast.nurse):
+        assert fresh(case).further_words.count() == 1
+    page = sign_in(cast.nurse).get(f"/safety/cases/{case.pk}/").content.decode()
+    assert "Dr Late" in page
+    assert "Circuit clotted" in page
+
+
+def test_a_second_reporter_who_knew_before_lays_the_clock_earlier(
+    cast, subject, complication, clock
+):
+    clock(FRIDAY + dt.timedelta(minutes=5))
+    case = first_word(subject, cast.nurse, complication=complication)
+    earlier = (FRIDAY - HOUR).replace(tzinfo=None)
+    first_word(subject, cast.nurse, complication=complication, aware_at=earlier)
+    assert {local(each.since) for each in deadlines(case).values()} == {"Fri 2026-03-06 22:50"}
+
+
+@pytest.mark.parametrize("change", ["UPDATE outcomes_furtherword SET suspected = 'disease'",
+                                    "DELETE FROM outcomes_furtherword"])  # fmt: skip
+def test_a_second_word_stays_what_it_was(cast, subject, complication, clock, change):
+    clock(FRIDAY + dt.timedelta(minutes=5))
+    first_word(subject, cast.nurse, complication=complication, suspected="disease")
+    first_word(subject, cast.nurse, complication=complication, reporter="Dr Late")
+    with (
+        pytest.raises(ProgrammingError, match="permission denied"),
+        as_person(cast.nurse),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(change)
+
+
+def test_a_follow_up_that_nobody_was_sent_is_no_follow_up_yet(cast, mild, officer, clock):
+    reported(mild, cast, officer, clock)
+
+    def state() -> tuple[str, str]:
+        line = sign_in(officer).get(f"/safety/cases/{mild.pk}/").context["line"]
+        return line.state, line.state_word
+
+    assert state() == ("acknowledged", "Acknowledged")
+    clock(FRIDAY + 3 * HOUR)
+    further = signed(mild, cast.sub_investigator, "follow_up")
+    assert state() == ("acknowledged", "Acknowledged")
+    clock(FRIDAY + 4 * HOUR)
+    sent(further, "ethics", FRIDAY + 3.5 * HOUR, cast.nurse)
+    assert state() == ("followed_up", "Follow-up 1")
+    say(mild, cast.nurse, **DEAD)
+    # Of the upgrade nobody has been told: that report is still to be made.
+    assert state()[0] == "draft"
 
 
 def test_the_monitor_reports_nothing_and_the_nurse_confirms_nothing(cast, subject, case):
@@ -346,7 +423,8 @@ def test_a_suspicion_counts_until_every_cause_is_judged(
     clock(FRIDAY + dt.timedelta(minutes=5))
     case = first_word(subject, cast.nurse, criterion="hospitalisation", suspected=suspected)
     say(case, cast.nurse, **UNJUDGED | judged, complete="no")
-    assert is_suspected(event_of(case, cast.nurse), fresh(case)) is suspect
+    with as_person(cast.nurse):
+        assert is_suspected(event_of(case, cast.nurse), fresh(case)) is suspect
 
 
 def test_further_information_is_another_report_than_the_first_the_authority_was_sent(
@@ -375,12 +453,14 @@ def test_voiding_a_sending_opens_a_closed_case_again(cast, mild, officer, clock)
     reported(mild, cast, officer, clock)
     with as_person(officer):
         close_case(case=mild, reason="Nothing more", by=officer)
-        void_receipt(receipt=SaeReceipt.objects.get(recipient="ethics"), reason="x", by=officer)
+        ethics = SaeReceipt.objects.get(recipient="ethics")
+        void_acknowledgement(receipt=ethics, reason="Another case's", by=officer)
+        void_receipt(receipt=ethics, reason="x", by=officer)
     assert fresh(mild).closed_at is None
     assert [each.recipient for each in given(owed_of)(mild)] == ["ethics"]
 
 
-def test_voiding_what_the_sponsor_was_sent_takes_the_sponsors_clock_back(
+def test_voiding_what_the_sponsor_was_sent_ends_the_sponsors_clock_when_that_is_agreed(
     cast, case, officer, clock
 ):
     clock(FRIDAY + HOUR)
@@ -390,4 +470,7 @@ def test_voiding_what_the_sponsor_was_sent_takes_the_sponsors_clock_back(
     assert "authority_grave" in deadlines(case)
     with as_person(cast.nurse):
         void_receipt(receipt=receipt, reason="Wrong address", by=cast.nurse)
+    assert "authority_grave" in deadlines(case)
+    with as_person(officer):
+        agree_easing(case=case, reason="It never arrived", by=officer)
     assert set(deadlines(case)) == SITE_CLOCK

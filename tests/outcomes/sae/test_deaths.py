@@ -126,6 +126,30 @@ def test_nothing_is_said_once_the_event_is_entered(cast, subject, died, officer,
     assert {step for _who, step in notices()} == {"h12"}
 
 
+def test_a_death_whose_event_is_voided_is_reminded_of_anew(
+    cast, subject, died, officer, run, sink, clock
+):
+    sub = cast.sub_investigator.full_name
+    run(KNOWN + 12.1 * HOUR)
+    assert notices(State.SENT) == {(sub, "h12")}
+    case = first_word(subject, cast.nurse, term="Died", criterion="results_in_death")
+    with as_person(cast.nurse):
+        void_record(record=CrfRecord.objects.get(pk=case.record_id), reason="x", by=cast.nurse)
+    before = len(sink.arrived)
+    run(KNOWN + 12.5 * HOUR)
+    of_deaths = [mail for mail in sink.arrived[before:] if "is to be entered" in str(mail)]
+    assert len(of_deaths) == 1
+    assert len(on_the_board(officer)) == 1
+
+
+def test_a_death_that_nobody_reports_is_reminded_of_every_further_day(
+    cast, subject, died, officer, run, sink
+):
+    run(KNOWN + 24.1 * HOUR)
+    run(KNOWN + 48.1 * HOUR)
+    assert (officer.full_name, "h48") in notices(State.SENT)
+
+
 def test_the_safety_officer_says_with_a_reason_that_none_is_owed(cast, died, officer):
     with as_person(cast.investigator), pytest.raises(NotPermittedError):
         settle_death(death=died, reason="x", by=cast.investigator)

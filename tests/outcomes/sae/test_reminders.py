@@ -14,6 +14,7 @@ from outcomes.services.sae_cases import correct_awareness
 from tests.factories import as_person, given, make_subject
 from tests.outcomes.conftest import save_death
 from tests.outcomes.sae.conftest import FRIDAY, first_word, received, sent, signed
+from tests.outcomes.sae.test_cases import DEAD, say
 from trialsite.access.models import User
 from trialsite.core.exceptions import DomainError, NotPermittedError
 from trialsite.notify.models import Lane, Notice, State
@@ -148,7 +149,7 @@ def test_the_sponsors_days_are_the_safety_officers(cast, case, officer, told, ru
     clock(FRIDAY + 2 * HOUR)
     for to in ("sponsor", "institution", "ethics"):
         receipt = sent(report, to, FRIDAY + 1.5 * HOUR, cast.nurse)
-        received(receipt, FRIDAY + 1.6 * HOUR, cast.nurse)
+        received(receipt, FRIDAY + 1.6 * HOUR, officer)
     run(FRIDAY + 6.1 * 24 * HOUR)
     assert {step for _who, step in notices()} == {"authority_grave-2"}
     run(FRIDAY + 7.1 * 24 * HOUR)
@@ -157,6 +158,46 @@ def test_the_sponsors_days_are_the_safety_officers(cast, case, officer, told, ru
     sent(report, "authority", FRIDAY + 7.1 * 24 * HOUR, officer)
     run(FRIDAY + 8.1 * 24 * HOUR)
     assert "authority_grave-0" not in {step for _who, step in notices()}
+
+
+def test_what_is_still_owed_after_the_last_hour_is_reminded_of_every_day(case, told, run):
+    run(FRIDAY + 24 * HOUR)
+    run(FRIDAY + 47.9 * HOUR)
+    assert "h48" not in {step for _who, step in notices()}
+    run(FRIDAY + 48.1 * HOUR)
+    run(FRIDAY + 72.1 * HOUR)
+    assert {(told["sub"], "h48"), (told["officer"], "h72")} <= set(notices(State.SENT))
+
+
+def test_a_report_to_the_authority_that_is_late_is_reminded_of_every_day(
+    cast, case, officer, told, run, clock
+):
+    clock(FRIDAY + HOUR)
+    report = signed(case, cast.sub_investigator)
+    clock(FRIDAY + 2 * HOUR)
+    for to in ("sponsor", "institution", "ethics"):
+        sent(report, to, FRIDAY + 1.5 * HOUR, cast.nurse)
+    run(FRIDAY + 8.1 * 24 * HOUR)
+    run(FRIDAY + 9.1 * 24 * HOUR)
+    steps = {step for _who, step in notices(State.SENT)}
+    assert {"authority_grave-0", "authority_grave+1"} <= steps
+
+
+def test_an_upgrade_is_reminded_of_at_its_own_hours_beside_what_is_long_overdue(
+    cast, subject, told, officer, run, clock
+):
+    clock(FRIDAY + dt.timedelta(minutes=5))
+    mild = first_word(subject, cast.nurse, criterion="hospitalisation", suspected="disease")
+    clock(FRIDAY + HOUR)
+    sent(signed(mild, cast.sub_investigator), "sponsor", FRIDAY + HOUR, cast.nurse)
+    # Institution and ethics committee are forgotten; on Monday at 09:50 it turns fatal.
+    upgraded = FRIDAY + 58 * HOUR
+    run(upgraded - HOUR)
+    clock(upgraded)
+    say(mild, cast.nurse, **DEAD)
+    before = set(notices(State.SENT))
+    run(upgraded + 12.1 * HOUR)
+    assert (told["sub"], "h12") in set(notices(State.SENT)) - before
 
 
 def test_what_is_owed_is_read_with_as_many_questions_however_many_cases(

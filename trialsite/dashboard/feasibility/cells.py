@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from django.utils.translation import gettext as _
 
@@ -51,6 +52,11 @@ class Cells:
         #: Cells that were read and want a look.
         self.doubts: list[CellProblem] = []
         self._line, self._cells = 0, ()  # type: tuple[int, tuple[str, ...]]
+        # What a text says: a column of thousands of rows has few different ones. They are
+        # kept here, for the length of one file, and nowhere in the process: they are patients'.
+        self._results: dict[tuple[str, str], Parsed] = {}
+        self._days: dict[str, dt.date | None] = {}
+        self._keys: dict[str, str] = {}
 
     def turn(self, line: int, cells: tuple[str, ...]) -> None:
         """Go on to this row."""
@@ -71,14 +77,19 @@ class Cells:
     def text(self, header: str) -> str:
         """A cell's text; empty where there is no column, no cell, or a text that means none."""
         text = self._cells[self._places[header]] if header else ""
-        return "" if name_key(text) in self._missing else text
+        return "" if self._key(text) in self._missing else text
+
+    def _key(self, text: str) -> str:
+        if text not in self._keys:
+            self._keys[text] = name_key(text)
+        return self._keys[text]
 
     def code(self, header: str, codes: dict[str, str], known: Iterable[str]) -> str | None:
         """What a cell stands for: by the mapping, else one of the words themselves."""
         text = self.text(header)
         if not text:
             return None
-        found = codes.get(name_key(text), text)
+        found = codes.get(self._key(text), text)
         if found in known:
             return found
         self.refuse(header, _("The mapping does not say what “%(text)s” means.") % _shown(text))
@@ -92,14 +103,19 @@ class Cells:
         text = self.text(header)
         if not text:
             return None
-        try:
-            day = read_moment(text, self._layout.dates).day
-        except UnreadableCellError:
-            day = None
+        if text not in self._days:
+            self._days[text] = self._read_day(text)
+        day = self._days[text]
         if day is None or not 1900 <= day.year <= 2200:
             self.refuse(header, _("“%(text)s” is no date.") % _shown(text))
             return None
         return day
+
+    def _read_day(self, text: str) -> dt.date | None:
+        try:
+            return read_moment(text, self._layout.dates).day
+        except UnreadableCellError:
+            return None
 
     def born(self, header: str) -> str | None:
         """A birth date as ISO text, to the year or month where no more is written."""
@@ -126,16 +142,21 @@ class Cells:
     ) -> Parsed | None:
         """A printed result: a number, a limit such as <0.2, or a finding in words; the unit
         that the mapping names may stand behind it, another one may not."""
-        text = _without(units, self.text(header))
+        printed = self.text(header)
+        if (header, printed) in self._results:
+            return self._results[header, printed]
+        text = _without(units, printed)
         if not text or (zero_is_missing and is_zero(text)):
             return None
         try:
-            return _parsed(self.printed(text))
+            found = _parsed(self.printed(text))
         except (ResultError, UnreadableCellError, InvalidOperation) as error:
             if isinstance(error, ResultError) and error.code in _NO_RESULT:
                 return None
             self.refuse(header, _("“%(text)s” is no number.") % _shown(text))
             return None
+        self._results[header, printed] = found
+        return found
 
     def printed(self, text: str) -> str:
         """A result with the point for its decimal mark."""
@@ -148,10 +169,16 @@ _MICRO = str.maketrans({"\u00b5": "u", "\u03bc": "u"})
 
 def _without(units: Iterable[str], text: str) -> str:
     form = folded(text).translate(_MICRO)
-    for unit in (folded(each).translate(_MICRO) for each in units if each):
-        if form.endswith(unit):
+    for unit in map(_unit_form, units):
+        if unit and form.endswith(unit):
             return form.removesuffix(unit).strip()
     return text
+
+
+@lru_cache(maxsize=512)
+def _unit_form(unit: str) -> str:
+    """A unit of the mapping as cells are compared with it; it is the same in every row."""
+    return folded(unit).translate(_MICRO)
 
 
 def _parsed(text: str) -> Parsed:

@@ -102,7 +102,7 @@ def judge(people: Iterable[Person], protocol: Protocol) -> Judgements:
 
 
 def _row(person: Person, protocol: Protocol, rules: dict[str, ScoreAbove], needs: _Needs) -> _Row:
-    verdicts = verdicts_of(protocol, person.facts)
+    verdicts = verdicts_of(protocol, person.facts, counted=True)
     unknown = [each for each in verdicts if each.favourable is None]
     return _Row(
         person=person,

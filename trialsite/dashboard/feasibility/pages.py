@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,9 +12,17 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from outcomes.endpoint_words import STATES
 from outcomes.endpoints.milestones import State
-from outcomes.pages.endpoints import OVERALL, STATE_HEADINGS, TITLES, panels
+from outcomes.endpoints.numbers import Interval
+from outcomes.pages.endpoints import (
+    OVERALL,
+    STATE_HEADINGS,
+    TITLES,
+    PointRow,
+    StateCell,
+    panels,
+)
+from outcomes.pages.numbers import interval, percent
 from screening.eligibility.verdicts import Outcome
 from trialsite.dashboard.feasibility.result import Judged, Result, Times
 from trialsite.dashboard.feasibility.saying import (
@@ -29,6 +38,7 @@ from trialsite.protocol import Protocol
 
 #: States of a milestone that a table of times and statuses can have.
 _STATES = (State.ALIVE_NATIVE, State.ALIVE_LT, State.DEAD, State.UNKNOWN)
+_HEADINGS = [each for each in STATE_HEADINGS if each.key in set(_STATES)]
 
 
 def _rows_at(**asked: str) -> str:
@@ -89,14 +99,21 @@ def survival_context(found: Result, times: Times, protocol: Protocol) -> dict[st
         "people": endpoints.enrolled,
         "panels": [replace(each, says=said) if each.key == OVERALL else each for each in curves],
         "anchor": _("days as the file counts them"),
-        "headings": [each for each in STATE_HEADINGS if each.key in set(_STATES)],
+        "headings": _HEADINGS,
         "milestones": [
-            {
-                "day": each.day,
-                "years": years(each.day) if each.day >= 365 else None,
-                "counts": [len(each.subjects[state]) for state in _STATES],
-            }
+            _milestone(each.day, {state.value: len(who) for state, who in each.subjects.items()})
             for each in endpoints.milestones
+        ],
+    }
+
+
+def _milestone(day: int, counts: dict[str, int]) -> dict[str, Any]:
+    """A day as the table of the endpoints' page has it; nobody of a file can be opened."""
+    return {
+        "day": day,
+        "name": _("%(n)s years") % {"n": years(day)} if day >= 365 else "",
+        "states": [
+            StateCell(key=state.value, count=counts[state.value], href="") for state in _STATES
         ],
     }
 
@@ -113,7 +130,7 @@ def saved_context(saved: SavedFeasibility, protocol: Protocol) -> dict[str, Any]
             {**each, "text": texts.get(each["criterion"], "")} for each in counts["tallies"]
         ],
         "survival": _saved_survival(counts.get("survival")),
-        "headings": [STATES[state] for state in _STATES],
+        "headings": _HEADINGS,
     }
 
 
@@ -123,11 +140,27 @@ def _saved_survival(counts: dict[str, Any] | None) -> dict[str, Any] | None:
     return {
         "people": counts["people"],
         "curves": [
-            {"title": title, "points": counts[key], "events": counts["events"][key]}
+            {
+                "key": key,
+                "title": title,
+                "points": list(map(_saved_point, counts[key])),
+                "events": counts["events"][key],
+            }
             for key, title in TITLES.items()
         ],
-        "milestones": [
-            {"day": each["day"], "counts": [each["states"][state.value] for state in _STATES]}
-            for each in counts["milestones"]
-        ],
+        "milestones": [_milestone(each["day"], each["states"]) for each in counts["milestones"]],
     }
+
+
+def _saved_point(kept: dict[str, Any]) -> PointRow:
+    value, low, high = (kept[name] and Decimal(kept[name]) for name in ("value", "low", "high"))
+    limits = None if low is None or high is None else Interval(low=low, high=high)
+    return PointRow(
+        day=kept["day"],
+        at_risk=kept["at_risk"],
+        at_risk_href="",
+        value=percent(value),
+        interval=interval(limits),
+        absent="",
+        known=value is not None,
+    )

@@ -130,6 +130,7 @@ class Result:
     """Everything that is said of one file.
 
     `sha256` is of the file as it came, `judged_for` the day judged for (empty: each row's own).
+    `mapping` is what is kept of the mapping with saved counts.
     """
 
     sha256: str
@@ -139,6 +140,7 @@ class Result:
     as_written: bool
     age_when_judged: bool
     judged_for: str
+    mapping: str
     rows: int
     #: How many rows were set aside, and the first of the cells for which they were.
     set_aside: int

@@ -17,6 +17,7 @@ from trialsite.dashboard.feasibility.judging import (
     counts_age_when_judged,
     judge,
 )
+from trialsite.dashboard.feasibility.keeping import kept_mapping
 from trialsite.dashboard.feasibility.mapping import (
     FeasibilityMapping,
     read_feasibility_mapping,
@@ -91,6 +92,7 @@ def run(
         protocol_hash=protocol.content_hash,
         as_written=as_written,
         age_when_judged=counts_age_when_judged(wanted),
+        mapping=kept_mapping(wanted),
         judged_for="" if wanted.columns.assessed else on.isoformat(),
         rows=max(len(people), len(endings)),
         set_aside=len(lines),

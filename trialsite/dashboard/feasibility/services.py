@@ -24,9 +24,10 @@ LONGEST_NAME = 120
 
 @transaction.atomic
 def save_feasibility(
-    *, name: str, site: Site, result: Result, mapping: str, protocol: Protocol, by: User
+    *, name: str, site: Site, result: Result, protocol: Protocol, by: User
 ) -> SavedFeasibility:
-    """Keep the counts of an answer for a site; never a row, nor the file it came from.
+    """Keep the counts of an answer for a site; never a row, nor the file it came from, nor a
+    text of one of its cells.
 
     Raises DomainError for a name that is empty, too long, or taken at the site.
     """
@@ -40,7 +41,7 @@ def save_feasibility(
         protocol_version=result.protocol_version,
         protocol_hash=result.protocol_hash,
         rows=result.rows,
-        mapping=mapping,
+        mapping=result.mapping,
         counts=counts_of(result, protocol),
     )
     if not made.name or len(made.name) > LONGEST_NAME:

@@ -7,9 +7,10 @@ coefficients usual in Chinese hospitals.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
+from functools import lru_cache
 
-from .score import Number, Score, ScoreInput, Used, half_up, number, settled, word
+from .score import PRECISION, Number, Score, ScoreInput, Used, half_up, number, settled, word
 
 ALGORITHM = "MELD"
 UNOS = "unos"
@@ -104,10 +105,17 @@ def _creatinine(
 def _logarithms(used: Used) -> tuple[Decimal, Decimal, Decimal]:
     """ln of bilirubin and creatinine in mg/dL, and of INR."""
     return (
-        (used["bilirubin"] / BILIRUBIN_FACTOR).ln(),
-        (used["creatinine"] / CREATININE_FACTOR).ln(),
-        used["inr"].ln(),
+        _ln(used["bilirubin"] / BILIRUBIN_FACTOR),
+        _ln(used["creatinine"] / CREATININE_FACTOR),
+        _ln(used["inr"]),
     )
+
+
+@lru_cache(maxsize=1024)
+def _ln(amount: Decimal) -> Decimal:
+    """The logarithm, once for all versions that take it of the same amount."""
+    with localcontext(Context(prec=PRECISION)):
+        return amount.ln()
 
 
 def _unos(used: Used) -> Decimal:

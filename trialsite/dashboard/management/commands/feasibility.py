@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 
 from outcomes.pages.endpoints import TITLES, panels
 from trialsite.access.context import system_context
+from trialsite.access.models import Site
 from trialsite.casebook.models import ProtocolVersion
 from trialsite.casebook.selectors import current_version
-from trialsite.core.clock import trial_now
+from trialsite.core.clock import trial_today
 from trialsite.core.context import Channel, acting
 from trialsite.core.exceptions import DomainError
 from trialsite.dashboard.feasibility.result import Result, Times
@@ -46,6 +47,9 @@ class Command(BaseCommand):
             action="store_true",
             help="Set rows aside that cannot be read, list them, and judge the others.",
         )
+        parser.add_argument(
+            "--site", help="Whose day today is; without it that of the site with the first code."
+        )
         parser.add_argument("--language", choices=[code for code, _name in settings.LANGUAGES])
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -64,7 +68,7 @@ class Command(BaseCommand):
                 Path(options["file"]).read_bytes(),
                 Path(options["mapping"]).read_text(encoding="utf-8-sig"),
                 protocol,
-                today=trial_now().date(),
+                today=trial_today(_zone(options["site"])),
                 as_written=options["as_written"],
                 set_aside=options["set_aside"],
             )
@@ -85,10 +89,22 @@ def _protocol() -> Protocol:
         raise CommandError(_("No protocol version is loaded yet.")) from None
 
 
+def _zone(code: str | None) -> str:
+    """Where the day is counted for rows without one."""
+    sites = Site.objects.order_by("code")
+    site = (sites.filter(code=code) if code else sites).first()
+    if code and site is None:
+        raise CommandError(_("There is no site %(code)s.") % {"code": code})
+    return site.time_zone if site else settings.TIME_ZONE
+
+
 def _said(words: Words, protocol: Protocol) -> Iterator[str]:
     """The answer for a terminal."""
     found = words.result
-    yield f"{found.read_as} · {found.sha256[:16]} · {found.protocol_version}"
+    day = _("judged for %(on)s") % {"on": found.judged_for}
+    if not found.judged_for:
+        day = _("each row judged for its own date")
+    yield f"{found.read_as} · {found.sha256[:16]} · {found.protocol_version} · {day}"
     yield from (f"  {e.place} {e.column}: {e.message}" for e in (*found.left_out, *found.doubts))
     if found.people:
         yield from _criteria(words)

@@ -10,6 +10,7 @@ from django.db import connections
 
 from trialsite.access.models import Site
 from trialsite.demo import people
+from trialsite.demo.haste import in_haste
 from trialsite.demo.study import make_study
 
 
@@ -28,5 +29,6 @@ class Command(BaseCommand):
             )
         if "owner" not in connections.databases:
             raise CommandError("DATABASE_OWNER_URL is needed to make the demonstration's past.")
-        make_study()
+        with in_haste():
+            make_study()
         self.stdout.write("SYNTHETIC demonstration study made.")

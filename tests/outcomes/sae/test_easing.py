@@ -1,0 +1,201 @@
+"""No running deadline ends or lies later because somebody at the site changes a suspicion."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from outcomes.models import SaeCase
+from outcomes.services.sae_cases import correct_awareness, describe_case
+from outcomes.services.sae_decisions import agree_easing
+from tests.api.conftest import ApiClient
+from tests.factories import as_person, given, sign_in
+from tests.outcomes.sae.conftest import FRIDAY, local, received, sent, signed
+from tests.outcomes.sae.test_cases import SITE_CLOCK, UNJUDGED, deadlines, fresh, reported, say
+from tests.outcomes.sae.test_reminders import notices
+from trialsite.core.exceptions import DomainError, NotPermittedError, TransitionError
+
+HOUR = dt.timedelta(hours=1)
+NOT_RELATED = dict.fromkeys(UNJUDGED, "NOT RELATED")
+GRAVE = {"hospitalisation": "", "life_threatening": "true"}
+
+
+@pytest.fixture
+def told(cast, case: SaeCase, officer, clock) -> SaeCase:
+    """The sponsor has the first report; the authority's seven days run."""
+    clock(FRIDAY + HOUR)
+    report = signed(case, cast.sub_investigator)
+    clock(FRIDAY + 2 * HOUR)
+    received(sent(report, "sponsor", FRIDAY + 1.5 * HOUR, cast.nurse), FRIDAY + 1.6 * HOUR, officer)
+    assert local(deadlines(case)["authority_grave"].due_at) == "Sat 2026-03-14 23:59"
+    return case
+
+
+def describe(case, by, suspected: str) -> None:
+    with as_person(by):
+        describe_case(case=case, reporter="Dr Wei", suspected=suspected, narrative="", by=by)
+
+
+def agree(case, by, reason="Judged so") -> None:
+    with as_person(by):
+        agree_easing(case=case, reason=reason, by=by)
+
+
+def test_a_nurse_who_suspects_the_disease_instead_ends_no_clock(cast, told, officer):
+    describe(told, cast.nurse, "disease")
+    now = fresh(told)
+    assert (now.suspected, now.awaits_easing, now.eases_by_id) == (
+        "disease",
+        True,
+        cast.nurse.pk,
+    )
+    assert local(deadlines(told)["authority_grave"].due_at) == "Sat 2026-03-14 23:59"
+    agree(told, officer, "The circuit was not in use")
+    assert set(deadlines(told)) == SITE_CLOCK
+    before = deadlines(told, standing=False)["authority_grave"]
+    assert before.replace_reason == "The circuit was not in use"
+    assert (fresh(told).awaits_easing, fresh(told).eased_by_id) == (False, officer.pk)
+
+
+def test_a_judgement_that_a_nurse_enters_waits_for_an_investigator(cast, told):
+    say(told, cast.nurse, **GRAVE, **NOT_RELATED)
+    assert "authority_grave" in deadlines(told)
+    with as_person(cast.nurse), pytest.raises(NotPermittedError):
+        agree_easing(case=told, reason="x", by=cast.nurse)
+    with as_person(cast.sub_investigator), pytest.raises(DomainError, match="reason"):
+        agree_easing(case=told, reason=" ", by=cast.sub_investigator)
+    agree(told, cast.sub_investigator)
+    assert "authority_grave" not in deadlines(told)
+    with as_person(cast.sub_investigator), pytest.raises(TransitionError, match="No deadline"):
+        agree_easing(case=told, reason="x", by=cast.sub_investigator)
+
+
+def test_what_waits_is_not_agreed_to_by_another_change_of_the_form(cast, told):
+    say(told, cast.nurse, **GRAVE, **NOT_RELATED)
+    say(told, cast.sub_investigator, **GRAVE, **NOT_RELATED, term="Sepsis")
+    assert "authority_grave" in deadlines(told)
+    assert fresh(told).awaits_easing
+
+
+def test_an_investigators_own_judgement_with_its_reason_counts_and_the_sponsor_hears_of_it(
+    cast, told, officer, run, sink
+):
+    say(told, cast.sub_investigator, **GRAVE, **NOT_RELATED)
+    assert "authority_grave" not in deadlines(told)
+    assert fresh(told).eased_reason == "Known since"
+    run(FRIDAY + 2.1 * HOUR)
+    assert (officer.full_name, "eased-0") in notices()
+
+
+def test_what_is_taken_back_to_what_stood_waits_no_more(cast, told):
+    describe(told, cast.nurse, "disease")
+    describe(told, cast.nurse, "circuit")
+    assert not fresh(told).awaits_easing
+    assert "authority_grave" in deadlines(told)
+
+
+def test_investigators_and_safety_officers_are_told_at_once_that_a_word_is_awaited(
+    cast, told, officer, run, sink
+):
+    describe(told, cast.nurse, "disease")
+    run(FRIDAY + 2.1 * HOUR)
+    assert {who for who, step in notices() if step == "easing-0"} == {
+        cast.sub_investigator.full_name,
+        cast.investigator.full_name,
+        officer.full_name,
+    }
+
+
+def test_an_event_found_less_grave_keeps_the_shorter_clock_until_agreed(cast, told, officer):
+    say(told, cast.nurse, related_circuit="PROBABLE")
+    found = deadlines(told)
+    assert {"authority_grave", "authority_other"} <= set(found)
+    agree(told, officer)
+    assert "authority_grave" not in deadlines(told)
+    assert "authority_other" in deadlines(told)
+
+
+def test_a_later_awareness_lengthens_no_running_clock_until_agreed(cast, case):
+    later = (FRIDAY + dt.timedelta(minutes=4)).replace(tzinfo=None)
+    with as_person(cast.nurse):
+        correct_awareness(case=case, aware_at=later, reason="Ward log", by=cast.nurse)
+    assert {local(each.due_at) for each in deadlines(case).values()} == {"Sat 2026-03-07 23:50"}
+    agree(case, cast.sub_investigator)
+    assert {local(each.due_at) for each in deadlines(case).values()} == {"Sat 2026-03-07 23:54"}
+
+
+def test_an_earlier_awareness_counts_at_once(cast, case):
+    with as_person(cast.nurse):
+        correct_awareness(
+            case=case, aware_at=(FRIDAY - HOUR).replace(tzinfo=None), reason="Ward log",
+            by=cast.nurse,
+        )  # fmt: skip
+    assert {local(each.due_at) for each in deadlines(case).values()} == {"Sat 2026-03-07 22:50"}
+    assert not fresh(case).awaits_easing
+
+
+def test_sending_the_report_meets_the_clock_and_nothing_waits_any_more(cast, told, officer):
+    describe(told, cast.nurse, "disease")
+    report = given(told.reports.get)()
+    sent(report, "authority", FRIDAY + 1.7 * HOUR, officer)
+    # Further information is owed as well until somebody agrees that it is not.
+    assert set(deadlines(told)) == SITE_CLOCK | {"authority_grave_follow_up"}
+    agree(told, officer)
+    assert set(deadlines(told)) == SITE_CLOCK
+
+
+def test_the_page_says_what_waits_and_takes_the_agreement(cast, told, officer):
+    describe(told, cast.nurse, "disease")
+    nurse, doctor = sign_in(cast.nurse), sign_in(cast.sub_investigator)
+    path = f"/safety/cases/{told.pk}/"
+    assert "The stricter deadline stands" in nurse.get(path).content.decode()
+    assert "ease" not in nurse.get(path).context["forms"]
+    body = {"ease-reason": "Not in use", "ease-version": fresh(told).version}
+    assert nurse.post(f"{path}ease/", body).status_code == 403
+    shown = sign_in(officer).get("/safety/?look=decide").context["page"].object_list
+    assert [line.case.pk for line in shown] == [told.pk]
+    refused = doctor.post(f"{path}ease/", body | {"ease-reason": ""})
+    assert refused.status_code == 422
+    done = doctor.post(f"{path}ease/", body, follow=True).content.decode()
+    assert "Not in use" in done
+    assert "authority_grave" not in deadlines(told)
+
+
+def test_a_machine_agrees_from_the_version_it_read(cast, told, officer):
+    describe(told, cast.nurse, "disease")
+    client = ApiClient(officer)
+    read = client.get(f"sae-cases/{told.pk}/").json()
+    assert read["eases_reason"] == "The suspected cause was changed"
+    path, body = f"sae-cases/{told.pk}/easing/", {"reason": "Not in use"}
+    assert client.post(path, body).status_code == 428
+    done = client.post(path, body, version=read["version"])
+    assert done.json()["eased_reason"] == "Not in use"
+    assert done.json()["eases_since"] is None
+
+
+def test_an_event_found_less_grave_is_news_to_all_who_were_told_that_it_was(
+    cast, case, officer, clock
+):
+    reported(case, cast, officer, clock)
+    clock(FRIDAY + 5 * HOUR)
+    say(case, cast.sub_investigator, related_circuit="PROBABLE")
+    found = deadlines(case)
+    assert {local(found[to].due_at) for to in SITE_CLOCK} == {"Sun 2026-03-08 04:50"}
+    reported(case, cast, officer, clock, "follow_up", FRIDAY + 6 * HOUR)
+    line = sign_in(officer).get(f"/safety/cases/{case.pk}/").context["line"]
+    assert {each.deadline.recipient for each in line.running} == {"authority"}
+
+
+def test_the_authority_that_was_told_it_is_grave_is_told_that_it_is_not(cast, case, officer, clock):
+    first = reported(case, cast, officer, clock)
+    sent(first, "authority", FRIDAY + 1.4 * HOUR, officer)
+    clock(FRIDAY + 5 * HOUR)
+    say(case, cast.sub_investigator, related_circuit="PROBABLE")
+    second = reported(case, cast, officer, clock, "follow_up", FRIDAY + 6 * HOUR)
+    assert local(deadlines(case)["authority_other"].since) == "Sat 2026-03-07 06:10"
+    line = sign_in(officer).get(f"/safety/cases/{case.pk}/").context["line"]
+    assert {each.deadline.rule for each in line.running} == {"authority_other"}
+    sent(second, "authority", FRIDAY + 6.4 * HOUR, officer)
+    line = sign_in(officer).get(f"/safety/cases/{case.pk}/").context["line"]
+    assert line.running == []

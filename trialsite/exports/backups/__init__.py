@@ -1,0 +1,1 @@
+"""A whole study put away and brought back: database, documents, packages; never the keys."""
