@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 from outcomes.models import UnreportedDeath
 from outcomes.services.deputies import name_deputy
@@ -112,7 +113,7 @@ def rows_of_site(cast, operation):
 
 def _together(cast, subject, arguments):
     """What belongs to something else that the address names, too."""
-    ids = {}
+    ids: dict[str, Any] = {}
     if "look" in arguments:
         ids |= looked_after(cast, subject)
     if {"mapping", "lab_import"} & arguments:

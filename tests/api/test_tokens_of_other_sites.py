@@ -143,7 +143,8 @@ def listed(cast: Cast, listing: Operation, one: Operation) -> dict[str, Any]:
         confirm_all(cast)
         decide(cast, candidate, {"EX06": "met"})
         return {"subject": candidate.pk}
-    return rows_of_site(cast, one)
+    ids: dict[str, Any] = rows_of_site(cast, one)
+    return ids
 
 
 def test_every_operation_is_asked_for():

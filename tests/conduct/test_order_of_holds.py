@@ -40,7 +40,8 @@ class Aside(threading.Thread):
 
     def __init__(self, work: Callable[[], Any]) -> None:
         super().__init__()
-        self.work, self.raised = work, None
+        self.work = work
+        self.raised: Exception | None = None
 
     def run(self) -> None:
         try:

@@ -59,7 +59,7 @@ def test_numbers_go_on_after_those_that_were_used(cast):
         first = save_row(record=sheet, group=Reading, entry=entries("100")[0], by=cast.nurse).row
         void_row(record=sheet, group=Reading, row_id=first.pk, reason="twice", by=cast.nurse)
         saved = add_rows(record=sheet, group=Reading, entries=entries(*FLOWS), by=cast.nurse)
-        assert [each.row.number for each in saved] == [2, 3, 4]
+        assert [getattr(each.row, "number", None) for each in saved] == [2, 3, 4]
 
 
 def test_one_impossible_row_takes_all_of_them_back(cast):

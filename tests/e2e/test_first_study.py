@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -61,7 +62,7 @@ from trialsite.labs.codes import FORM_OID as LAB
 from visits.models import VitalSigns
 
 Clock = Callable[[dt.datetime], None]
-TABLET = {"width": 820, "height": 1180, "language": "zh-hans"}
+TABLET: dict[str, Any] = {"width": 820, "height": 1180, "language": "zh-hans"}
 SIGNS = {
     "systolic": "118",
     "diastolic": "70",
@@ -86,7 +87,7 @@ def type_form(
     What the form needs besides is said to be not available.
     """
     page.goto(f"/records/{record.pk}/")
-    cells = {}
+    cells: dict[str, str] = {}
     for name, item in items_of(table).items():
         if text := texts.get(name):
             entry = page.locator(f"[id='{name}']")
@@ -283,8 +284,7 @@ def pulled(journey: Journey, stack: Stack, place: Path) -> None:
             assert told == {key: (text, UNITS[key]) for key, text in typed.items()}
         else:
             (row,) = rows
-            told = {key: row[key] for key in typed}
-            assert {key: as_typed(text) for key, text in told.items()} == {
+            assert {key: as_typed(row[key]) for key in typed} == {
                 key: as_typed(text) for key, text in typed.items()
             }
 

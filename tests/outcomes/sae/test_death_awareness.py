@@ -62,7 +62,7 @@ def told(cast, subject: Subject, by: str) -> CrfRecord:
         case "event":
             key = given(CrfRecord.objects.filter(subject=subject).count)() + 1
             record = make_record(subject, form_oid="F.AE", repeat_key=key)
-            return save_event(record, cast.nurse, complete="no", **FATAL).record
+            return save_event(record, cast.nurse, 0, complete="no", **FATAL).record
     return save_death(subject, cast.nurse, died_on="", complete="no").record
 
 
@@ -117,12 +117,12 @@ def test_a_fatal_serious_event_entered_again_counts_from_the_first(cast, subject
     clock(KNOWN)
     texts = SERIOUS | FATAL | {"results_in_death": "true", "aware_at": ""}
     first = save_event(
-        make_record(subject, form_oid="F.AE"), cast.nurse, complete="no", **texts
+        make_record(subject, form_oid="F.AE"), cast.nurse, 0, complete="no", **texts
     ).record
     void(cast, first)
     clock(KNOWN + 30 * HOUR)
     again = make_record(subject, form_oid="F.AE", repeat_key=2)
-    save_event(again, cast.nurse, complete="no", **texts)
+    save_event(again, cast.nurse, 0, complete="no", **texts)
     case = given(SaeCase.objects.get)(record=again)
     assert local(case.aware_at) == FIRST
 

@@ -73,15 +73,17 @@ def sha256_of(path: Path) -> str:
 
 
 def _parsed(folder: Path) -> dict[str, Any]:
+    damaged = f"{folder / MANIFEST} is damaged: it is no manifest."
     try:
-        said = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        said: Any = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         kind = said["format"]
         str(said["seal"]), str(said["keys"]["field_keys"][0])
     except OSError as error:
         raise BackupError(f"{folder} holds no backup: {MANIFEST} cannot be read.") from error
-        assert isinstance(said, dict)
-    except (ValueError, KeyError, TypeError, IndexError, AssertionError) as error:
-        raise BackupError(f"{folder / MANIFEST} is damaged: it is no manifest.") from error
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise BackupError(damaged) from error
+    if not isinstance(said, dict):
+        raise BackupError(damaged)
     if kind != FORMAT:
         raise BackupError(f"{folder} is a backup of format {kind}; this version reads {FORMAT}.")
     return said
