@@ -13,7 +13,7 @@ from collections.abc import Generator
 import coverage
 import pytest
 
-ONE_IN = 2
+ONE_IN = 1
 
 _followed = pytest.StashKey[bool]()
 

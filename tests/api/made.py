@@ -8,6 +8,7 @@ from typing import Any
 
 from outcomes.models import UnreportedDeath
 from outcomes.services.deputies import name_deputy
+from outcomes.services.sae_awareness import Knowledge, record_sponsor_awareness
 from outcomes.services.sae_reconciliation import reconcile_cases
 from outcomes.services.survival import start_contact
 from samples.models import DestructionLine
@@ -257,6 +258,13 @@ def receipt_of(cast, record):
     return sent(report, "sponsor", now, cast.nurse)
 
 
+def awareness_of(cast, record):
+    case = case_of(cast, record)
+    with as_person(cast.nurse):
+        knowledge = Knowledge(known_at=trial_now(), source="call", told="Ward to duty line")
+        return record_sponsor_awareness(case=case, knowledge=knowledge, by=cast.nurse)
+
+
 @given
 def custody_of(cast):
     return collected(sampled(cast), cast.nurse).custody.get()
@@ -356,6 +364,7 @@ MADE = {
     "deficiency": deficiency_at,
     "case": lambda cast, record: case_of(cast, record).pk,
     "report": lambda cast, record: safety_report_of(cast, record).pk,
+    "awareness": lambda cast, record: awareness_of(cast, record).pk,
     "receipt": lambda cast, record: receipt_of(cast, record).pk,
     "specimen": lambda cast, _record: labelled(sampled(cast), cast.nurse)[0].pk,
     "aliquot": lambda cast, _record: aliquoted(sampled(cast), cast.nurse)[0].pk,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from trialsite.api.urls import urlpatterns
 from trialsite.crf.registry import forms
 
+_NUMBER = re.compile(r"<int:(\w+)>")
 _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
 #: Arguments that name no row of a person's data.
 PLAIN = {"slug": "vs", "code": "001", "name": "subjects", "item": "I.AE.TERM"}
@@ -44,6 +46,12 @@ class Operation:
     @property
     def arguments(self) -> list[str]:
         return [name for name in _ARGUMENT.findall(self.route) if name not in PLAIN]
+
+    @property
+    def unknown(self) -> dict[str, Any]:
+        """For each argument an id that is nobody's."""
+        numbered = set(_NUMBER.findall(self.route))
+        return {name: 2**31 - 1 if name in numbered else uuid.uuid4() for name in self.arguments}
 
     @property
     def form_oid(self) -> str:

@@ -80,17 +80,12 @@ def guards_of(operation: Operation) -> list[str]:
     return [BOTH, *alone]
 
 
-def unknown(operation: Operation) -> dict[str, Any]:
-    """Ids that nothing has; events are counted, everything else has a UUID."""
-    return {name: 10**15 if name == "event" else uuid.uuid4() for name in operation.arguments}
-
-
 @pytest.mark.requirement("IA2", "IA6", "IA8")
 @pytest.mark.parametrize("operation", BY_ID)
 def test_a_foreign_id_answers_byte_for_byte_as_an_unknown_one(cast, operation):
     ids = rows_of_site(cast, operation)
     program = TokenClient(everybody_at(cast.other_site))
-    unknown_ids = unknown(operation)
+    unknown_ids = operation.unknown
     for guards in guards_of(operation):
         with guarded_by(guards):
             foreign = call(program, operation, ids)
@@ -113,7 +108,7 @@ def test_no_answer_holds_anything_of_another_site(cast, operation):
         ids = listed(cast, operation, one).values()
         secrets |= {str(value) for value in ids if isinstance(value, uuid.UUID)}
     program = TokenClient(everybody_at(cast.other_site))
-    unknown_ids = unknown(operation)
+    unknown_ids = operation.unknown
     for guards in guards_of(operation):
         with guarded_by(guards):
             answer = call(program, operation, unknown_ids)

@@ -198,7 +198,7 @@ PICTURES = {
     "eligibility-en-1440": ("subi", "/subjects/{candidate}/eligibility/"),
     "casebook-en-1440": ("dm", "/subjects/{subject}/"),
     "today-zh-820": ("nurse", "/"),
-    "session-zh-820": ("nurse-b", "/sessions/{troubled}/"),
+    "session-zh-820": ("pi", "/sessions/{running}/#readings"),
     "form-zh-820": ("nurse", "/records/{history}/"),
 }
 

@@ -102,6 +102,6 @@ def test_a_death_that_only_a_fatal_event_tells_of_stands_in_every_figure(cast, s
     shown = client.get(f"/subjects/{subject.pk}/outcome/").content.decode()
     assert "This record tells of a death" in shown
     shown = client.get("/outcomes/endpoints/").content.decode()
-    (listed,) = re.findall(r'href="([^"]*)">Every enrolled subject', shown)
+    (listed,) = re.findall(r'href="([^"]*)" data-enrolled=', shown)
     shown = client.get(html.unescape(listed)).content.decode()
     assert "tells of the death; the form “Death” is missing" in shown
