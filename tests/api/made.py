@@ -76,7 +76,13 @@ from visits.services.event_looks import look_for_events
 def everybody_at(site):
     """A person with every capability there is, at one site only."""
     person = make_user(Role.PRINCIPAL_INVESTIGATOR, site)
-    others = (Role.DATA_MANAGER, Role.MONITOR, Role.RESEARCH_NURSE, Role.SAMPLE_TECHNICIAN)
+    others = (
+        Role.DATA_MANAGER,
+        Role.MONITOR,
+        Role.RESEARCH_NURSE,
+        Role.SAFETY_OFFICER,
+        Role.SAMPLE_TECHNICIAN,
+    )
     for role in others:
         Membership.objects.create(user=person, site=site, role=role, valid_from="2026-01-01")
     return person
