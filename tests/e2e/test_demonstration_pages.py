@@ -19,6 +19,7 @@ from tests.e2e.stack import (
     Visitors,
     assert_accessible,
     assert_no_sideways_scroll,
+    landed,
     screenshot,
     serve,
 )
@@ -212,6 +213,7 @@ def test_the_documents_show_what_the_product_shows(demo_visit, places, name):
     chosen = "zh-hans" if language == "zh" else language
     page = demo_visit(user, path.format(**places), width=int(width), language=chosen)
     expect(page.locator(".env-synthetic")).to_be_visible()
+    landed(page)
     taken = screenshot(page, f"docs-{name}")
     kept = DOCUMENTS / f"{name}.png"
     if os.environ.get("PICTURES"):

@@ -240,7 +240,9 @@ def test_a_session_with_two_interruptions_and_a_hypotension(visit, cast, subject
     page.locator("#complication form .btn-primary").click()
     expect(page.locator("#complication .tx-number")).to_have_count(1)
 
-    # One tap stops the circuit, one lets it run again.
+    # One tap stops the circuit, one lets it run again. The page is at its part at once: while
+    # it glided there, a tap went down on the button and came up beside it.
+    assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
     landed(page)
     page.locator(".tx-stop").click()
     expect(page.locator(".tx-stopped")).to_be_visible()
