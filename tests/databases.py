@@ -141,13 +141,19 @@ def clone(name: str, source: str = "") -> None:
 
 
 def drop(name: str) -> None:
-    """Remove a database; an autovacuum worker, which nobody may end, is waited for."""
+    """Remove a database, whoever is connected to it.
+
+    The owner may not end what the application has open: a request that was on its way when its
+    connection was ended connects anew. An autovacuum worker, which nobody may end, is waited for.
+    """
     statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
 
     def dropped() -> bool:
         with suppress(psycopg.errors.InsufficientPrivilege):
             _administer(statement)
             return True
+        with suppress(psycopg.OperationalError):
+            send_away(name)
         return False
 
     until(dropped, within=120.0, what=f"no process of the server left in {name}")
