@@ -51,6 +51,7 @@ log_patterns: list[URLPattern] = [
     path("screening/<uuid:entry_id>/", log.entry, name="entry"),
     path("screening/<uuid:entry_id>/close/", log.close, name="close"),
     path("screening/<uuid:entry_id>/reopen/", log.reopen, name="reopen"),
+    path("screening/<uuid:entry_id>/first-contact/", log.first_contact, name="first_contact"),
     path("screening/<uuid:entry_id>/void/", log.void, name="void"),
     path("screening/<uuid:entry_id>/same-person/", log.same_person, name="same_person"),
     path("screening/<uuid:entry_id>/enrol/", log.enrol, name="enrol"),

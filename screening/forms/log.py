@@ -91,6 +91,14 @@ class ReasonForm(RefusableForm):
     reason = forms.CharField(label=_("Reason"), max_length=500)
 
 
+class FirstContactForm(ReasonForm):
+    """The day on which the person was first met, as it should have been entered."""
+
+    first_contact_on = DateField(label=_("First contact"))
+
+    field_order = ("first_contact_on", "reason")
+
+
 class SamePersonForm(ReasonForm):
     """Another entry of the same site that is likely the same person; empty takes it back."""
 

@@ -18,7 +18,7 @@ from screening.models.log import (
     ScreeningEntry,
     Source,
 )
-from screening.selectors.consent import consent_fact
+from screening.selectors.consent import consent_fact, standing_of
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import IdempotentAnswer, Site, User
 from trialsite.casebook.models import ProtocolVersion, Subject, SubjectStatus
@@ -275,6 +275,38 @@ def state_same_person(
         entry.same_person_as = other
         keep(entry, "same_person_as")
     return entry
+
+
+@transaction.atomic
+def correct_first_contact(
+    *, entry: ScreeningEntry, first_contact_on: dt.date, reason: str, by: User
+) -> ScreeningEntry:
+    """Put the day of the first contact right; nothing that followed lies before it."""
+    by.require(Capability.SCREEN, site=entry.site_id)
+    entry = held(entry)
+    problems = {
+        "first_contact_on": _problem_of_contact(entry, first_contact_on),
+        "reason": "" if reason.strip() else _("Give the reason."),
+    }
+    if any(problems.values()):
+        raise EntryError({name: [text] for name, text in problems.items() if text})
+    with because(reason.strip()):
+        entry.first_contact_on = first_contact_on
+        keep(entry, "first_contact_on")
+    return entry
+
+
+def _problem_of_contact(entry: ScreeningEntry, on: dt.date) -> str:
+    if on > trial_today(entry.site.time_zone):
+        return _("This day has not come yet.")
+    signed = standing_of(entry.subject).consents if entry.subject else ()
+    ends = [each.signed_at.date() for each in signed]
+    ends += [entry.outcome_on] if entry.outcome_on else []
+    if any(on > day for day in ends):
+        return _("This is after %(date)s, when consent was given or screening ended.") % {
+            "date": min(ends).isoformat()
+        }
+    return ""
 
 
 @transaction.atomic

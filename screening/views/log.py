@@ -16,7 +16,13 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from screening.forms.log import CloseForm, NewEntryForm, ReasonForm, SamePersonForm
+from screening.forms.log import (
+    CloseForm,
+    FirstContactForm,
+    NewEntryForm,
+    ReasonForm,
+    SamePersonForm,
+)
 from screening.models import ScreeningEntry
 from screening.models.log import Reason
 from screening.selectors.enrolment import enrolment_state, refusals_of
@@ -26,6 +32,7 @@ from screening.services.enrolment import EnrolmentRefused, enrol_subject, void_e
 from screening.services.log import (
     EntryError,
     close_entry,
+    correct_first_contact,
     ends_of,
     open_once,
     reopen_entry,
@@ -167,6 +174,9 @@ def _page(
         else None,
         "reopen": ReasonForm(prefix="reopen"),
         "void": ReasonForm(prefix="void"),
+        "contact": FirstContactForm(
+            prefix="contact", initial={"first_contact_on": found.first_contact_on}
+        ),
         "same": SamePersonForm(entry=found, prefix="same"),
         "unenrol": ReasonForm(prefix="unenrol"),
     } | bound
@@ -266,6 +276,19 @@ def reopen(request: StaffRequest, entry_id: uuid.UUID) -> HttpResponse:
         reopen_entry(entry=found, reason=reason, by=request.user)
 
     return _act(request, found, "reopen", form, do, _("The screening goes on."))
+
+
+@requires(Capability.SCREEN)
+@require_POST
+def first_contact(request: StaffRequest, entry_id: uuid.UUID) -> HttpResponse:
+    """The day of the first contact was typed wrongly."""
+    found = _entry(request, entry_id)
+    form = FirstContactForm(request.POST, prefix="contact")
+
+    def do(**said: Any) -> None:
+        correct_first_contact(entry=found, by=request.user, **said)
+
+    return _act(request, found, "contact", form, do, _("The first contact is corrected."))
 
 
 @requires(Capability.SCREEN)

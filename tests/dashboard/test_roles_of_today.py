@@ -106,7 +106,7 @@ SEEN = {
                         "In the window, last 28 days"],
     Role.MONITOR: ["By site", "Answers to judge", "Overdue visits"],
     Role.SAFETY_OFFICER: ["Safety", "Serious adverse events going on", "Treatment sessions"],
-    Role.SAMPLE_TECHNICIAN: ["Samples expected"],
+    Role.SAMPLE_TECHNICIAN: ["Samples expected", '<a href="/samples/visits/'],
     Role.AUDITOR: ["By site", "Overdue visits"],
     Role.SITE_RECRUITER: ["In screening"],
     Role.STUDY_ADMINISTRATOR: ["People whose access is incomplete"],

@@ -171,6 +171,9 @@ def test_a_pasted_block_is_looked_at_accepted_and_fills_the_grid(visit, cast, re
     expect(lines.filter(has_text="钠 · 134")).to_contain_text("133")
     assert_accessible(page)
     assert_no_sideways_scroll(page)
+    # The unit is what is looked at here: it is read whole on a tablet.
+    unit = lines.filter(has_text="钠 · 134").locator("select[name$='.unit']")
+    assert (unit.bounding_box() or {"width": 0})["width"] >= 100
     screenshot(page, "labs-paste-820", full_page=True)
     lines.filter(has_text="钠 · 134").get_by_role("checkbox").check()
     creatinine.get_by_role("checkbox").check()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -74,6 +76,10 @@ def test_a_nurse_enters_leaves_returns_completes_and_changes_in_chinese(visit, c
     expect(page.locator(".state-complete").first).to_be_visible()
     assert row_of(cast, record).systolic == 118
 
+    # It was the visit's only form: what comes next is the visit, and its name leads back.
+    expect(page).to_have_url(re.compile(f"/visits/{record.visit_id}/$"))
+    with onward(page):
+        page.get_by_role("link", name=chinese("Vital signs"), exact=True).click()
     page.locator("#heart_rate").fill("84")
     press(page, chinese("Save the change"))
     expect(page.locator("#problems")).to_contain_text(chinese("Say why you change completed data."))
@@ -142,7 +148,10 @@ def test_an_arrest_is_entered_as_it_was(visit, cast, record):
         page.locator(f"#{name}").blur()
         page.locator(f"[id='{name}.confirm']").fill("cardiac arrest")
     press(page, "Complete and next")
-    expect(page.locator(".state-complete").first).to_be_visible()
+    said = page.locator("#messages")
+    expect(said).to_contain_text("Complete. Saved in the casebook.")
+    # The pressure that follows from both is asked about, and said at once.
+    expect(said.get_by_role("link", name="1 query on “Vital signs”")).to_be_visible()
     assert row_of(cast, record).heart_rate == 0
 
 

@@ -230,3 +230,18 @@ def test_pasting_into_a_visits_panel_fills_its_lines(cast, subject):
     tab = Tab(sign_in(cast.nurse), record)
     paste(tab, "K\t4.4\tmmol/L", **{"panel.chemistry": "true"}).accept()
     assert tab.again().html.index('id="item-K"') < tab.html.index("labs-more")
+
+
+def test_what_was_left_out_of_a_pasted_block_is_said(cast, subject):
+    record = make_record(subject, form_oid="F.LB", visit=make_visit(subject, "SE.D7"))
+    tab = Tab(sign_in(cast.nurse), record)
+    paste(tab, "K\t4.4\tmmol/L\n某某\t12\t\n", **{"panel.chemistry": "true"}).accept()
+    assert "1 line was left out" in tab.again().html
+
+
+def test_a_chinese_reader_finds_the_analytes_by_their_chinese_names(cast, subject):
+    record = make_record(subject, form_oid="F.LB", visit=make_visit(subject, "SE.D7"))
+    client = sign_in(cast.nurse)
+    client.cookies["django_language"] = "zh-hans"
+    page = paste(Tab(client, record), "K\t4.4\tmmol/L").html
+    assert "钾 · Potassium" in page

@@ -11,6 +11,7 @@ from screening.models.consent import CapacityOutcome, ConsentKind, Scope
 from screening.selectors.consent import standing_of, withdrawn_scopes
 from screening.services.consent import give_consent
 from screening.services.consent_records import FieldsError, sync_site, void_part
+from screening.services.log import EntryError, correct_first_contact
 from tests.factories import (
     as_person,
     given,
@@ -94,6 +95,21 @@ def test_nobody_consents_before_the_first_contact(cast, document):
     with as_person(cast.nurse), pytest.raises(FieldsError) as refused:
         give_consent(entry=entry, act=an_act(cast, cast.site, document, days=days), by=cast.nurse)
     assert set(refused.value.errors) == {"signed_at"}
+
+
+def test_a_first_contact_typed_too_late_is_corrected_and_consent_then_follows_it(cast, document):
+    entry = make_entry(cast.site, cast.nurse)
+    signed = an_act(cast, cast.site, document, days=-2)
+    days = {"met": wall(cast.site, days=-3).date(), "today": wall(cast.site).date()}
+    with as_person(cast.nurse):
+        with pytest.raises(FieldsError):
+            give_consent(entry=entry, act=signed, by=cast.nurse)
+        said = {"entry": entry, "reason": "met on the ward", "by": cast.nurse}
+        corrected = correct_first_contact(first_contact_on=days["met"], **said)
+        give_consent(entry=corrected, act=signed, by=cast.nurse)
+        with pytest.raises(EntryError) as refused:
+            correct_first_contact(first_contact_on=days["today"], **said)
+    assert set(refused.value.errors) == {"first_contact_on"}
 
 
 def test_nobody_consents_or_is_assessed_after_death(cast, document):

@@ -16,6 +16,7 @@ from screening.services.log import admit, close_entry
 from tests.factories import as_person, given, make_entry, make_protocol, make_user, sign_in
 from tests.screening.conftest import entry_of, make_screened
 from trialsite.access.capabilities import Role
+from trialsite.audit.models import Event
 from trialsite.core.clock import trial_today
 
 LOG = "/screening/"
@@ -272,3 +273,42 @@ def test_nothing_of_the_pages_is_inline(cast, nurse_client):
         page = shown(nurse_client, path)
         assert "style=" not in page
         assert "<script>" not in page
+
+
+def corrected(client, entry: ScreeningEntry, on: dt.date, reason: str = "typed the day after"):
+    body = {"contact-first_contact_on": on.isoformat(), "contact-reason": reason}
+    return client.post(address(entry, "first_contact"), body)
+
+
+def test_the_first_contact_is_corrected_with_a_reason_that_the_trail_keeps(
+    cast, nurse_client, today
+):
+    entry = make_entry(cast.site, cast.nurse, first_contact_on=today)
+    assert "Correct the first contact" in shown(nurse_client, address(entry))
+    before = today - dt.timedelta(days=1)
+    assert corrected(nurse_client, entry, before).status_code == 302
+    assert again(entry).first_contact_on == before
+    with as_person(cast.nurse):
+        event = Event.objects.filter(row_id=str(entry.pk)).latest("eid")
+        assert event.reason == "typed the day after"
+
+
+def test_a_first_contact_that_cannot_be_is_refused_beside_its_field(cast, nurse_client, today):
+    entry = make_entry(cast.site, cast.nurse, first_contact_on=today - dt.timedelta(days=9))
+    ended = today - dt.timedelta(days=5)
+    with as_person(cast.nurse):
+        close_entry(entry=entry, outcome=Outcome.DECLINED, on=ended, by=cast.nurse)
+    after = corrected(nurse_client, entry, ended + dt.timedelta(days=1))
+    assert after.status_code == 422
+    assert f"This is after {ended.isoformat()}" in after.content.decode()
+    ahead = corrected(nurse_client, entry, today + dt.timedelta(days=2))
+    assert "This day has not come yet." in ahead.content.decode()
+    assert corrected(nurse_client, entry, ended, reason=" ").status_code == 422
+    assert again(entry).first_contact_on == today - dt.timedelta(days=9)
+    assert corrected(nurse_client, entry, ended).status_code == 302
+
+
+def test_who_only_reads_the_log_corrects_no_first_contact(cast, today):
+    entry = make_entry(cast.site, cast.nurse)
+    monitor = sign_in(make_user(Role.MONITOR, cast.site))
+    assert corrected(monitor, entry, today).status_code in (403, 404)
