@@ -189,18 +189,26 @@ def clocks_of(death: UnreportedDeath, now: dt.datetime) -> tuple[DeathClock, ...
     )
 
 
+def deaths_seen(
+    user: User, sites: Iterable[int] | None = None
+) -> QuerySet[UnreportedDeath, UnreportedDeath]:
+    """The open deaths a person may see, of these sites where they are given."""
+    seen = UnreportedDeath.objects.visible_to(user, Capability.VIEW_SAFETY).values("pk")
+    rows = open_deaths().filter(pk__in=seen)
+    return rows if sites is None else rows.filter(site__in=sites)
+
+
+def deaths_at(sites: Iterable[int]) -> QuerySet[UnreportedDeath, UnreportedDeath]:
+    """The open deaths of these sites, which the caller has the right to count."""
+    return open_deaths().filter(site__in=sites)
+
+
 def death_lines(
-    user: User, now: dt.datetime, sites: Iterable[int] | None = None
+    deaths: QuerySet[UnreportedDeath, UnreportedDeath], now: dt.datetime
 ) -> list[DeathLine]:
     """What the board shows above the cases, what presses most first."""
-    rows = open_deaths().filter(
-        pk__in=UnreportedDeath.objects.visible_to(user, Capability.VIEW_SAFETY).values("pk")
-    )
-    if sites is not None:
-        rows = rows.filter(site__in=sites)
-    return [
-        DeathLine(death=each, clocks=clocks_of(each, now)) for each in rows.order_by("known_at")
-    ]
+    rows = deaths.order_by("known_at")
+    return [DeathLine(death=each, clocks=clocks_of(each, now)) for each in rows]
 
 
 def death_known_at(event: AdverseEvent) -> dt.datetime | None:
