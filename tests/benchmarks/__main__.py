@@ -2,7 +2,8 @@
 
 With names behind the command (`python -m tests.benchmarks exporting forms.saving`) those alone,
 and only printed. With BENCH_SMALL in the environment everything is small: whether it works, not
-how fast; that is only printed too.
+how fast; that is only printed too. The page is written anew after each benchmark, so that a run
+that is ended keeps what it has.
 """
 
 from __future__ import annotations
@@ -34,11 +35,15 @@ PATIENCE, LAST_WORD = 1800.0, 30.0
 
 def main(wanted: frozenset[str]) -> int:
     chosen = [each for each in every() if not wanted or {each.name, _module(each)} & wanted]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     databases.template()
-    results = list(_run(chosen))
+    results: list[Result] = []
+    for result in _run(chosen):
+        results.append(result)
+        if not wanted and not SMALL:
+            later = [Result.missing(each) for each in chosen[len(results) :]]
+            REPORT.write_text(page(machine(_server()), [*results, *later]), encoding="utf-8")
     failed = [each.benchmark.name for each in results if each.found is None]
-    if not wanted and not SMALL:
-        REPORT.write_text(page(machine(_server()), results), encoding="utf-8")
     _say(f"{len(results) - len(failed)} of {len(chosen)} benchmarks finished; {_list(failed)}")
     return 1 if failed or not chosen else 0
 

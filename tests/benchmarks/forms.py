@@ -31,7 +31,7 @@ from trialsite.crf.services import save_crf
 NAMES = list(items_of(Wide))
 
 
-def _bare_model() -> type[models.Model]:
+def bare_model() -> type[models.Model]:
     """The same thirty columns in a table without trigger, policy or constraint."""
     with psycopg.connect(databases.owner_url(connection.settings_dict["NAME"])) as owner:
         owner.execute("CREATE TABLE bench_bare (LIKE engine_wide)")
@@ -95,7 +95,7 @@ def saving() -> Found:
 
 
 def _bare_save(record: CrfRecord) -> Callable[[int], None]:
-    bare = _bare_model()._default_manager.create(
+    bare = bare_model()._default_manager.create(
         record_id=record.pk, site_id=record.site_id, subject_id=record.subject_id, time_zone="UTC"
     )
 
@@ -124,7 +124,7 @@ def _service_save(nurse: User, record: CrfRecord) -> Callable[[int], None]:
     return save
 
 
-def _filled() -> tuple[User, CrfRecord, Client]:
+def filled() -> tuple[User, CrfRecord, Client]:
     """A nurse at a browser, before a form that was saved once."""
     cast = make_cast()
     record = make_record(make_subject(cast.site), form_oid="F.TWIDE")
@@ -146,9 +146,9 @@ def _filled() -> tuple[User, CrfRecord, Client]:
 )
 def rendering() -> Found:
     """The fields alone, the same as a ModelForm, and the whole request in process."""
-    nurse, record, client = _filled()
+    nurse, record, client = filled()
     context, address = context_of(nurse, Channel.UI), f"/records/{record.pk}/"
-    row = _bare_model()(**dict.fromkeys(NAMES, Decimal(120)))
+    row = bare_model()(**dict.fromkeys(NAMES, Decimal(120)))
     bare = modelform_factory(type(row), fields=NAMES)
     page = _page_of(record, nurse)
 
@@ -203,7 +203,7 @@ def _page_of(record: CrfRecord, nurse: User) -> EntryPage:
 )
 def autosaving() -> Found:
     """One field and thirty fields sent as a draft, against the page they are typed into."""
-    _nurse, record, client = _filled()
+    _nurse, record, client = filled()
     address, version = f"/records/{record.pk}/", str(record.version)
 
     def keep(serial: int, some: list[str]) -> None:
@@ -245,8 +245,8 @@ def autosaving() -> Found:
 )
 def reading() -> Found:
     """A record of thirty items as JSON, whole request, and the bare row by Django REST."""
-    _nurse, record, client = _filled()
-    model, address = _bare_model(), f"/api/v1/crf/{form(Wide.form_oid).slug}/{record.pk}/"
+    _nurse, record, client = filled()
+    model, address = bare_model(), f"/api/v1/crf/{form(Wide.form_oid).slug}/{record.pk}/"
     model._default_manager.create(
         record_id=record.pk, site_id=record.site_id, subject_id=record.subject_id, time_zone="UTC"
     )

@@ -27,6 +27,11 @@ class Result:
     #: Of the whole machine when it ended, per core.
     load: float
 
+    @classmethod
+    def missing(cls, benchmark: Benchmark) -> Result:
+        """One that has not had its turn yet."""
+        return cls(benchmark, None, 0.0, 0.0, 0, load())
+
 
 def machine(server: str) -> str:
     """What the times depend on, in general terms."""
@@ -81,7 +86,7 @@ def cost(result: Result) -> str:
 
 
 def _loaded(results: Sequence[Result]) -> str:
-    loads = sorted(each.load for each in results)
+    loads = sorted(each.load for each in results if each.seconds) or [load()]
     told = f"Load of the machine: {loads[0]:.1f} to {loads[-1]:.1f} waiting or running a core. "
     if loads[len(loads) // 2] > BUSY:
         return told + (

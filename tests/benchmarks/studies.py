@@ -44,7 +44,7 @@ _OF_A_VISIT = {
     "subject_id": "v.subject_id",
     "visit_id": "v.id",
     "form_oid": "p.form",
-    "status": f"CASE WHEN v.status = '{VisitStatus.ATTENDED.value}' AND v.n %% 997 > 0 "
+    "status": f"CASE WHEN v.status = '{VisitStatus.ATTENDED.value}' AND v.n %% 997 <> 1 "
     f"THEN '{RecordStatus.COMPLETE.value}' ELSE '{RecordStatus.NOT_STARTED.value}' END",
 }
 
@@ -131,7 +131,8 @@ def _lay_out_forms(first: Visit, events: Sequence[StudyEventDef]) -> None:
         owner.execute("SELECT set_config('trialsite.sites', %s, false)", [every_site()])
         owner.execute(
             f"INSERT INTO {_RECORD} ({', '.join(columns)}) SELECT {values} FROM {_RECORD} o "
-            f"CROSS JOIN (SELECT *, row_number() OVER (ORDER BY id) AS n FROM {_VISIT}) v "
+            f"CROSS JOIN (SELECT *, row_number() OVER (PARTITION BY status ORDER BY id) AS n "
+            f"FROM {_VISIT}) v "
             "JOIN unnest(%s::text[], %s::text[]) AS p(event, form) ON p.event = v.event_oid "
             "WHERE o.id = %s",
             [
