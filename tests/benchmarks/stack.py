@@ -44,8 +44,8 @@ def at_rest() -> Found:
 
     Proportional set size: what several processes share is counted once.
     """
-    with _running() as processes:
-        held = {name: _held(_family(pid)) for name, pid in processes.items()}
+    with running() as (_choices, processes):
+        held = {name: _held(family(pid)) for name, pid in processes.items()}
         assert all(count for count, _size in held.values()), f"one of them has ended: {held}"
         own = sum(size for _count, size in held.values()) / 1024
         held |= _servers()
@@ -59,7 +59,8 @@ def at_rest() -> Found:
 
 
 @contextlib.contextmanager
-def _running() -> Iterator[dict[str, int]]:
+def running() -> Iterator[tuple[Choices, dict[str, int]]]:
+    """The product on the database of this benchmark: how it was started, and its processes."""
     layout = Layout.from_environment()
     choices = Choices.from_environment(
         TEST, os.environ | {"PORT": str(free_port()), "HOST": "127.0.0.1", "DEMO": "0"}
@@ -81,7 +82,7 @@ def _running() -> Iterator[dict[str, int]]:
         until(lambda: readiness(choices)[0], within=_PATIENCE, what="the web server answers")
         for name, word in (("worker", " ready."), ("beat", "beat: Starting")):
             until(partial(_says, logs[name], word), within=_PATIENCE, what=f"{name} says “{word}”")
-        yield found
+        yield choices, found
 
 
 def _says(log: Path, word: str) -> bool:
@@ -121,9 +122,7 @@ def _servers() -> dict[str, tuple[int, int]]:
     info = redis.Redis.from_url(settings.REDIS_URL).info("server")
     found = {"PostgreSQL": _parent(backend), "Valkey": int(info["process_id"])}
     names = {"PostgreSQL": ("postgres",), "Valkey": ("valkey", "redis")}
-    return {
-        name: _held(_family(pid)) for name, pid in found.items() if _is_called(pid, names[name])
-    }
+    return {name: _held(family(pid)) for name, pid in found.items() if _is_called(pid, names[name])}
 
 
 def _is_called(pid: int, names: tuple[str, ...]) -> bool:
@@ -138,7 +137,7 @@ def _parent(pid: int) -> int:
     return 0
 
 
-def _family(pid: int) -> set[int]:
+def family(pid: int) -> set[int]:
     """A process and all that descend from it."""
     every = {int(each.name): _parent(int(each.name)) for each in Path("/proc").glob("[0-9]*")}
     found = {pid}

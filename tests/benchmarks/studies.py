@@ -37,6 +37,13 @@ NEAR = 60
 _TABLES = (Subject, Visit, CrfRecord, OwedForm)
 _numbers = itertools.count(1)
 _RECORD, _VISIT = CrfRecord._meta.db_table, Visit._meta.db_table
+_COPIES = f"""
+CREATE TEMP TABLE copies AS
+SELECT gen_random_uuid() AS id, s.id AS subject, n
+FROM generate_series(2, %s) n
+JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS people
+      FROM {Subject._meta.db_table} WHERE number <> '') s ON s.place = n %% s.people
+"""
 #: What a form takes from its visit: those of attended visits are finished, but for a few.
 _OF_A_VISIT = {
     "id": "gen_random_uuid()",
@@ -143,6 +150,52 @@ def _lay_out_forms(first: Visit, events: Sequence[StudyEventDef]) -> None:
         )
         owner.execute(f"DELETE FROM {_RECORD} WHERE id = %s", [pattern.pk])
         owner.execute("ANALYZE")
+
+
+def make_people(site: Site, version: ProtocolVersion, count: int) -> None:
+    """Enrolled people of whom nothing is known yet."""
+    keep(
+        [
+            Subject(
+                site=site,
+                screening_number=f"S{n:05d}",
+                number=f"N{n:05d}",
+                status=SubjectStatus.ENROLLED,
+                protocol_version=version,
+            )
+            for n in range(count)
+        ]
+    )
+
+
+def multiply(record: CrfRecord, others: Sequence[type[models.Model]], times: int) -> None:
+    """A record with what hangs on it, until there are so many, over all numbered people.
+
+    Rows are copied by the server. A key of their own is new in each copy.
+    """
+    tables = (CrfRecord, *others)
+    triggers(tables, "DISABLE TRIGGER USER")
+    with psycopg.connect(databases.owner_url(connection.settings_dict["NAME"])) as owner:
+        owner.execute("SELECT set_config('trialsite.sites', %s, false)", [every_site()])
+        owner.execute(_COPIES, [times])
+        for model in tables:
+            fields = [f for f in model._meta.local_concrete_fields if not f.generated]
+            columns = [str(field.column) for field in fields]
+            new = {"subject_id": "c.subject", "record_id": "c.id"}
+            if model is CrfRecord:
+                new |= {"id": "c.id", "repeat_key": "c.n"}
+            elif "id" in columns:
+                new["id"] = "gen_random_uuid()"
+            names = ", ".join(f'"{each}"' for each in columns)
+            values = ", ".join(new.get(each, f'o."{each}"') for each in columns)
+            key = "id" if model is CrfRecord else "record_id"
+            owner.execute(
+                f"INSERT INTO {model._meta.db_table} ({names}) SELECT {values} "
+                f"FROM {model._meta.db_table} o CROSS JOIN copies c WHERE o.{key} = %s",
+                [record.pk],
+            )
+        owner.execute("ANALYZE")
+    triggers(tables, "ENABLE ALWAYS TRIGGER")
 
 
 @given

@@ -11,11 +11,11 @@ from tests.benchmarks.forms import NAMES, bare_model, filled
 from tests.benchmarks.measuring import in_turns
 from tests.benchmarks.registry import Found, benchmark
 from tests.benchmarks.sizes import sized
-from tests.benchmarks.studies import every_site, triggers
+from tests.benchmarks.studies import every_site, multiply
 from tests.engine.models import Wide
 from tests.factories import given
 from trialsite.audit.models import Event
-from trialsite.casebook.models import CrfRecord
+from trialsite.casebook.models import Subject
 
 ROWS = sized(10_000, 500)
 
@@ -34,7 +34,9 @@ def updating() -> Found:
     """One UPDATE of a value in every row, with its trail and in a table that has none."""
     _nurse, record, _client = filled()
     model = bare_model()
-    _multiply(record, model)
+    given(Subject.objects.update)(number="N-1")
+    multiply(record, (Wide,), ROWS)
+    _copy(model)
     before = _held()
     changes = [0]
 
@@ -79,29 +81,8 @@ def _held() -> int:
         return int(cursor.fetchone()[0])
 
 
-def _multiply(record: CrfRecord, bare: type[models.Model]) -> None:
-    """The saved form as often as there are rows to make, and the same in the bare table."""
-    tables = (CrfRecord, Wide)
-    triggers(tables, "DISABLE TRIGGER USER")
+def _copy(bare: type[models.Model]) -> None:
     with psycopg.connect(databases.owner_url(connection.settings_dict["NAME"])) as owner:
         owner.execute("SELECT set_config('trialsite.sites', %s, false)", [every_site()])
-        owner.execute(
-            "CREATE TEMP TABLE copy AS SELECT gen_random_uuid() AS id, n "
-            "FROM generate_series(2, %s) n",
-            [ROWS],
-        )
-        for model, key, others in (
-            (CrfRecord, "id", {"id": "c.id", "repeat_key": "c.n"}),
-            (Wide, "record_id", {"record_id": "c.id"}),
-        ):
-            columns = [f.column for f in model._meta.local_concrete_fields if not f.generated]
-            names = ", ".join(f'"{each}"' for each in columns)
-            values = ", ".join(others.get(str(each), f'o."{each}"') for each in columns)
-            owner.execute(
-                f"INSERT INTO {model._meta.db_table} ({names}) SELECT {values} "
-                f"FROM {model._meta.db_table} o CROSS JOIN copy c WHERE o.{key} = %s",
-                [record.pk],
-            )
         owner.execute(f"INSERT INTO {bare._meta.db_table} SELECT * FROM {Wide._meta.db_table}")
         owner.execute("ANALYZE")
-    triggers(tables, "ENABLE ALWAYS TRIGGER")
