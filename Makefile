@@ -62,8 +62,8 @@ gates: lint types arch migrations messages api ## all of the above
 
 check: gates test ## what CI runs
 
-bench: ## speed of saving and of pages (reported, never asserted)
-	@DURABLE=1 $(LAUNCHER) exec -- $(BIN)/python -m tests.benchmarks
+bench: ## every benchmark, into docs/benchmarks.md (BENCH_SMALL=1: whether they work; ARGS="forms")
+	@DURABLE=1 $(LAUNCHER) exec -- $(BIN)/python -m tests.benchmarks $(ARGS)
 
 docs: tools ## write docs/validation/traceability.md
 	$(BIN)/python -m tests.traceability
