@@ -71,8 +71,8 @@ docs: tools ## write docs/validation/traceability.md
 pictures: ## take the pictures of the documents anew
 	@PICTURES=1 ARGS="-k documents" $(LAUNCHER) test tests/e2e/test_demonstration_pages.py
 
-faults: ## long campaigns of killed servers and full disks
-	@FAULTS=1 $(LAUNCHER) test tests/faults
+faults: ## long campaigns of killed servers, full disks, lost connections; the table of them
+	@FAULTS=1 $(LAUNCHER) test -m fault
 
 audit: tools ## known vulnerabilities of the pinned packages (needs the network)
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
