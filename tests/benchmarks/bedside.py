@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import statistics as middle
 import time
+from functools import partial
 
 from screening.services.enrolment import enrol_subject
 from tests.benchmarks.measuring import backend_cpu, in_turns, statements
@@ -41,7 +42,7 @@ def recording() -> Found:
     def opened(_serial: int) -> None:
         assert client.get(f"/sessions/{many.pk}/").status_code == 200
 
-    sent = [statements(lambda each=each: _enter(cast, each, 99)) for each in (few, many)]
+    sent = [statements(partial(_enter, cast, each, 99)) for each in (few, many)]
     page = statements(lambda: opened(0))
     timings = in_turns(
         {
