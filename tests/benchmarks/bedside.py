@@ -74,7 +74,7 @@ def _enter(cast: Cast, session: TreatmentSession, number: int) -> None:
     issue=3,
     title="Taking a patient into the study",
     means="What an investigator waits for at the step that decides: consent, signed eligibility, "
-    "holds and places checked again under lock, the number given, every visit laid out.",
+    "holds and places are checked again under lock, and the number is given.",
     aims={"statements": "at most 12", "CPU": "at most 20 ms"},
 )
 def enrolling() -> Found:
