@@ -18,7 +18,11 @@ from hypothesis import settings as hypothesis_settings
 import trialsite.celery  # noqa: F401
 from tests import databases
 from tests.factories import Cast, make_cast, sign_in
-from tests.measuring import pytest_collection_modifyitems, pytest_runtest_protocol
+from tests.measuring import (
+    pytest_collection_modifyitems,
+    pytest_runtest_protocol,
+    pytest_runtest_setup,
+)
 from tests.scheduling import LongestFirst
 from tests.screening.consenting import asked_at
 from trialsite.casebook.protocols import protocol_of
@@ -37,7 +41,7 @@ _numbers = itertools.count(1)
 
 
 #: What the tests are measured by stands in `tests.measuring`.
-__all__ = ["pytest_collection_modifyitems", "pytest_runtest_protocol"]
+__all__ = ["pytest_collection_modifyitems", "pytest_runtest_protocol", "pytest_runtest_setup"]
 
 
 @pytest.hookimpl(optionalhook=True)
