@@ -30,6 +30,16 @@ from trialsite.demo.clock import clock_led
 _RECORDS = CrfRecord._meta.db_table
 #: The classes of errors that the study's own guards raise.
 _OURS = "TS"
+#: Whoever has the n-th place in the story has it in a copy behind all who came before.
+_NOTE_ACT = """
+SELECT trialsite.note_act(r.told ->> 'act', (r.told ->> 'site')::integer,
+  (r.told ->> 'subject')::uuid, (r.told ->> 'record')::uuid,
+  CASE WHEN r.told -> 'details' ? 'place'
+    THEN jsonb_set(r.told -> 'details', '{{place}}', to_jsonb(
+      (r.told -> 'details' ->> 'place')::integer + (r.told ->> 'before')::integer
+      + (r.told ->> 'places')::integer * r.copy))
+    ELSE r.told -> 'details' END)
+FROM ({told}) r ORDER BY r.copy"""
 
 
 @dataclass(slots=True)
@@ -39,14 +49,14 @@ class Replay:
     retold: Retold
     copies: Sequence[int]
     sites: frozenset[int]
+    #: How many places of the study the story takes.
+    places: int
     #: The story's forms, by record, and what it says where the first copy here says its own.
     forms: dict[str, str] = field(default_factory=dict)
     story: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.forms = {
-            str(pk): oid for pk, oid in CrfRecord.objects.values_list("pk", "form_oid")
-        }
+        self.forms = {str(pk): oid for pk, oid in CrfRecord.objects.values_list("pk", "form_oid")}
         self.story = self.retold.back(self.copies[0])
 
     def live(self, transactions: Sequence[Sequence[Step]]) -> None:
@@ -92,28 +102,25 @@ class Replay:
                 raise
 
     def _act(self, step: Step) -> None:
+        """Note the acts anew, with the places in the study that copies have."""
         for event in step.events:
-            details = json.dumps(
-                {"site": event.site_id, "subject": event.subject_id, "record": event.record_id}
-            )
-            self._execute(
-                "SELECT trialsite.note_act({act}, (r.told ->> 'site')::integer, "
-                "(r.told ->> 'subject')::uuid, (r.told ->> 'record')::uuid, r.told -> 'details') "
-                "FROM ({told}) r ORDER BY r.copy",
-                [f'{details[:-1]}, "details": {event.text}}}'],
-                act=event.act,
-            )
+            act = {
+                "act": event.act,
+                "site": event.site_id,
+                "subject": event.subject_id,
+                "record": event.record_id,
+                "before": self.places * (self.copies[0] - 1),
+                "places": self.places,
+            }
+            self._execute(_NOTE_ACT, [f'{json.dumps(act)[:-1]}, "details": {event.text}}}'])
 
-    def _execute(self, statement: str, texts: Sequence[str], act: str = "") -> None:
+    def _execute(self, statement: str, texts: Sequence[str]) -> None:
         """Run a statement over the texts as they are told of each copy."""
         told, parameters = told_of(
             [self.retold.template(text) for text in texts], self.retold, self.copies
         )
         with connection.cursor() as cursor:
-            before = [act] if act else []
-            cursor.execute(
-                statement.format(told=told, act="%s"), [*before, *parameters]
-            )
+            cursor.execute(statement.format(told=told), parameters)
 
     def _understand_hashes(self, step: Step) -> None:
         """Some records' hashes are over keys: of the first copy it is read what they are over.

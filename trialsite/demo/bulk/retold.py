@@ -33,6 +33,12 @@ def key_of(key: object, copy: int) -> str:
     return str(key)[:-_DIGITS] + digits_of(copy)
 
 
+def copy_of(key: str) -> int:
+    """Of which copy a row is, by its key; 0 for one of the story."""
+    number = int(key[-_DIGITS:], 16)
+    return number if number <= MOST else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """A text of the story with gaps where each copy says its own."""
