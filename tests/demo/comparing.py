@@ -22,6 +22,9 @@ from trialsite.exports.writing import Format, write
 _KEY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HASH = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _SHAPE = re.compile(r"(?<![0-9A-Za-z-])[0-9A-Z]+(?:-[0-9A-Z]+)+(?![0-9A-Za-z])")
+_MOMENT = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)?"
+)
 #: In a line of the trail: what PostgreSQL wrote by its own clock, keys that it counts, and
 #: the place in the study.
 _CLOCKED = re.compile(r'("(?:dated_at|signed_at|trial_at|place|id)": )(?:"[^"]*[:T][^"]*"|\d+)')
@@ -116,3 +119,19 @@ def by_copy(
         assert len(whose) <= 1, f"a line of {sorted(whose)}: {row_told}"
         found[max(whose, default=-1)][row_told] += 1
     return found
+
+
+def is_of_a_copy(row: dict[str, str], copies: Copies) -> bool:
+    """Whether a line speaks of a copy's people or things."""
+    for text in row.values():
+        _alike, keys, whose = copies.told_alike(text)
+        if whose - {0} or any(copy_of(key) for key in keys):
+            return True
+    return False
+
+
+def told_again(row: dict[str, str]) -> Row:
+    """A line without what differs from load to load: keys, hashes, and the time of day."""
+    return tuple(
+        _MOMENT.sub(r"\1", _HASH.sub("(hash)", _KEY.sub("(key)", text))) for text in row.values()
+    )

@@ -24,7 +24,7 @@ def invent_people(step: Step, copies: Sequence[int]) -> None:
         numbers = dict(ScreeningEntry.objects.filter(pk__in=keys).values_list("pk", "number"))
         for copy, key in zip(copies, keys, strict=True):
             number = numbers[uuid.UUID(key)]
-            chance = random.Random(f"{number} of copy {copy}")
+            chance = random.Random(f"{number} of copy {copy}")  # noqa: S311
             assert event.site_id is not None
             keep_identity(
                 entry_id=uuid.UUID(key),
@@ -39,7 +39,7 @@ def invent_people(step: Step, copies: Sequence[int]) -> None:
 def keep_papers_of(step: Step, copies: Sequence[int]) -> None:
     """Make the papers of the copies' reports anew: each prints its own participant."""
     reports = SaeReportPdf.objects.filter(pk__in=[each.row_id for each in step.events])
-    for report_id in sorted({report_id for report_id in reports.values_list("report", flat=True)}):
+    for report_id in sorted(set(reports.values_list("report", flat=True))):
         keys = [key_of(report_id, copy) for copy in copies]
         told = SaeReport.objects.filter(pk__in=keys).select_related("signature", "signed_by")
         for report in told.order_by("pk"):
