@@ -24,6 +24,7 @@ _HASH = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _SHAPE = re.compile(r"(?<![0-9A-Za-z-])[0-9A-Z]+(?:-[0-9A-Z]+)+(?![0-9A-Za-z])")
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)?"
+    r"|(?<!\d)()\d\d:\d\d:\d\d(?!\d)"
 )
 #: In a line of the trail: what PostgreSQL wrote by its own clock, keys that it counts, and
 #: the place in the study.
@@ -94,7 +95,8 @@ class Copies:
 def rows_of(dataset: Dataset, by: User) -> Iterator[dict[str, str]]:
     """The lines of the dataset's file."""
     with write(dataset, by=by, as_=Format.CSV).file as file:
-        yield from csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", newline=""))
+        text = file.read().decode()
+    return csv.DictReader(io.StringIO(text, newline=""))
 
 
 def by_copy(
@@ -133,5 +135,5 @@ def is_of_a_copy(row: dict[str, str], copies: Copies) -> bool:
 def told_again(row: dict[str, str]) -> Row:
     """A line without what differs from load to load: keys, hashes, and the time of day."""
     return tuple(
-        _MOMENT.sub(r"\1", _HASH.sub("(hash)", _KEY.sub("(key)", text))) for text in row.values()
+        _MOMENT.sub(r"\1\2", _HASH.sub("(hash)", _KEY.sub("(key)", text))) for text in row.values()
     )

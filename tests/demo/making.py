@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from tests import databases
 from trialsite.casebook.protocols import protocol_of
+from trialsite.demo.study import SITES
 from trialsite.review.assumptions import _composed
 
 #: Where the days of the demonstration are counted.
@@ -26,7 +27,7 @@ _SOURCES = ("trialsite", "screening", "visits", "outcomes", "samples")
 def demonstration(name: str, *, scale: int = 1) -> Iterator[str]:
     """A fresh database that holds the demonstration study so many times, dropped afterwards.
 
-    The study is made once for each state of the code and each of its days, and then cloned.
+    The study is made once for each state of the code and each day of its sites, and then cloned.
     """
     kind = f"demonstration{scale}" if scale > 1 else "demonstration"
     made = databases.kept(f"trialsite_{kind}_{_state_of_the_code()}", partial(_make, scale=scale))
@@ -61,7 +62,9 @@ def _make(name: str, *, scale: int) -> None:
 
 
 def _state_of_the_code() -> str:
-    digest = hashlib.sha256(timezone.localdate(timezone=ZONE).isoformat().encode())
+    digest = hashlib.sha256()
+    for _name, _name_zh, zone in SITES.values():
+        digest.update(timezone.localdate(timezone=ZoneInfo(zone)).isoformat().encode())
     for folder in _SOURCES:
         files = (databases.ROOT / folder).rglob("*")
         for path in sorted(each for each in files if each.suffix in {".py", ".yaml"}):

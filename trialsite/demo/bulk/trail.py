@@ -40,7 +40,7 @@ class Happened:
     subject_id: str | None
     record_id: str | None
     text: str
-    names: tuple[str, ...]
+    names: list[str]
 
     @property
     def who(self) -> tuple[object, ...]:
@@ -116,8 +116,8 @@ def _events() -> Iterator[Happened]:
             "WHERE operation = 'A' OR table_name = ANY (%s) ORDER BY eid",
             [tables],
         )
-        for *rest, names in cursor.fetchall():
-            yield Happened(*rest, names=tuple(names))
+        for row in cursor.fetchall():
+            yield Happened(*row)
 
 
 def _is_told(event: Happened, retold: Retold) -> bool:
