@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
@@ -22,12 +23,13 @@ _SOURCES = ("trialsite", "screening", "visits", "outcomes", "samples")
 
 
 @contextmanager
-def demonstration(name: str) -> Iterator[str]:
-    """A fresh database that holds the demonstration study, dropped afterwards.
+def demonstration(name: str, *, scale: int = 1) -> Iterator[str]:
+    """A fresh database that holds the demonstration study so many times, dropped afterwards.
 
     The study is made once for each state of the code and each of its days, and then cloned.
     """
-    made = databases.kept(f"trialsite_demonstration_{_state_of_the_code()}", _make)
+    kind = f"demonstration{scale}" if scale > 1 else "demonstration"
+    made = databases.kept(f"trialsite_{kind}_{_state_of_the_code()}", partial(_make, scale=scale))
     databases.clone(name, made)
     _forget()
     try:
@@ -43,10 +45,10 @@ def _forget() -> None:
     _composed.cache_clear()
 
 
-def _make(name: str) -> None:
+def _make(name: str, *, scale: int) -> None:
     databases.clone(name)
     subprocess.run(
-        [sys.executable, "manage.py", "load_demo"],
+        [sys.executable, "manage.py", "load_demo", "--scale", str(scale)],
         cwd=databases.ROOT,
         env=os.environ
         | {
