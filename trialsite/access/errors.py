@@ -18,7 +18,7 @@ TITLES = {
     401: _("Please sign in"),
     403: _("Not delegated to you"),
     404: _("Not found"),
-    409: _("Somebody else saved first"),
+    409: _("Not possible as things stand"),
     412: _("Somebody else saved first"),
     423: _("Locked"),
     429: _("Too many attempts"),
