@@ -48,7 +48,6 @@ CONSIDERED = (
     Considered("003", "nurse-c", -28, Outcome.NOT_APPROACHED, reasons=(Reason.NO_PLACE,)),
     Considered("002", "nurse-b", -25, Outcome.DECLINED, Source.REFERRAL),
     Considered("001", "nurse", -18, Outcome.DECLINED, Source.OUTPATIENT),
-    Considered("001", "nurse", -17, Outcome.NOT_ELIGIBLE, against=Against.INFLAMMATION),
     Considered("003", "nurse-c", -15, Outcome.NOT_ELIGIBLE, against=Against.BILIRUBIN),
     Considered("002", "nurse-b", -12, Outcome.NOT_ELIGIBLE, against=Against.AGE),
     Considered("003", "nurse-c", -9, Outcome.NOT_APPROACHED, reasons=(Reason.TRANSFERRED,)),
@@ -56,6 +55,11 @@ CONSIDERED = (
     Considered("003", "nurse-c", -4, Outcome.DECLINED),
     Considered("001", "nurse", 0, None, Source.REFERRAL),
 )
+
+
+def invented_name(chance: random.Random) -> str:
+    """A name put together, with the mark."""
+    return f"{chance.choice(_FAMILY)}{chance.choice(_GIVEN)}（示例）"
 
 
 def enter(site: Site, *, by: User, source: Source, chance: random.Random) -> ScreeningEntry:
@@ -66,7 +70,7 @@ def enter(site: Site, *, by: User, source: Source, chance: random.Random) -> Scr
     keep_identity(
         entry_id=entry.pk,
         site=site,
-        name=f"{chance.choice(_FAMILY)}{chance.choice(_GIVEN)}（示例）",
+        name=invented_name(chance),
         phone=f"000 0000 {chance.randrange(10_000):04d}",
         hospital_number=f"SYNTHETIC-{chance.randrange(1_000_000):06d}",
         by=by,
