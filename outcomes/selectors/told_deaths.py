@@ -153,20 +153,23 @@ def _tellings(tellers: tuple[CrfData, ...], subject: Subject) -> Iterator[_Span]
         if isinstance(row, AdverseEvent) and row.ended_on is not None:
             yield _days(row.ended_on, row.ended_time)
         else:
-            day = _DEAD_BY.get(type(row), lambda _row: None)(row)
+            day = _dead_by(row)
             latest = min(now, dt.datetime.combine(day, dt.time.max)) if day else now
             yield min(alive, latest), latest
 
 
-#: By the end of which day somebody was dead of whom a record tells that; else by now.
-_DEAD_BY: Mapping[type[CrfData], Callable[..., dt.date | None]] = {
-    SurvivalContact: lambda row: row.contact_on,
-    # The end of the treatment may have come before the death.
-    Disposition: lambda row: (
-        row.ended_on.latest if row.ended_on and row.scope == Scope.STUDY else None
-    ),
-    Transplantation: lambda row: row.delisted_on.latest if row.delisted_on else None,
-}
+def _dead_by(row: CrfData) -> dt.date | None:
+    """By the end of which day somebody was dead of whom a record tells that; None: by now."""
+    if isinstance(row, SurvivalContact):
+        day: dt.date | None = row.contact_on
+        return day
+    on: PartialDate | None = None
+    if isinstance(row, Transplantation):
+        on = row.delisted_on
+    elif isinstance(row, Disposition) and row.scope == Scope.STUDY:
+        # The end of the treatment may have come before the death.
+        on = row.ended_on
+    return on.latest if on else None
 
 
 def _days(on: PartialDate, time: dt.time | None) -> _Span:

@@ -112,9 +112,13 @@ def _used() -> float:
 
 
 def _server() -> str:
+    """The database server's version, and whether a commit waits for the disk."""
     with psycopg.connect(databases.owner_url("postgres")) as owner:
-        row = owner.execute("SHOW server_version").fetchone()
-    return str(row[0]).split()[0] if row else "of an unknown version"
+        version, fsync = (
+            str(owner.execute(f"SHOW {name}").fetchone()[0]).split()[0]  # type: ignore[index]
+            for name in ("server_version", "fsync")
+        )
+    return f"{version} with fsync {fsync}"
 
 
 def _say(text: str) -> None:

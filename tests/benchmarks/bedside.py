@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import statistics as middle
 import time
+from functools import partial
 
 from screening.services.enrolment import enrol_subject
 from tests.benchmarks.measuring import backend_cpu, in_turns, statements
@@ -41,7 +42,7 @@ def recording() -> Found:
     def opened(_serial: int) -> None:
         assert client.get(f"/sessions/{many.pk}/").status_code == 200
 
-    sent = [statements(lambda each=each: _enter(cast, each, 99)) for each in (few, many)]
+    sent = [statements(partial(_enter, cast, each, 99)) for each in (few, many)]
     page = statements(lambda: opened(0))
     timings = in_turns(
         {
@@ -73,7 +74,7 @@ def _enter(cast: Cast, session: TreatmentSession, number: int) -> None:
     issue=3,
     title="Taking a patient into the study",
     means="What an investigator waits for at the step that decides: consent, signed eligibility, "
-    "holds and places checked again under lock, the number given, every visit laid out.",
+    "holds and places are checked again under lock, and the number is given.",
     aims={"statements": "at most 12", "CPU": "at most 20 ms"},
 )
 def enrolling() -> Found:

@@ -3,6 +3,8 @@ with everything read from it."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from screening.eligibility.again import evaluation_of
 from screening.eligibility.engine import evaluate
 from screening.eligibility.facts import Facts
@@ -97,7 +99,7 @@ def from_the_database() -> Found:
             },
             calls=10,
         )
-        sent = [statements(lambda each=each: _judge(each)) for each in (few, many)]
+        sent = [statements(partial(_judge, each)) for each in (few, many)]
     base = timings["facts and verdicts, 6 results"]
     return Found(
         [

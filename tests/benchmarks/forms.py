@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -223,7 +224,7 @@ def autosaving() -> Found:
         calls=40,
     )
     base, one, _thirty = timings.values()
-    sent = [statements(lambda some=some: keep(0, some)) for some in (NAMES[:1], NAMES)]
+    sent = [statements(partial(keep, 0, some)) for some in (NAMES[:1], NAMES)]
     return Found(
         [
             *(each.line(base) for each in timings.values()),

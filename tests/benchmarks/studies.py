@@ -173,7 +173,7 @@ def multiply(record: CrfRecord, others: Sequence[type[models.Model]], times: int
 
     Rows are copied by the server. A key of their own is new in each copy.
     """
-    tables = (CrfRecord, *others)
+    tables: tuple[type[models.Model], ...] = (CrfRecord, *others)
     triggers(tables, "DISABLE TRIGGER USER")
     with psycopg.connect(databases.owner_url(connection.settings_dict["NAME"])) as owner:
         owner.execute("SELECT set_config('trialsite.sites', %s, false)", [every_site()])

@@ -22,8 +22,6 @@ from trialsite.conduct.models import ProposedHold, RuleKind
 from trialsite.conduct.services.proposals import dismiss_proposed
 from visits.services.sessions import void_session
 
-pytestmark = pytest.mark.requirement("PR1")
-
 SOON, RELATED = "death_after_session", "death_related"
 CONTACT, ENDING, GRAFT, EVENT = (
     SurvivalContact.form_oid, Disposition.form_oid, Transplantation.form_oid, "F.AE",
@@ -38,7 +36,7 @@ def session(subject, cast):
     return treated(subject, cast.nurse)
 
 
-def tell(cast, subject, form_oid: str, **texts: str) -> CrfRecord:
+def tell(cast, subject, form_oid: str, **texts: Any) -> CrfRecord:
     """A record that is saved as its page saves it."""
     record = make_record(subject, form_oid)
     if form_oid == EVENT:
@@ -48,7 +46,7 @@ def tell(cast, subject, form_oid: str, **texts: str) -> CrfRecord:
     return record
 
 
-def change(cast, record: CrfRecord, **texts: str) -> None:
+def change(cast, record: CrfRecord, **texts: Any) -> None:
     stands = given(CrfRecord.objects.get)(pk=record.pk)
     if record.form_oid == EVENT:
         save_event(record, cast.nurse, stands.version, reason="note", complete="no",

@@ -238,7 +238,7 @@ def deactivate(request: StaffRequest, pk: int) -> HttpResponse:
         consequence=_(
             "Nobody can sign in with this account any more; its sessions and API tokens are "
             "refused from the next request on. Its roles and all it did stay in the logs. It can "
-            "be reactivated."
+            "be reactivated; its tokens stay ended."
         ),
     )
 
@@ -276,7 +276,7 @@ def invite_again(request: StaffRequest, pk: int) -> HttpResponse:
         danger=True,
         consequence=_(
             "For somebody who lost the password, the phone and the recovery codes: make sure first "
-            "who is asking. Password and second factors are forgotten, open sessions end, and the "
-            "person begins anew from the link."
+            "who is asking. Password and second factors are forgotten, open sessions and API "
+            "tokens end, and the person begins anew from the link."
         ),
     )

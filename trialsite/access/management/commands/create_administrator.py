@@ -73,7 +73,9 @@ class Command(BaseCommand):
             link = invite_administrator_again(email=address, reason=reason.strip())
         except DomainError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write("Password and second factors are forgotten, open sessions end.")
+        self.stdout.write(
+            "Password and second factors are forgotten, open sessions and API tokens end."
+        )
         self._show(link)
 
     def _show(self, link: str) -> None:
