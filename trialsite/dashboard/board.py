@@ -111,8 +111,7 @@ WORDS: dict[Role, Promise] = {
         "People whose access needs you. Clinical data are no part of your role."
     ),
     Role.SPONSOR: gettext_lazy(
-        "Your role reads de-identified results, which have their own place once they are "
-        "released. No work waits for you here."
+        "Your role sees how the study goes in figures, never who. No work waits for you here."
     ),
 }
 

@@ -68,15 +68,21 @@ _AREAS: tuple[tuple[str, Promise, tuple[str, ...]], ...] = (
 def _groups(user: User) -> list[Group]:
     """The datasets that are this person's to export, by area; an empty area is left out."""
     lines: dict[str, list[Line]] = {key: [] for key, _title, _makers in _AREAS}
-    for maker, each in registry.made_by():
+    for maker, each in sorted(registry.made_by(), key=lambda made: _place(made[0])):
         if user.can(each.needs):
             line = Line(each.name, each.title, len(each.columns), f"{API}datasets/{each.name}/")
-            lines[_area(maker)].append(line)
+            lines[_AREAS[_place(maker)[0]][0]].append(line)
     return [Group(key, title, lines[key]) for key, title, _makers in _AREAS if lines[key]]
 
 
-def _area(maker: str) -> str:
-    return next(key for key, _title, starts in _AREAS if maker.startswith(starts))
+def _place(maker: str) -> tuple[int, int]:
+    """Of a maker: the number of its area, and of its name's beginning there."""
+    return next(
+        (area, rank)
+        for area, (_key, _title, starts) in enumerate(_AREAS)
+        for rank, start in enumerate(starts)
+        if maker.startswith(start)
+    )
 
 
 @requires(Capability.EXPORT)
