@@ -11,10 +11,16 @@ from outcomes.models import (
     Disposition,
     EventMedication,
     SurvivalContact,
-    Transplantation,
 )
+from outcomes.selectors.told_deaths import TELLS
 from outcomes.services.adverse_events import follow_event
-from outcomes.services.deaths import ALERT, DEATH_TRIGGERS, follow_death, follow_session
+from outcomes.services.death_rules import (
+    ALERT,
+    DEATH_TRIGGERS,
+    follow_session,
+    follow_telling,
+)
+from outcomes.services.deaths import follow_death
 from outcomes.services.dispositions import follow_disposition
 from outcomes.services.rejudging import (
     rejudge_for_death,
@@ -29,7 +35,7 @@ from trialsite.crf.registry import after_save
 from visits.following import after_times
 
 # Before `follow_sae`: the clock of a fatal event counts from when the death was known.
-for teller in (AdverseEvent, Death, Disposition, SurvivalContact, Transplantation):
+for teller in TELLS:
     after_save(teller, follow_teller)
 after_save(AdverseEvent, follow_event)
 after_save(AdverseEvent, follow_sae)
@@ -41,6 +47,9 @@ after_save(EventMedication, rejudge_for_row)
 after_save(Death, rejudge_for_death)
 after_save(Disposition, follow_disposition)
 after_save(SurvivalContact, follow_contact)
+# After all others: the rules look at the death that the records now tell of.
+for teller in TELLS:
+    after_save(teller, follow_telling)
 after_times(follow_session)
 register_hold_alert(
     kind=ALERT,

@@ -163,6 +163,12 @@ def _deadlines() -> Dataset:
             Column(name="DUE", sql="d.due_at", label=_("Due"), kind=Kind.MOMENT),
             Column(name="DERIVED", sql="d.derived_at", label=_("Derived"), kind=Kind.MOMENT),
             Column(name="DERREAS", sql="d.reason", label=_("Why it was derived")),
+            Column(
+                name="KEPT",
+                sql="(d.kept_by_id IS NOT NULL)",
+                label=_("Stands because an easing was declined"),
+                kind=Kind.BOOLEAN,
+            ),
             Column(name="REPLACED", sql="d.replaced_at", label=_("Replaced"), kind=Kind.MOMENT),
             Column(
                 name="REPLREAS",

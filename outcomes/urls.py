@@ -64,6 +64,7 @@ urlpatterns: list[URLPattern] = [
     path("safety/cases/<uuid:pk>/paper/", sae_acts.paper, name="paper_sae"),
     path("safety/cases/<uuid:pk>/agree/", sae_acts.agree, name="agree_sae"),
     path("safety/cases/<uuid:pk>/ease/", sae_acts.ease, name="ease_sae"),
+    path("safety/cases/<uuid:pk>/decline/", sae_acts.decline, name="decline_sae"),
     path("safety/cases/<uuid:pk>/sponsor-knew/", sae_acts.sponsor_knew, name="sponsor_knew"),
     path("safety/sponsor-knew/<uuid:pk>/void/", sae_acts.sponsor_knew_not, name="sponsor_knew_not"),
     path("safety/receipts/<uuid:pk>/void-receipt/", sae_acts.unreceive, name="unreceive_sae"),

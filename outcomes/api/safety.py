@@ -38,6 +38,7 @@ from outcomes.services.sae_decisions import (
     agree_taken_back,
     close_case,
     confirm_expedited,
+    decline_easing,
     reopen_case,
 )
 from outcomes.services.sae_entry import FirstWord, SameEventError, report_event
@@ -194,6 +195,13 @@ class CaseEasing(CaseAct):
         return self.act(case, agree_easing, lambda: self.body(ReasonBody))
 
 
+class CaseEasingRefusal(CaseAct):
+    @extend_schema(request=ReasonBody, responses=CaseAnswer)
+    def create(self, request: Request, case: uuid.UUID) -> Response:  # type: ignore[override]
+        """Decline it: the stricter deadline stands."""
+        return self.act(case, decline_easing, lambda: self.body(ReasonBody))
+
+
 class CaseSponsorAwareness(CaseAct):
     @extend_schema(request=KnewBody, responses=CaseAnswer)
     def create(self, request: Request, case: uuid.UUID) -> Response:  # type: ignore[override]
@@ -226,6 +234,7 @@ routes: list[URLPattern] = [
     path("sae-cases/<uuid:case>/confirmation/", CaseConfirmation.as_view(ACT)),
     path("sae-cases/<uuid:case>/agreement/", CaseAgreement.as_view(ACT)),
     path("sae-cases/<uuid:case>/easing/", CaseEasing.as_view(ACT)),
+    path("sae-cases/<uuid:case>/easing-refusal/", CaseEasingRefusal.as_view(ACT)),
     path("sae-cases/<uuid:case>/sponsor-awareness/", CaseSponsorAwareness.as_view(ACT)),
     path("sae-sponsor-awareness/<uuid:awareness>/void/", VoidSponsorAwareness.as_view(ACT)),
     path("sae-cases/<uuid:case>/closing/", CaseClosing.as_view(ACT)),

@@ -40,6 +40,9 @@ class ClockAnswer(serializers.Serializer[Any]):
         help_text="Counted from the sending to the sponsor, until their receipt is entered"
     )
     state = serializers.ChoiceField(choices=[(each.value, each.value) for each in ClockState])
+    kept_because = serializers.CharField(
+        help_text="Why it was declined that this deadline ends or lies later; else empty"
+    )
     submitted_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -243,6 +246,7 @@ def said_clock(clock: Clock) -> dict[str, Any]:
         "answers_from": deadline.answers_from,
         "provisional": clock.provisional,
         "state": clock.state.value,
+        "kept_because": clock.kept_because,
         "submitted_at": clock.receipt.submitted_at if clock.receipt else None,
     }
 

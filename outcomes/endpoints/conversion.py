@@ -29,10 +29,11 @@ class Converted:
 def converted(courses: Sequence[Course], day: int) -> Converted:
     """The count by the end of a day. Counting is final once every dosed subject has come to it."""
     dosed = [course for course in courses if course.dosed and course.anchor_on is not None]
-    by_then = {course.subject: _by(course, day) for course in dosed}
-    done = tuple(course for course in dosed if by_then[course.subject])
-    waiting = [c for c in dosed if by_then[c.subject] is None and not is_due(c, day)]
-    unsettled = tuple(c for c in dosed if by_then[c.subject] is None and is_due(c, day))
+    by_then = [(course, _by(course, day)) for course in dosed]
+    done = tuple(course for course, known in by_then if known)
+    unknown = [course for course, known in by_then if known is None]
+    waiting = [course for course in unknown if not is_due(course, day)]
+    unsettled = tuple(course for course in unknown if is_due(course, day))
     absent = Absent.NOT_ALL_DUE if waiting else None
     return Converted(
         day=day,

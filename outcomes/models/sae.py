@@ -235,6 +235,8 @@ class SaeDeadline(OfCase):
     answers_from = models.PositiveSmallIntegerField(default=0)
     derived_at = models.DateTimeField(_("Derived"))
     reason = models.CharField(_("Why it was derived"), max_length=500)
+    #: Who declined that it ends or lies later; the reason is why it was derived.
+    kept_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     replaced_at = models.DateTimeField(_("Replaced"), null=True, blank=True)
     replace_reason = models.CharField(_("Why it was replaced"), max_length=500, blank=True)
 

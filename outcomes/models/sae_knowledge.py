@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from outcomes.models.sae import OfCase, SaeCase, Suspected
 from trialsite.access.models import SiteScopedQuerySet, User
 from trialsite.core.guards import guarded
+from trialsite.core.voiding import VOIDED_IFF_REASON
 
 
 @guarded(site="site_id", subject="subject_id", record="record_id", changeable=False)
@@ -107,8 +108,7 @@ class SponsorAwareness(OfCase):
                 violation_error_message=_("The sponsor cannot have known in the future."),
             ),
             models.CheckConstraint(
-                condition=Q(voided_at=None, voided_by=None, void_reason="")
-                | (Q(voided_at__isnull=False, voided_by__isnull=False) & ~Q(void_reason="")),
+                condition=VOIDED_IFF_REASON,
                 name="sponsor_awareness_voided_iff_reason",
                 violation_error_message=_("Voiding needs a reason."),
             ),

@@ -102,32 +102,32 @@ HAVING min(x.withdrawn_at)::date <= coalesce(%(on)s::date, 'infinity')
 
 #: What is read of each subject: the subject, and values as JSON.
 _PARTS = {
-    "enrolled": f"""s.id, jsonb_build_array(t.code, coalesce(s.number, s.screening_number),
+    "enrolled": f"""s.id::text, jsonb_build_array(t.code, coalesce(s.number, s.screening_number),
         (trialsite.now() AT TIME ZONE t.time_zone)::date, x.enrolled_on, s.day_zero, s.died_on)
       FROM {ENROLMENTS} x JOIN {SUBJECTS} s ON s.id = x.subject_id
         JOIN {SITES} t ON t.id = s.site_id
       WHERE x.voided_at IS NULL AND x.site_id = ANY (%(sites)s)
         AND x.enrolled_on <= coalesce(%(on)s::date, 'infinity')""",
-    "withdrawn": "w.subject_id, to_jsonb(w.withdrawn_on) FROM withdrawn w",
-    "alive": f"""e.subject_id,
+    "withdrawn": "w.subject_id::text, to_jsonb(w.withdrawn_on) FROM withdrawn w",
+    "alive": f"""e.subject_id::text,
         to_jsonb(max({_FIRST_DAY} || ' ' || coalesce(r.form_oid, '{VISIT}')))
       FROM ({{evidence}}) e LEFT JOIN {RECORDS} r ON r.id = e.record_id
         LEFT JOIN withdrawn w ON w.subject_id = e.subject_id
       WHERE {_FIRST_DAY} <= to_char(
         least(coalesce(%(on)s::date, '9999-12-31'), w.withdrawn_on), 'YYYY-MM-DD') COLLATE "C"
       GROUP BY e.subject_id""",
-    "dosed": f"""x.subject_id, to_jsonb(min(x.started_at)::date)
+    "dosed": f"""x.subject_id::text, to_jsonb(min(x.started_at)::date)
       FROM {SESSIONS} x WHERE x.voided_at IS NULL AND x.started_at IS NOT NULL
       GROUP BY x.subject_id""",
-    "transplanted": f"""x.subject_id, to_jsonb(x.transplanted_on)
+    "transplanted": f"""x.subject_id::text, to_jsonb(x.transplanted_on)
       FROM {TRANSPLANTATIONS} x {_STANDING} WHERE x.transplanted_on IS NOT NULL""",
-    "contact": f"""x.subject_id,
+    "contact": f"""x.subject_id::text,
         jsonb_build_array(x.contact_on, x.status, x.last_alive_on, x.transplanted_since)
       FROM {CONTACTS} x {_STANDING} WHERE x.contact_on <= coalesce(%(on)s::date, 'infinity')""",
-    "ended": f"""x.subject_id, jsonb_build_array(x.scope, x.reason, x.ended_on)
+    "ended": f"""x.subject_id::text, jsonb_build_array(x.scope, x.reason, x.ended_on)
       FROM {DISPOSITIONS} x {_STANDING}
       WHERE x.ended_on IS NOT NULL OR x.reason = '{EndReason.DEATH}'""",
-    "fatal": f"""x.subject_id, jsonb_build_array(x.started_on, x.ended_on)
+    "fatal": f"""x.subject_id::text, jsonb_build_array(x.started_on, x.ended_on)
       FROM {ADVERSE_EVENTS} x {_STANDING} WHERE x.outcome = '{Outcome.FATAL}'""",
 }
 
@@ -138,13 +138,19 @@ def course_rows(sites: Collection[int], *, on: dt.date | None = None) -> list[Co
     Its parts are put together here and not by joins: none needs another, and the planner,
     which cannot know how many subjects a person may see, would join them row by row.
     """
-    found: dict[str, dict[uuid.UUID, list[Any]]] = {part: defaultdict(list) for part in _PARTS}
+    # Keyed by text: that of an id is hashed once, an id anew each time it is asked for.
+    found: dict[str, dict[str, list[Any]]] = {part: defaultdict(list) for part in _PARTS}
     with connection.cursor() as cursor:
         cursor.execute(_statement(), {"sites": sorted(sites), "on": on})
         for part, subject, values in cursor.fetchall():
             found[part][subject].append(json.loads(values))
     rows = [
-        _row(subject, facts, {part: of.get(subject, ()) for part, of in found.items()}, on)
+        _row(
+            uuid.UUID(subject),
+            facts,
+            {part: of.get(subject, ()) for part, of in found.items()},
+            on,
+        )
         for subject, (facts,) in found["enrolled"].items()
     ]
     return sorted(rows, key=lambda row: (row.site, row.number))

@@ -108,6 +108,11 @@ class Clock:
         return "warning" if self.pressing else "accent"
 
     @property
+    def kept_because(self) -> str:
+        """Why somebody declined that it ends or lies later."""
+        return self.deadline.reason if self.deadline.kept_by_id is not None else ""
+
+    @property
     def word(self) -> str:
         """The state in words; colour says nothing that these do not."""
         span = said_span(self.distance)
@@ -272,7 +277,10 @@ def case_lines(cases: Iterable[SaeCase], now: dt.datetime) -> list[CaseLine]:
         receipts[receipt.case_id].append(receipt)
     clocks: dict[uuid.UUID, list[Clock]] = defaultdict(list)
     for deadline in (
-        SaeDeadline.objects.standing().filter(case__in=keys).order_by("due_at", "recipient")
+        SaeDeadline.objects.standing()
+        .filter(case__in=keys)
+        .select_related("kept_by")
+        .order_by("due_at", "recipient")
     ):
         of_case = receipts[deadline.case_id]
         clocks[deadline.case_id].append(

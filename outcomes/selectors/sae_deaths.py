@@ -4,72 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from outcomes.models import (
-    AdverseEvent,
-    Death,
-    DelistReason,
-    Disposition,
-    EndReason,
-    Grade,
-    Outcome,
-    SurvivalContact,
-    SurvivalStatus,
-    To,
-    Transplantation,
-    UnreportedDeath,
-)
+from outcomes.models import AdverseEvent, To, UnreportedDeath
 from outcomes.sae_words import said_span
 from outcomes.selectors.survival import last_alive
+from outcomes.selectors.told_deaths import FATAL, TELLS, telling
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import Subject
 from trialsite.casebook.protocols import protocol_of
-from trialsite.crf.models import CrfData, stored
+from trialsite.crf.models import stored
 from trialsite.crf.registry import form
 from trialsite.protocol.reporting import Awareness, Reportable, SafetyReporting
-
-_FATAL = Q(results_in_death=True) | Q(outcome=Outcome.FATAL) | Q(grade=Grade.DEATH)
-
-#: What a record says by which the site knows of a death. Its own form tells of it whether or
-#: not its date is known yet.
-_SAID: Mapping[type[CrfData], Q] = {
-    Death: Q(),
-    SurvivalContact: Q(status=SurvivalStatus.DEAD),
-    Disposition: Q(reason=EndReason.DEATH),
-    AdverseEvent: _FATAL,
-    Transplantation: Q(delist_reason=DelistReason.DIED),
-}
-
-
-def _is_fatal(event: AdverseEvent) -> bool:
-    said = bool(event.results_in_death) or event.outcome == Outcome.FATAL
-    return said or event.grade == Grade.DEATH
-
-
-#: The same of a row in hand.
-TELLS: Mapping[type[CrfData], Callable[..., bool]] = {
-    Death: lambda _row: True,
-    SurvivalContact: lambda row: row.status == SurvivalStatus.DEAD,
-    Disposition: lambda row: row.reason == EndReason.DEATH,
-    AdverseEvent: _is_fatal,
-    Transplantation: lambda row: row.delist_reason == DelistReason.DIED,
-}
-
-
-def _telling(record: str) -> Q:
-    """Whether the record still says it; a voided one says nothing."""
-    found = Q()
-    for table, said in _SAID.items():
-        rows = stored(table).filter(said, pk=OuterRef(record), record__voided_at=None)
-        found |= Q(Exists(rows))
-    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +76,7 @@ class DeathLine:
 
 def deaths_of(subject: Subject) -> QuerySet[UnreportedDeath, UnreportedDeath]:
     """Every record of a subject that tells of the death now, the first awareness first."""
-    return UnreportedDeath.objects.filter(_telling("record"), subject=subject)
+    return UnreportedDeath.objects.filter(telling("record"), subject=subject)
 
 
 def first_awareness(subject: Subject) -> dt.datetime | None:
@@ -134,7 +86,7 @@ def first_awareness(subject: Subject) -> dt.datetime | None:
     was proven alive on a later day, or once a person said that it is no death to report.
     """
     rows = UnreportedDeath.objects.filter(subject=subject)
-    counting = rows.filter(_telling("record") | Q(settled_at=None)).select_related("site")
+    counting = rows.filter(telling("record") | Q(settled_at=None)).select_related("site")
     told = set(deaths_of(subject).values_list("pk", flat=True))
     proven = last_alive([subject.pk]).get(subject.pk)
     return min(
@@ -157,13 +109,13 @@ def open_deaths(
     """The standing deaths that nothing has answered: no fatal serious event, no word that none
     is owed. Of each subject the record by which it was known first."""
     fatal = stored(AdverseEvent).filter(
-        _FATAL, subject=OuterRef("subject"), serious=True, record__voided_at=None
+        FATAL, subject=OuterRef("subject"), serious=True, record__voided_at=None
     )
     settled = UnreportedDeath.objects.filter(
-        _telling("record"), subject=OuterRef("subject"), settled_at__isnull=False
+        telling("record"), subject=OuterRef("subject"), settled_at__isnull=False
     )
     first = UnreportedDeath.objects.filter(
-        _telling("record"), ~Exists(fatal), ~Exists(settled)
+        telling("record"), ~Exists(fatal), ~Exists(settled)
     ).order_by("subject_id", "known_at", "record__first_entered_at", "pk")
     rows = UnreportedDeath.objects.filter(pk__in=first.distinct("subject_id").values("pk"))
     if ids is not None:
@@ -189,22 +141,30 @@ def clocks_of(death: UnreportedDeath, now: dt.datetime) -> tuple[DeathClock, ...
     )
 
 
+def deaths_seen(
+    user: User, sites: Iterable[int] | None = None
+) -> QuerySet[UnreportedDeath, UnreportedDeath]:
+    """The open deaths a person may see, of these sites where they are given."""
+    seen = UnreportedDeath.objects.visible_to(user, Capability.VIEW_SAFETY).values("pk")
+    rows = open_deaths().filter(pk__in=seen)
+    return rows if sites is None else rows.filter(site__in=sites)
+
+
+def deaths_at(sites: Iterable[int]) -> QuerySet[UnreportedDeath, UnreportedDeath]:
+    """The open deaths of these sites, which the caller has the right to count."""
+    return open_deaths().filter(site__in=sites)
+
+
 def death_lines(
-    user: User, now: dt.datetime, sites: Iterable[int] | None = None
+    deaths: QuerySet[UnreportedDeath, UnreportedDeath], now: dt.datetime
 ) -> list[DeathLine]:
     """What the board shows above the cases, what presses most first."""
-    rows = open_deaths().filter(
-        pk__in=UnreportedDeath.objects.visible_to(user, Capability.VIEW_SAFETY).values("pk")
-    )
-    if sites is not None:
-        rows = rows.filter(site__in=sites)
-    return [
-        DeathLine(death=each, clocks=clocks_of(each, now)) for each in rows.order_by("known_at")
-    ]
+    rows = deaths.order_by("known_at")
+    return [DeathLine(death=each, clocks=clocks_of(each, now)) for each in rows]
 
 
 def death_known_at(event: AdverseEvent) -> dt.datetime | None:
     """Of a fatal event: when the subject's recorded death was first known here."""
-    if not _is_fatal(event):
+    if not TELLS[AdverseEvent](event):
         return None
     return first_awareness(event.subject)

@@ -27,8 +27,10 @@ class Easing(Enum):
 
     #: It stands until somebody who may agrees, with a reason.
     ASKED = "asked"
-    #: Who changes it may agree, and says why.
+    #: Who changes it may agree, and says why; to what was declined before it only asks anew.
     AGREED = "agreed"
+    #: Somebody who may has decided of just this.
+    DECIDED = "decided"
     #: It follows from what was sent or received, unless something else waits already.
     PROVEN = "proven"
 
@@ -54,28 +56,80 @@ def derive_deadlines(
     """Store what the clocks give now. What differs replaces what stood, with the reason;
     nothing is recomputed silently, and nothing replaced is lost. A running deadline that
     would end or lie later stands until that is agreed to."""
-    standing = {each.rule: each for each in SaeDeadline.objects.standing().filter(case=case)}
+    standing = _standing(case)
     wanted = _wanted(case, event, standing)
-    sent = sent_of(case)
-    eased = [rule for rule, row in standing.items() if _eases(row, wanted.get(rule), sent)]
-    held = easing is Easing.ASKED or (easing is Easing.PROVEN and case.awaits_easing)
+    eased = _eased(case, standing, wanted)
+    stays = [rule for rule in eased if _stays(standing[rule], easing, case)]
     changed = False
     for rule, deadline in standing.items():
-        if (held and rule in eased) or _is_as_kept(wanted.get(rule), deadline):
+        if rule in stays or _is_as_kept(wanted.get(rule), deadline):
             wanted.pop(rule, None)
             continue
-        deadline.replaced_at, deadline.replace_reason = trial_now(), reason[:500]
-        deadline.save(update_fields=["replaced_at", "replace_reason"])
+        _replace(deadline, reason)
         changed = True
-    added = [_store(case, derived, reason) for derived in wanted.values()]
-    _note_easing(case, reason, by, waits=held and bool(eased), agreed=bool(eased)
-                 and easing is Easing.AGREED)  # fmt: skip
+    added = [_store(case, _row(derived), reason) for derived in wanted.values()]
+    _note_easing(
+        case,
+        reason,
+        by,
+        waits=bool(stays) and (easing is not Easing.PROVEN or case.awaits_easing),
+        agreed=len(eased) > len(stays) and easing in (Easing.AGREED, Easing.DECIDED),
+    )
     if changed:
         case.clock_version += 1
         case.save(update_fields=["clock_version"])
     if case.closed_at is not None and set(added) & set(owed_of(case)):
         # A closed case for which a report is newly owed is open again, whoever closed it.
         take_up(case)
+
+
+def keep_deadlines(case: SaeCase, event: AdverseEvent, *, reason: str, by: User) -> None:
+    """Keep what waits to be eased as it stands, by a person's word: no change eases it before
+    it was asked for anew. Nothing is due otherwise than before, and nobody is reminded anew."""
+    standing = _standing(case)
+    for rule in _eased(case, standing, _wanted(case, event, standing)):
+        kept = standing[rule]
+        _replace(kept, reason)
+        _store(
+            case,
+            SaeDeadline(
+                rule=kept.rule,
+                recipient=kept.recipient,
+                counted_from=kept.counted_from,
+                since=kept.since,
+                answers_from=kept.answers_from,
+                due_at=kept.due_at,
+                follow_up=kept.follow_up,
+                kept_by=by,
+            ),
+            reason,
+        )
+    _note_easing(case, reason, by, waits=False, agreed=False)
+
+
+def _standing(case: SaeCase) -> dict[str, SaeDeadline]:
+    return {each.rule: each for each in SaeDeadline.objects.standing().filter(case=case)}
+
+
+def _eased(
+    case: SaeCase, standing: dict[str, SaeDeadline], wanted: dict[str, Derived]
+) -> list[str]:
+    """The rules whose running deadline would end, lie later, or count as met."""
+    sent = sent_of(case)
+    return [rule for rule, row in standing.items() if _eases(row, wanted.get(rule), sent)]
+
+
+def _stays(deadline: SaeDeadline, easing: Easing, case: SaeCase) -> bool:
+    """Whether a deadline that would be eased stands for now: until somebody agrees, and one
+    that was kept by a person's word until somebody decides otherwise."""
+    if easing is Easing.ASKED or (easing is Easing.PROVEN and case.awaits_easing):
+        return True
+    return deadline.kept_by_id is not None and easing is not Easing.DECIDED
+
+
+def _replace(deadline: SaeDeadline, reason: str) -> None:
+    deadline.replaced_at, deadline.replace_reason = trial_now(), reason[:500]
+    deadline.save(update_fields=["replaced_at", "replace_reason"])
 
 
 def _wanted(
@@ -148,8 +202,7 @@ def _row(derived: Derived) -> SaeDeadline:
     )
 
 
-def _store(case: SaeCase, derived: Derived, reason: str) -> SaeDeadline:
-    row = _row(derived)
+def _store(case: SaeCase, row: SaeDeadline, reason: str) -> SaeDeadline:
     row.case, row.site_id, row.subject_id = case, case.site_id, case.subject_id
     row.record_id, row.derived_at, row.reason = case.record_id, TrialNow(), reason[:500]
     row.save(force_insert=True)

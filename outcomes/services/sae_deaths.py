@@ -10,7 +10,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from outcomes.models import SurvivalContact, UnreportedDeath
-from outcomes.selectors.sae_deaths import TELLS, deaths_of, first_awareness, open_deaths
+from outcomes.selectors.sae_deaths import deaths_of, first_awareness, open_deaths
+from outcomes.selectors.told_deaths import TELLS
 from trialsite.access.capabilities import Capability
 from trialsite.access.models import User
 from trialsite.casebook.models import Subject

@@ -14,6 +14,7 @@ from outcomes.services.sae_deadlines import (
     easing_by,
     event_of_case,
     keep,
+    keep_deadlines,
     may_ease,
     owed_of,
     take_up,
@@ -77,7 +78,7 @@ def agree_taken_back(
     with because(reason):
         _agree(case, reason, by)
         derive_deadlines(
-            case, event_of_case(case), reason=reason.strip(), by=by, easing=Easing.AGREED
+            case, event_of_case(case), reason=reason.strip(), by=by, easing=Easing.DECIDED
         )
         if not SaeReceipt.objects.standing().filter(case=case).exists():
             _close(case, reason)
@@ -92,19 +93,40 @@ def agree_easing(
     """Agree that a running deadline ends or lies later by what was changed of the event: an
     investigator of the site, or the sponsor's safety officer, with a reason. Until then the
     stricter deadline stands."""
+    case = _awaiting_easing(case, by, seen_version)
+    if not reason.strip():
+        raise DomainError(_("Agreeing needs a reason."))
+    with because(reason):
+        derive_deadlines(
+            case, event_of_case(case), reason=reason.strip(), by=by, easing=Easing.DECIDED
+        )
+    announce(REMINDER)
+    return case
+
+
+@transaction.atomic
+def decline_easing(
+    *, case: SaeCase, reason: str, by: User, seen_version: int | None = None
+) -> SaeCase:
+    """Decline it: the stricter deadline stands by this person's word, who might have agreed.
+    Whatever would ease it later asks anew, and is no agreement by itself."""
+    case = _awaiting_easing(case, by, seen_version)
+    if not reason.strip():
+        raise DomainError(_("Declining needs a reason."))
+    with because(reason):
+        keep_deadlines(case, event_of_case(case), reason=reason.strip(), by=by)
+    announce(REMINDER)
+    return case
+
+
+def _awaiting_easing(case: SaeCase, by: User, seen_version: int | None) -> SaeCase:
+    """The locked case of which this person may say whether a deadline is eased."""
     if not may_ease(case, by):
         by.require(Capability.MANAGE_SAFETY, site=case.site_id)
     case = locked_case(case, seen_version)
     expect_open(case)
     if not case.awaits_easing:
         raise TransitionError(_("No deadline waits for an agreement."))
-    if not reason.strip():
-        raise DomainError(_("Agreeing needs a reason."))
-    with because(reason):
-        derive_deadlines(
-            case, event_of_case(case), reason=reason.strip(), by=by, easing=Easing.AGREED
-        )
-    announce(REMINDER)
     return case
 
 

@@ -38,6 +38,7 @@ from outcomes.services.sae_decisions import (
     agree_taken_back,
     close_case,
     confirm_expedited,
+    decline_easing,
     reopen_case,
 )
 from outcomes.services.sae_receipts import (
@@ -91,6 +92,26 @@ def _said(form: forms.Form) -> dict[str, object]:
     return {"seen_version": said.pop("version"), **said}
 
 
+def _decide(
+    request: StaffRequest,
+    pk: uuid.UUID,
+    name: str,
+    service: Callable[..., object],
+    done: str,
+    form_class: type[VersionedForm] = DecisionForm,
+) -> HttpResponse:
+    """An act whose form says what its service asks, from the version that was read."""
+    line, form = found_line(request, pk), form_class(request.POST, prefix=name)
+    return _act(
+        request,
+        line,
+        form,
+        name,
+        lambda: service(case=line.case, by=request.user, **_said(form)),
+        done,
+    )
+
+
 @requires(Capability.REPORT_SAE)
 @require_POST
 def describe(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
@@ -110,15 +131,8 @@ def describe(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def awareness(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """Correct the moment the clocks count from, with a reason."""
-    line, form = found_line(request, pk), AwarenessForm(request.POST, prefix="awareness")
-    return _act(
-        request,
-        line,
-        form,
-        "awareness",
-        lambda: correct_awareness(case=line.case, by=request.user, **_said(form)),  # type: ignore[arg-type]
-        _("The moment is corrected. The deadlines that stood are kept below."),
-    )
+    done = _("The moment is corrected. The deadlines that stood are kept below.")
+    return _decide(request, pk, "awareness", correct_awareness, done, AwarenessForm)
 
 
 def _report(request: StaffRequest, pk: uuid.UUID) -> SaeReport:
@@ -201,38 +215,47 @@ def _void(
     return render(request, "outcomes/sae_void.html", context, status=status)
 
 
-@requires(Capability.VIEW_SAFETY)
-@require_http_methods(["GET", "HEAD", "POST"])
-def unsend(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
-    """Take back a sending that was entered by mistake; its clock runs again."""
+def _void_of_receipt(
+    request: StaffRequest,
+    pk: uuid.UUID,
+    service: Callable[..., object],
+    heading: str,
+    hint: str,
+    done: str,
+) -> HttpResponse:
+    """Void a sending, or the receipt that was entered of it."""
     receipt = _receipt(request, pk)
     return _void(
         request,
         found_line(request, receipt.case_id),
-        lambda reason: void_receipt(receipt=receipt, reason=reason, by=request.user),
-        {"heading": _("Void a sending"), "receipt": receipt, "hint": _(
-            "Only what was entered by mistake is voided. It stays in the trail, and the clock of "
-            "this recipient runs again."
-        )},
-        _("The entry is voided. Its clock runs again."),
-    )  # fmt: skip
+        lambda reason: service(receipt=receipt, reason=reason, by=request.user),
+        {"heading": heading, "receipt": receipt, "hint": hint},
+        done,
+    )
+
+
+@requires(Capability.VIEW_SAFETY)
+@require_http_methods(["GET", "HEAD", "POST"])
+def unsend(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Take back a sending that was entered by mistake; its clock runs again."""
+    hint = _(
+        "Only what was entered by mistake is voided. It stays in the trail, and the clock of "
+        "this recipient runs again."
+    )
+    done = _("The entry is voided. Its clock runs again.")
+    return _void_of_receipt(request, pk, void_receipt, _("Void a sending"), hint, done)
 
 
 @requires(Capability.VIEW_SAFETY)
 @require_http_methods(["GET", "HEAD", "POST"])
 def unreceive(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """Take back a receipt that was entered by mistake; that it was sent stays."""
-    receipt = _receipt(request, pk)
-    return _void(
-        request,
-        found_line(request, receipt.case_id),
-        lambda reason: void_acknowledgement(receipt=receipt, reason=reason, by=request.user),
-        {"heading": _("Void a receipt"), "receipt": receipt, "hint": _(
-            "Only who entered it or the safety officer voids a receipt. It is kept among the "
-            "voided entries; that the report was sent stays."
-        )},
-        _("The receipt is voided. That the report was sent stays."),
-    )  # fmt: skip
+    hint = _(
+        "Only who entered it or the safety officer voids a receipt. It is kept among the "
+        "voided entries; that the report was sent stays."
+    )
+    done = _("The receipt is voided. That the report was sent stays.")
+    return _void_of_receipt(request, pk, void_acknowledgement, _("Void a receipt"), hint, done)
 
 
 @requires(Capability.VIEW_SAFETY)
@@ -277,62 +300,40 @@ def sponsor_knew_not(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def ease(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """Agree that a running deadline ends or lies later: an investigator or the officer."""
-    line, form = found_line(request, pk), DecisionForm(request.POST, prefix="ease")
-    return _act(
-        request,
-        line,
-        form,
-        "ease",
-        lambda: agree_easing(case=line.case, by=request.user, **_said(form)),  # type: ignore[arg-type]
-        _("Agreed. The deadline that stood is kept below."),
-    )
+    done = _("Agreed. The deadline that stood is kept below.")
+    return _decide(request, pk, "ease", agree_easing, done)
+
+
+@requires(Capability.VIEW_SAFETY)
+@require_POST
+def decline(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
+    """Decline it, of the same form: the stricter deadline stands."""
+    return _decide(request, pk, "ease", decline_easing, _("Declined. The deadline stands."))
 
 
 @requires(Capability.MANAGE_SAFETY)
 @require_POST
 def confirm(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """The sponsor's word whether it is a SUSAR or a UADE."""
-    line, form = found_line(request, pk), ExpeditedForm(request.POST, prefix="expedited")
-    return _act(
-        request,
-        line,
-        form,
-        "expedited",
-        lambda: confirm_expedited(case=line.case, by=request.user, **_said(form)),  # type: ignore[arg-type]
-        _("The sponsor’s word is kept."),
-    )
+    done = _("The sponsor’s word is kept.")
+    return _decide(request, pk, "expedited", confirm_expedited, done, ExpeditedForm)
 
 
 @requires(Capability.MANAGE_SAFETY)
 @require_POST
 def close(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """Close a case, or take a closed one up again."""
-    line, form = found_line(request, pk), DecisionForm(request.POST, prefix="close")
-    closed = line.case.closed_at is not None
-    service = reopen_case if closed else close_case
-    return _act(
-        request,
-        line,
-        form,
-        "close",
-        lambda: service(case=line.case, by=request.user, **_said(form)),  # type: ignore[arg-type]
-        _("The case is open again.") if closed else _("The case is closed."),
-    )
+    if found_line(request, pk).case.closed_at is not None:
+        return _decide(request, pk, "close", reopen_case, _("The case is open again."))
+    return _decide(request, pk, "close", close_case, _("The case is closed."))
 
 
 @requires(Capability.MANAGE_SAFETY)
 @require_POST
 def agree(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
     """Agree that what the site has taken back is no longer reported."""
-    line, form = found_line(request, pk), DecisionForm(request.POST, prefix="agree")
-    return _act(
-        request,
-        line,
-        form,
-        "agree",
-        lambda: agree_taken_back(case=line.case, by=request.user, **_said(form)),  # type: ignore[arg-type]
-        _("Agreed. What nobody was told of is no longer due."),
-    )
+    done = _("Agreed. What nobody was told of is no longer due.")
+    return _decide(request, pk, "agree", agree_taken_back, done)
 
 
 @requires(Capability.REPORT_SAE)

@@ -32,9 +32,10 @@ from outcomes.sae_forms import (
     SponsorKnewForm,
     SubmissionForm,
 )
-from outcomes.selectors.sae_board import CaseLine, Look, case_lines, cases_seen, narrowed
+from outcomes.selectors.sae_board import CaseLine, Look, case_lines, cases_seen
 from outcomes.selectors.sae_content import LANGUAGES, content_of_report
-from outcomes.selectors.sae_deaths import DeathLine, death_lines
+from outcomes.selectors.sae_deaths import DeathLine
+from outcomes.selectors.sae_owed import owed_seen
 from outcomes.selectors.sae_paper import paper
 from outcomes.services.sae_deadlines import may_ease
 from outcomes.services.sae_receipts import may_void_acknowledgement
@@ -68,19 +69,16 @@ def board_page(
     asked = form.cleaned_data if form.is_valid() else {}
     look = asked.get("look") or Look.OPEN
     of_sites = [site.pk for site in sites if site.code == asked.get("site")] or None
-    now = trial_now()
-    lines = case_lines(cases_seen(request.user, of_sites), now)
-    page = Paginator(narrowed(lines, look), PAGE).get_page(request.GET.get("page"))
+    owed = owed_seen(request.user, trial_now(), of_sites)
+    page = Paginator(owed.cases_in(look), PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
-        "deaths": [
-            _death(request, line, refused) for line in death_lines(request.user, now, of_sites)
-        ],
+        "deaths": [_death(request, line, refused) for line in owed.deaths_in(look)],
         "filter": form,
         "look": look,
         "narrowed": look != Look.OPEN or bool(of_sites),
         "counts": [
-            (each, len(narrowed(lines, each)))
+            (each, owed.count(each))
             for each in (
                 Look.OPEN,
                 Look.DECIDE,

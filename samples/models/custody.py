@@ -10,12 +10,13 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from samples.models.shipments import Shipment
-from samples.models.specimens import VOIDED_IFF_REASON, Aliquot, Specimen
+from samples.models.specimens import Aliquot, Specimen
 from samples.models.states import NEEDS_REASON, OF_A_SHIPMENT, CustodyKind
 from samples.models.storage import Box
 from trialsite.access.models import Site, SiteScopedQuerySet, User
 from trialsite.casebook.models import Subject, Visit
 from trialsite.core.guards import guarded
+from trialsite.core.voiding import VOIDED_IFF_REASON
 from trialsite.core.wall_time import WallTimeField
 
 

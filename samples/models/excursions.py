@@ -12,11 +12,12 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from samples.models.custody import CustodyEvent
-from samples.models.specimens import VOIDED_IFF_REASON, Aliquot
+from samples.models.specimens import Aliquot
 from samples.models.storage import Box, Freezer, Rack
 from trialsite.access.models import Site, SiteScopedQuerySet, User
 from trialsite.casebook.models import Subject
 from trialsite.core.guards import guarded
+from trialsite.core.voiding import VOIDED_IFF_REASON
 from trialsite.core.wall_time import WallTimeField
 
 

@@ -25,13 +25,10 @@ from trialsite.access.models import Site, SiteScopedQuerySet, User
 from trialsite.casebook.models import Subject, Visit
 from trialsite.casebook.protocols import protocol_of
 from trialsite.core.guards import guarded
+from trialsite.core.voiding import VOIDED_IFF_REASON
 from trialsite.core.wall_time import WallTimeField
 from trialsite.protocol.samples import SpecimenDef
 from visits.models import TreatmentSession
-
-VOIDED_IFF_REASON = Q(voided_at=None, voided_by=None, void_reason="") | (
-    Q(voided_at__isnull=False, voided_by__isnull=False) & ~Q(void_reason="")
-)
 
 
 class DrawSite(models.TextChoices):

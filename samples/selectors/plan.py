@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 from django.utils.translation import get_language
 
 from samples.models import (
@@ -24,8 +25,9 @@ from samples.models import (
 )
 from samples.selectors.completing import outside_protocol, to_complete
 from trialsite.access.models import Site
-from trialsite.casebook.models import Subject, Visit
+from trialsite.casebook.models import ProtocolVersion, Subject, Visit
 from trialsite.casebook.protocols import event_of, protocol_of
+from trialsite.casebook.protocols import visit_name as name_of_visit
 from trialsite.protocol.samples import SpecimenDef
 
 
@@ -216,6 +218,10 @@ class MissingSample:
     collected: int
     planned: int
 
+    @property
+    def visit_name(self) -> str:
+        return name_of_visit(self.visit)
+
 
 def missing_samples(
     sites: Iterable[int], *, kind: str = "", limit: int = 200, offset: int = 0
@@ -281,7 +287,9 @@ def _name(visit: Visit, kind: str) -> str:
 
 
 def _versions_in_use() -> list[int]:
-    return list(Visit.objects.order_by().values_list("protocol_version_id", flat=True).distinct())
+    """Asked version by version: there are few of them, and very many visits."""
+    used = Exists(Visit.objects.filter(protocol_version=OuterRef("pk")))
+    return list(ProtocolVersion.objects.filter(used).order_by("pk").values_list("pk", flat=True))
 
 
 def plans_in_use() -> list[tuple[int, str, str, int]]:

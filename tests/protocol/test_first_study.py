@@ -20,6 +20,7 @@ from trialsite.protocol.rules import (
     ConsentByParticipant,
     EitherRange,
     GradeAtMost,
+    InvestigatorJudgement,
     LabAtLeastOrDailyRise,
     ScoreAbove,
     SevereAllergy,
@@ -195,6 +196,26 @@ def test_the_rules_are_those_of_the_decisions(nct06904755: Protocol) -> None:
         "EX05": "investigator_judgement",
         "EX06": "investigator_judgement",
     }
+
+
+def test_whatever_decides_a_criterion_can_be_drawn_at_screening(nct06904755: Protocol) -> None:
+    """Else nobody can ever be said not to meet it: of no marker high, all must be known."""
+    (screening,) = nct06904755.schedule.with_role(EventRole.SCREENING)
+    possible = {*screening.lab_panels, *screening.optional_lab_panels}
+    drawn = {
+        analyte
+        for panel in nct06904755.labs.panels
+        if panel.key in possible
+        for analyte in panel.analytes
+    }
+    read = {
+        use.analyte
+        for criterion in nct06904755.criteria
+        if not isinstance(criterion.rule, InvestigatorJudgement)
+        for use in criterion.rule.lab_uses()
+    }
+    assert {"INTLK6", "TNF", "CRP", "BILI", "PTA", "INR"} <= read
+    assert read <= drawn
 
 
 def test_thresholds_are_decimals_in_the_criterions_unit(nct06904755: Protocol) -> None:

@@ -30,7 +30,7 @@ from trialsite.demo.consent import consent_of
 from trialsite.demo.eligibility import decide
 from trialsite.demo.events import EVENTS
 from trialsite.demo.forms import Patient, fill_visit, give_medicines
-from trialsite.demo.labs import draw_at, give_earlier_exchange
+from trialsite.demo.labs import draw_at, enter_ward_draw, give_earlier_exchange
 from trialsite.demo.log import enter
 from trialsite.demo.outcomes import OUTCOMES
 from trialsite.demo.persons import Person
@@ -147,7 +147,12 @@ def _screen(life: Life) -> None:
     subject, nurse = life.participant, life.nurse
     with acting(context_of(nurse, Channel.COMMAND)):
         schedule = protocol_of(subject.protocol_version_id).schedule
-        _enter_visit(life, schedule.with_role(EventRole.SCREENING)[0].oid, -1)
+        screening = schedule.with_role(EventRole.SCREENING)[0].oid
+        _enter_visit(life, screening, -1)
+        if life.person.ward_bilirubin is not None:
+            visit = subject.visits.get(event_oid=screening)
+            bilirubin = life.person.ward_bilirubin
+            enter_ward_draw(visit=visit, bilirubin=bilirubin, by=nurse, chance=life.chance)
         give_medicines(subject=subject, by=nurse, chance=life.chance)
         if life.person.exchanged:
             give_earlier_exchange(subject=subject, by=nurse)
@@ -186,7 +191,14 @@ def _enter_visit(life: Life, event_oid: str, day: int) -> None:
     visit = subject.visits.select_related("subject__site", "site").get(event_oid=event_oid)
     attend(visit=visit, on=trial_today(life.zone), mode=VisitMode.WARD, by=nurse)
     fill_visit(visit=visit, by=nurse, patient=life.patient(day))
-    draw_at(visit=visit, by=nurse, chance=life.chance, day=day, illness=life.person.illness)
+    draw_at(
+        visit=visit,
+        by=nurse,
+        chance=life.chance,
+        day=day,
+        illness=life.person.illness,
+        also=life.person.also_drawn if day < 0 else (),
+    )
 
 
 def _follow_up(life: Life, event_oid: str, day: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.utils import timezone
 
 from screening.eligibility.verdicts import State
@@ -40,17 +42,19 @@ def confirm(version: ProtocolVersion, *, by: User) -> None:
         confirm_assumptions(version=version, paths=paths, by=by, proof=proof_of(by))
 
 
-def decide(subject: Subject, *, by: User, against: Against | None = None) -> EligibilityEvaluation:
-    """Sign what the data say; the investigator's judgements speak for the person, but one."""
+def decide(
+    subject: Subject, *, by: User, against: Collection[Against] = ()
+) -> EligibilityEvaluation:
+    """Sign what the data say; the investigator's judgements speak for the person, but these."""
     answers = {}
     with acting(context_of(by, Channel.COMMAND)):
         live = live_evaluation(subject)
-    refused = criterion_against(live.protocol, against) if against else ""
+    refused = {criterion_against(live.protocol, each) for each in against}
     for verdict in live.evaluation.verdicts:
         criterion = live.protocol.criterion(verdict.criterion)
         if isinstance(criterion.rule, InvestigatorJudgement):
             included = criterion.category is CriterionCategory.INCLUSION
-            met = included is not (criterion.id == refused)
+            met = included is not (criterion.id in refused)
             answers[criterion.id] = State.MET.value if met else State.NOT_MET.value
         elif verdict.state is not State.NOT_YET_KNOWN:
             answers[criterion.id] = verdict.state.value

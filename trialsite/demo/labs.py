@@ -30,7 +30,7 @@ from trialsite.labs.codes import (
 from trialsite.labs.entry import read_panel
 from trialsite.labs.models import Laboratory
 from trialsite.labs.selectors import analytes_of, panels_of_visit
-from trialsite.labs.services.panels import save_panel
+from trialsite.labs.services.panels import open_panel, save_panel
 from trialsite.labs.services.purification import record_purification
 from trialsite.labs.services.ranges import RangeValues, keep_laboratory, keep_range
 from trialsite.protocol import Protocol
@@ -153,17 +153,19 @@ def draw_at(
     chance: random.Random,
     day: int,
     illness: Illness = USUAL,
+    also: tuple[str, ...] = (),
 ) -> None:
     """The draw of a visit, transcribed and completed; `day` counts from day zero.
 
-    Before day zero it is the screening's, taken once consent was given that morning.
+    Before day zero it is the screening's, taken once consent was given that morning; `also`
+    names panels drawn beyond those that the schedule expects.
     """
     record = CrfRecord.objects.select_related("site", "subject").get(
         visit=visit, form_oid=FORM_OID, voided_at=None
     )
     protocol = protocol_of(record.protocol_version_id)
     texts = _header(record, chance, hour=10 if day < 0 else 7)
-    panels = panels_of_visit(record)
+    panels = (*panels_of_visit(record), *also)
     texts |= {f"panel.{key}": "on" for key in panels}
     values = values_on(chance, max(day, 0), illness)
     sex = str(Demographics.objects.get(subject=record.subject).sex)
@@ -173,6 +175,21 @@ def draw_at(
             texts[f"{key}.missing"] = "NAV"
         else:
             texts |= _result(known[key], values[key], record.site.code, sex)
+    _save(record, protocol, texts, by=by)
+
+
+def enter_ward_draw(*, visit: Visit, bilirubin: float, by: User, chance: random.Random) -> None:
+    """The ward's own bilirubin of the day before: two draws tell whether it rises."""
+    opened = open_panel(subject=visit.subject, visit_id=visit.pk, by=by)
+    record = CrfRecord.objects.select_related("site", "subject").get(pk=opened.pk)
+    protocol = protocol_of(record.protocol_version_id)
+    texts = _header(record, chance, hour=7) | {"routine_care": "true"}
+    for name in ("collected_at", "received_at"):
+        before = dt.datetime.fromisoformat(texts[name]) - dt.timedelta(days=1)
+        texts[name] = before.isoformat(timespec="minutes")
+    analyte = protocol.labs.analyte("BILI")
+    sex = str(Demographics.objects.get(subject=record.subject).sex)
+    texts |= _result(analyte, Decimal(str(bilirubin)), record.site.code, sex)
     _save(record, protocol, texts, by=by)
 
 

@@ -48,7 +48,6 @@ CONSIDERED = (
     Considered("003", "nurse-c", -28, Outcome.NOT_APPROACHED, reasons=(Reason.NO_PLACE,)),
     Considered("002", "nurse-b", -25, Outcome.DECLINED, Source.REFERRAL),
     Considered("001", "nurse", -18, Outcome.DECLINED, Source.OUTPATIENT),
-    Considered("001", "nurse", -17, Outcome.NOT_ELIGIBLE, against=Against.INFLAMMATION),
     Considered("003", "nurse-c", -15, Outcome.NOT_ELIGIBLE, against=Against.BILIRUBIN),
     Considered("002", "nurse-b", -12, Outcome.NOT_ELIGIBLE, against=Against.AGE),
     Considered("003", "nurse-c", -9, Outcome.NOT_APPROACHED, reasons=(Reason.TRANSFERRED,)),

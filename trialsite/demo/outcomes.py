@@ -1,6 +1,6 @@
 """How it went on with some of the invented participants: a transplantation, a telephone call
-after a missed visit, a withdrawal from treatment, somebody who is not found, two deaths, the
-end of the study for one who was seen to its end, and one who was never treated."""
+after a missed visit, a withdrawal from treatment, one who was lost, two deaths, the end of the
+study for one who was seen to its end, and one who was never treated and is not found."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def withdraw(one: One) -> None:
 
 
 def look_for(one: One, *, result: str) -> None:
-    """Discharged on day 6 and not found since: nobody has decided yet."""
+    """An attempt at contact with somebody who is not found."""
     with one.entering():
         record = CrfRecord.objects.filter(
             subject=one.subject, form_oid=SurvivalContact.form_oid, voided_at=None
@@ -171,7 +171,7 @@ def _attempt(one: One, record: CrfRecord, result: str, *, minutes: int = 30) -> 
 
 _BOTH = ("TREATMENT", "STUDY")
 _SEPSIS = partial(die, cause="INFECTION", words="Sepsis, multi-organ failure", at="14:20")
-_FAILURE = partial(die, cause="LIVER FAILURE", words="Liver failure, cerebral oedema", at="11:05")
+_FAILURE = partial(die, cause="LIVER FAILURE", words="Liver failure, cerebral oedema", at="15:05")
 
 #: By participant, what befell them after what the schedule asked.
 OUTCOMES: dict[str, tuple[Befalls, ...]] = {
@@ -186,6 +186,8 @@ OUTCOMES: dict[str, tuple[Befalls, ...]] = {
         Befalls(17, 10, partial(look_for, result="NO ANSWER")),
         Befalls(20, 10, partial(look_for, result="MESSAGE LEFT")),
         Befalls(27, 10, partial(look_for, result="NO ANSWER")),
+        Befalls(29, 10, partial(end, scopes=("TREATMENT",), reason="COMPLETED", days_ago=27)),
+        Befalls(29, 11, partial(end, scopes=("STUDY",), reason="LOST TO FOLLOW-UP", days_ago=2)),
     ),
     "sepsis": (
         Befalls(9, 17, _SEPSIS),
@@ -202,9 +204,13 @@ OUTCOMES: dict[str, tuple[Befalls, ...]] = {
                 words="Bled from varices in the night before the first session",
             ),
         ),
+        # Taken to a hospital near home; whether they are lost nobody has decided yet.
+        Befalls(9, 10, partial(look_for, result="NO ANSWER")),
+        Befalls(14, 10, partial(look_for, result="MESSAGE LEFT")),
+        Befalls(21, 10, partial(look_for, result="NO ANSWER")),
     ),
     "fails": (
-        Befalls(12, 13, _FAILURE),
+        Befalls(12, 17, _FAILURE),
         Befalls(13, 10, partial(end, scopes=_BOTH, reason="DEATH", days_ago=1)),
     ),
 }

@@ -31,12 +31,16 @@ class Person:
     #: Whether an investigator has decided yet; the engine says what.
     decided: bool = True
     #: What an investigator judges against the person.
-    against: Against | None = None
+    against: tuple[Against, ...] = ()
     signer: Signer = Signer.PARTICIPANT
     #: What the screening's forms say other than usual.
     says: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: A consented person who goes home before a decision.
     withdrew: bool = False
+    #: Panels drawn at screening beyond those that the schedule expects.
+    also_drawn: tuple[str, ...] = ()
+    #: Bilirubin of the ward's draw on the day before screening.
+    ward_bilirubin: float | None = None
     #: The ward had exchanged plasma before.
     exchanged: bool = False
     #: Days, from day zero, of the treatments.
@@ -56,13 +60,15 @@ class Person:
         return day not in self.forgotten and (self.until is None or day <= self.until)
 
 
-#: MELD far above the limit; coagulation beyond its range on either side; bleeding;
-#: a failing circulation; a value that asks a query; one result not yet there.
+#: MELD far above the limit; coagulation beyond its range on either side, bilirubin below;
+#: no marker of inflammation high; bleeding; a failing circulation; a value that asks a query;
+#: one result not yet there.
 KIDNEYS_FAIL = Illness(
     worst={"BILI": 430, "INR": 2.5, "CREAT": 290, "UREA": 17, "SODIUM": 131, "LACTICAC": 3.4}
 )
 DOES_NOT_CLOT = Illness(worst={"INR": 3.05, "BILI": 260, "FIBRINO": 0.9, "AMMONIA": 92})
-HARDLY_ILL = Illness(worst={"INR": 1.32, "BILI": 196, "AMMONIA": 41, "LACTICAC": 1.6})
+HARDLY_ILL = Illness(worst={"INR": 1.32, "BILI": 148, "AMMONIA": 41, "LACTICAC": 1.6})
+NOT_INFLAMED = Illness(worst={"CRP": 4.1, "INTLK6": 3.8, "TNF": 5.2, "PCT": 0.12, "WBC": 5.9})
 BLEEDS = Illness(worst={"FIBRINO": 0.7, "PLAT": 31, "HGB": 74, "INR": 2.5})
 IN_SHOCK = Illness(worst={"LACTICAC": 5.6, "CREAT": 118, "UREA": 9.4, "BICARB": 19.5})
 IRON_IS_HIGH = Illness(Trend.STABLE, worst={"FERRITIN": 24500, "BILI": 358}, grafted=23)
@@ -85,7 +91,8 @@ _ALLERGIC = {
 }
 _BLEEDING = {"bleeding": "true", "bleeding_described": "Melaena, 600 mL since dawn (SYNTHETIC)"}
 _LATE_STAGE = {"failure_type": "CLF", "failure_stage": "LATE", "cirrhosis": "true",
-               "chronic_liver_disease": "true", "ascites_before": "true"}  # fmt: skip
+               "chronic_liver_disease": "true", "ascites_before": "true",
+               "diabetes": "true"}  # fmt: skip
 _LOW = "On noradrenaline (SYNTHETIC)"
 _SHOCKED = {"systolic": "76", "systolic.confirm": _LOW, "diastolic": "44",
             "diastolic.confirm": _LOW, "heart_rate": "118"}  # fmt: skip
@@ -110,19 +117,23 @@ ENROLLED = (
 #: Those who consented and were not eligible; the engine or an investigator says why.
 FAILED = (
     Person("unclotting", "002", "nurse-b", -74, illness=DOES_NOT_CLOT, age=55),
-    Person("mild", "001", "nurse2", -66, illness=HARDLY_ILL, sex="F", age=27, weight=52),
-    Person("late", "003", "nurse-c", -61, against=Against.STAGE, age=60,
+    Person("mild", "001", "nurse2", -66, illness=HARDLY_ILL, sex="F", age=27, weight=52,
+           ward_bilirubin=146),
+    Person("late", "003", "nurse-c", -61, against=(Against.STAGE, Against.HISTORY), age=60,
            says={MedicalHistory.form_oid: _LATE_STAGE}),
     Person("allergic", "001", "nurse", -52, sex="F", age=39, weight=57,
            says={Allergies.form_oid: _ALLERGIC}),
-    Person("bleeding", "003", "nurse-c", -48, illness=BLEEDS, against=Against.BLEEDING, age=50,
+    Person("bleeding", "003", "nurse-c", -48, illness=BLEEDS, against=(Against.BLEEDING,), age=50,
            says={Examination.form_oid: _BLEEDING}),
     Person("kidneys", "003", "nurse-c", -37, illness=KIDNEYS_FAIL, source=Source.REFERRAL),
-    Person("stuporous", "001", "nurse2", -31, age=63, says={Examination.form_oid: _STUPOROUS}),
-    Person("shock", "002", "nurse-b", -26, illness=IN_SHOCK, against=Against.CIRCULATION, age=57,
+    Person("stuporous", "001", "nurse2", -31, age=63, against=(Against.COMMUNICATION,),
+           says={Examination.form_oid: _STUPOROUS}),
+    Person("shock", "002", "nurse-b", -26, illness=IN_SHOCK, against=(Against.CIRCULATION,), age=57,
            says={VitalSigns.form_oid: _SHOCKED}),
-    Person("spoken-for", "002", "nurse-b", -22, signer=Signer.REPRESENTATIVE, age=64),
-    Person("abroad", "003", "nurse-c", -12, against=Against.OTHER, age=24, source=Source.REFERRAL),
+    Person("spoken-for", "002", "nurse-b", -22, signer=Signer.REPRESENTATIVE, age=67),
+    Person("quiet", "001", "nurse", -17, illness=NOT_INFLAMED, also_drawn=("cytokines",), age=31),
+    Person("abroad", "003", "nurse-c", -12, against=(Against.OTHER,), age=24,
+           source=Source.REFERRAL),
 )  # fmt: skip
 
 #: Those of whom nothing is decided.

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from trialsite.access.models import Site, SiteScopedQuerySet
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.core.guards import guarded
+from trialsite.core.voiding import VOIDED_WITH_REASON
 from trialsite.core.wall_time import WallTimeField
 from trialsite.crf.items import MissingReason
 from trialsite.crf.registry import register_companion
@@ -35,10 +36,6 @@ from trialsite.labs.importing.models import LabFileMapping as LabFileMapping
 from trialsite.labs.importing.models import LabImport as LabImport
 from trialsite.labs.names import item_label
 from trialsite.labs.results import COMPARATORS
-
-_VOIDED_IFF_REASON = Q(voided_at=None, void_reason="") | (
-    Q(voided_at__isnull=False) & ~Q(void_reason="")
-)
 
 
 def _exact(label: str | Promise) -> models.DecimalField[Decimal | None, Decimal | None]:
@@ -175,7 +172,7 @@ class ReferenceRange(models.Model):
                 name="range_begins",
                 violation_error_message=_("A range begins on a day and ends on a later one."),
             ),
-            models.CheckConstraint(condition=_VOIDED_IFF_REASON, name="range_voided_iff_reason"),
+            models.CheckConstraint(condition=VOIDED_WITH_REASON, name="range_voided_iff_reason"),
         ]
 
     def __str__(self) -> str:
@@ -346,7 +343,7 @@ class LabResult(models.Model):
                 & ~Q(analyte=""),
                 name="result_codes_known",
             ),
-            models.CheckConstraint(condition=_VOIDED_IFF_REASON, name="result_voided_iff_reason"),
+            models.CheckConstraint(condition=VOIDED_WITH_REASON, name="result_voided_iff_reason"),
         ]
 
     def __str__(self) -> str:
@@ -396,7 +393,7 @@ class PurificationInterval(models.Model):
                 condition=Q(kind__in=PurificationKind.values), name="purification_kind_known"
             ),
             models.CheckConstraint(
-                condition=_VOIDED_IFF_REASON, name="purification_voided_iff_reason"
+                condition=VOIDED_WITH_REASON, name="purification_voided_iff_reason"
             ),
         ]
 

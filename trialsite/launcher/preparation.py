@@ -158,6 +158,7 @@ class Preparation:
         held = "no demo study" if self.choices.demo else "the demo study"
         return (
             f"This database was started with {held}, and the two are never mixed.\n"
+            f"To start it again: DEMO={int(not self.choices.demo)} make run\n"
             f"Use other data for DEMO={int(self.choices.demo)}, for example: "
             f"TRIALSITE_VAR=var/{'demo' if self.choices.demo else 'study'} "
             f"DEMO={int(self.choices.demo)} make run"

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from trialsite.access.models import Site, SiteScopedQuerySet, User
 from trialsite.casebook.models import Subject
 from trialsite.core.guards import guarded
+from trialsite.core.voiding import VOIDED_IFF_REASON
 from visits.models.sessions import TreatmentSession
 
 
@@ -62,8 +63,7 @@ class EventLook(models.Model):
                 condition=Q(finding__in=Finding.values), name="event_look_says_what_it_came_to"
             ),
             models.CheckConstraint(
-                condition=Q(voided_at=None, voided_by=None, void_reason="")
-                | (Q(voided_at__isnull=False, voided_by__isnull=False) & ~Q(void_reason="")),
+                condition=VOIDED_IFF_REASON,
                 name="event_look_voided_iff_reason",
                 violation_error_message=_("Voiding needs a reason."),
             ),

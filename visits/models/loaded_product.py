@@ -18,8 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from trialsite.access.models import Site, SiteScopedQuerySet, User
 from trialsite.casebook.models import Subject
 from trialsite.core.guards import guarded
+from trialsite.core.voiding import VOIDED_IFF_REASON
 from trialsite.core.wall_time import WallTimeField
-from visits.models.product_use import VOIDED_IFF_REASON, LotMovement
+from visits.models.product_use import LotMovement
 from visits.models.products import ProductLot
 from visits.models.sessions import TreatmentSession
 

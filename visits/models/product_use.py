@@ -17,12 +17,9 @@ from django.utils.translation import pgettext_lazy
 
 from trialsite.access.models import Site, SiteScopedQuerySet, User
 from trialsite.core.guards import guarded
+from trialsite.core.voiding import VOIDED_IFF_REASON
 from trialsite.core.wall_time import WallTimeField
 from visits.models.products import ProductLot
-
-VOIDED_IFF_REASON = Q(voided_at=None, voided_by=None, void_reason="") | (
-    Q(voided_at__isnull=False, voided_by__isnull=False) & ~Q(void_reason="")
-)
 
 
 class MovementKind(models.TextChoices):

@@ -18,6 +18,7 @@ from django.utils.translation import pgettext_lazy
 
 from trialsite.access.models import User
 from trialsite.core.guards import guarded
+from trialsite.core.voiding import VOIDED_IFF_REASON
 from trialsite.review.models import Signature
 
 #: Capital letters, digits, dots, dashes: what scanners read and addresses carry.
@@ -222,8 +223,7 @@ class ReleaseTest(models.Model):
                 violation_error_message=_("A SHA-256 has 64 digits and letters from a to f."),
             ),
             models.CheckConstraint(
-                condition=Q(voided_at=None, voided_by=None, void_reason="")
-                | (Q(voided_at__isnull=False, voided_by__isnull=False) & ~Q(void_reason="")),
+                condition=VOIDED_IFF_REASON,
                 name="release_test_voided_iff_reason",
                 violation_error_message=_("Voiding needs a reason."),
             ),

@@ -18,16 +18,13 @@ from django.utils.translation import gettext_lazy as _
 from trialsite.access.models import Site, SiteScopedQuerySet, User
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.core.guards import guarded
+from trialsite.core.voiding import VOIDED_WITH_REASON
 from trialsite.core.wall_time import WallTimeField
 from trialsite.crf.registry import register_companion
 from visits.models.session_codes import Modality, State, StopReason
 
 #: The form that heads the record of one session.
 FORM_OID = "F.TX"
-
-_VOIDED_IFF_REASON = Q(voided_at=None, void_reason="") | (
-    Q(voided_at__isnull=False) & ~Q(void_reason="")
-)
 
 
 class TreatmentSessionQuerySet(SiteScopedQuerySet["TreatmentSession"]):
@@ -193,7 +190,7 @@ class TreatmentSession(models.Model):
                 name="session_codes_known",
                 violation_error_message=_("A session has a modality and a duration."),
             ),
-            models.CheckConstraint(condition=_VOIDED_IFF_REASON, name="session_voided_iff_reason"),
+            models.CheckConstraint(condition=VOIDED_WITH_REASON, name="session_voided_iff_reason"),
         ]
 
     def __str__(self) -> str:

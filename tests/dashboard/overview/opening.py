@@ -19,7 +19,10 @@ LISTS: dict[str, Any] = {
     "dashboard:overview_rows": lambda context: context["page"].paginator.count,
     "dashboard:compliance_visits": lambda context: context["page"].paginator.count,
     "outcomes:endpoint_subjects": lambda context: len(context["group"].members),
-    "outcomes:safety": lambda context: context["page"].paginator.count,
+    "outcomes:safety": lambda context: (
+        context["page"].paginator.count
+        + (len(context["deaths"]) if context["look"] in ("overdue", "running") else 0)
+    ),
 }
 
 

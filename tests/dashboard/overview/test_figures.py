@@ -12,6 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from outcomes.models import Disposition, EndReason, Scope
+from outcomes.selectors.sae_board import Look
+from outcomes.services.dispositions import open_disposition
 from screening.models.eligibility import Decided
 from tests.dashboard.overview.opening import LISTS, OVERVIEW, numbers_on, rows_behind
 from tests.dashboard.overview.study import (
@@ -23,10 +25,12 @@ from tests.dashboard.overview.study import (
 )
 from tests.factories import as_person, given, make_record, make_subject, make_user, sign_in
 from tests.outcomes.changes.conftest import api
-from tests.outcomes.conftest import treated
+from tests.outcomes.conftest import save_death, treated
+from tests.outcomes.following import save
 from trialsite.access.capabilities import GRANTS, Capability, Role
-from trialsite.casebook.models import Subject
-from trialsite.core.clock import trial_now
+from trialsite.casebook.models import CrfRecord, Subject
+from trialsite.casebook.services import void_record
+from trialsite.core.clock import trial_now, trial_today
 from trialsite.dashboard.overview.board import Board, board_of
 from trialsite.dashboard.overview.enrolment import FRAME, _scale
 from trialsite.dashboard.overview.figures import FIGURES
@@ -140,6 +144,23 @@ def test_who_is_lost_is_told_from_who_withdrew(cast):
     assert (now[Stand.LOST], now[Stand.WITHDRAWN], now[Stand.UNTREATED_WITHDRAWN]) == (1, 0, 0)
 
 
+def test_whose_treatment_ended_before_it_began_is_never_treated_and_waits_for_nothing(cast):
+    histories(cast)
+    subject = subject_in(cast.site, "enrolled")
+    before = counts(board(cast.nurse), "flow")
+    assert (before[Stand.WAITING], before[Stand.UNTREATED_ON_STUDY]) == (1, 0)
+    with as_person(cast.nurse):
+        record = open_disposition(subject=subject, scope=Scope.TREATMENT, by=cast.nurse)
+    save(record, cast.nurse, scope="TREATMENT", ended_on="2026-03-20", reason="PHYSICIAN DECISION")
+    found = counts(board(cast.nurse), "flow")
+    assert (found[Stand.WAITING], found[Stand.UNTREATED_ON_STUDY]) == (0, 1)
+    assert found[Box.NEVER_TREATED] == before[Box.NEVER_TREATED] + 1
+    assert found[Box.ENROLLED] == before[Box.ENROLLED]
+    with as_person(cast.nurse):
+        void_record(record=CrfRecord.objects.get(pk=record.pk), reason="x", by=cast.nurse)
+    assert counts(board(cast.nurse), "flow") == before
+
+
 def _withdrawn(cast) -> list[Subject]:
     with as_person(cast.investigator):
         rows = Subject.objects.filter(site=cast.site, status="withdrawn", enrolments__isnull=False)
@@ -196,6 +217,21 @@ def test_the_states_of_a_milestone_add_up_to_the_enrolled(cast, study):
         assert sum(number.count for number in row.states) == row.all.count == 5
 
 
+def test_who_died_before_a_day_has_come_is_said_beside_its_proportion(cast):
+    """They stand under "Dead" and not in the fraction: 1/1 beside a death wants its word."""
+    histories(cast)
+    subject = subject_in(cast.other_site, "enrolled")
+    treated(subject, cast.stranger, f"{_ago(2)}T10:00")
+    given(Subject.objects.filter(pk=subject.pk).update)(day_zero=_ago(2))
+    save_death(subject, cast.stranger, died_on=_ago(1))
+    outcomes = board(cast.investigator).outcomes
+    assert outcomes is not None
+    early = [row.row.early for row in outcomes.states]
+    assert any(early), "the study has nobody who died so soon: nothing is proven"
+    page = sign_in(cast.investigator).get(OVERVIEW).content.decode()
+    assert page.count("died before the day has come: not evaluable") == sum(map(bool, early))
+
+
 def test_events_are_counted_once_in_every_column_they_belong_to(cast, study):
     """One of grade 2 that the circuit probably caused; one serious that has no grade yet."""
     found = counts(board(cast.nurse), "events")
@@ -223,6 +259,49 @@ def test_an_empty_study_says_so(cast):
     page = sign_in(cast.investigator).get(OVERVIEW).content.decode()
     assert "Nobody is enrolled yet." in page
     assert "No session has been started yet." in page
+
+
+# What is owed
+
+
+def test_a_death_without_its_event_is_overdue_here_as_on_the_safety_board(cast, study, api):
+    """One selector counts for the board, the overview and the API."""
+    subject = make_subject(cast.site, number="001-902", status="enrolled")
+    contact = make_record(subject, "F.SS")
+    save(contact, cast.nurse, contact_on=_ago(3), status="DEAD", informant="FAMILY")
+    client = sign_in(cast.investigator)
+    seen = dict(client.get("/safety/").context["counts"])
+    assert seen[Look.OVERDUE] == 1
+    for user in (cast.nurse, cast.investigator):
+        found = counts(board(user), "cases")
+        assert (found["overdue"], found["open"], found["running"]) == (1, 1, 1)
+    (href,) = {h for h, f, p, _s, _n in numbers_on(client) if (f, p) == ("cases", "overdue")}
+    assert rows_behind(client, href) == 1
+    assert rows_behind(client, "/safety/?look=running") == 1
+    page = client.get(OVERVIEW).content.decode()
+    assert "Death without a serious adverse event" in page
+    said = {(n["figure"], n["part"]): n["count"] for n in
+            api("investigator").get("overview/").json()["numbers"]}  # fmt: skip
+    assert said["cases", "overdue"] == 1
+    with as_person(cast.nurse):
+        void_record(record=CrfRecord.objects.get(pk=contact.pk), reason="x", by=cast.nurse)
+    assert counts(board(cast.investigator), "cases")["overdue"] == 0
+
+
+def test_a_death_of_today_runs_and_is_not_overdue(cast, study):
+    subject = make_subject(cast.site, number="001-902", status="enrolled")
+    save(make_record(subject, "F.SS"), cast.nurse, contact_on=_ago(0), status="DEAD")
+    found = counts(board(cast.investigator), "cases")
+    assert (found["overdue"], found["running"]) == (0, 2)
+    client = sign_in(cast.investigator)
+    assert rows_behind(client, "/safety/?look=running") == 2
+    assert len(client.get("/safety/?look=overdue").context["deaths"]) == 0
+    for look in ("open", "decide", "suspected", "late", "closed", "all"):
+        assert len(client.get(f"/safety/?look={look}").context["deaths"]) == 1
+
+
+def _ago(days: int) -> str:
+    return (trial_today("Asia/Shanghai") - dt.timedelta(days=days)).isoformat()
 
 
 # Who sees what

@@ -12,11 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from trialsite.access.capabilities import Capability
 
-#: From part and site to the list of the rows; empty for what does not narrow.
-Address = Callable[[str, str], str]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Figure:
     """One kind of count, with the words that say what is counted."""
 
@@ -24,20 +21,21 @@ class Figure:
     title: Promise
     says: Promise
     #: Who may see the rows; the counts are everybody's who sees the overview.
-    needs: Capability
-    address: Address
+    needs: Capability = Capability.VIEW_CASEBOOK
+    #: From part and site to another page that lists the rows; None: the overview's own.
+    elsewhere: Callable[[str, str], str] | None = None
+
+    def address(self, part: str, site: str) -> str:
+        """Where the rows stand; empty for what does not narrow."""
+        if self.elsewhere is not None:
+            return self.elsewhere(part, site)
+        own = reverse("dashboard:overview_rows", args=[self.key])
+        return own + _query(part=part, site=site)
 
 
 def _query(**asked: str) -> str:
     found = urlencode({name: value for name, value in asked.items() if value})
     return f"?{found}" if found else ""
-
-
-def _own(key: str) -> Address:
-    """The overview's own list."""
-    return lambda part, site: (
-        reverse("dashboard:overview_rows", args=[key]) + _query(part=part, site=site)
-    )
 
 
 def _visits(part: str, site: str) -> str:
@@ -59,100 +57,82 @@ def _endpoint(part: str, site: str) -> str:
     return endpoint_address(of=of, what=what, day=int(day) if day else None, site=site)
 
 
-def _figures() -> list[Figure]:
-    casebook, screening = Capability.VIEW_CASEBOOK, Capability.VIEW_SCREENING
-    return [
-        Figure(
-            key="enrolled",
-            title=_("Enrolled"),
-            says=_("Enrolments that stand, by the day on which the subject was enrolled."),
-            needs=casebook,
-            address=_own("enrolled"),
+_ALL = (
+    Figure(
+        "enrolled",
+        _("Enrolled"),
+        _("Enrolments that stand, by the day on which the subject was enrolled."),
+    ),
+    Figure(
+        "flow",
+        _("Participant flow"),
+        _(
+            "Entries of the screening log, each in exactly one place; a box is the sum of what "
+            "it holds. Treated: a session was started."
         ),
-        Figure(
-            key="flow",
-            title=_("Participant flow"),
-            says=_(
-                "Entries of the screening log, each in exactly one place; a box is the sum of "
-                "what it holds. Treated: a session was started."
-            ),
-            needs=screening,
-            address=_own("flow"),
+        needs=Capability.VIEW_SCREENING,
+    ),
+    Figure(
+        "failed_by",
+        _("Why screening failed"),
+        _("Screen failures for which the reason was given; one may have several."),
+        needs=Capability.VIEW_SCREENING,
+    ),
+    Figure(
+        "verdicts",
+        _("Verdicts by criterion"),
+        _("The latest signed evaluation of each person, criterion by criterion."),
+    ),
+    Figure(
+        "visits",
+        _("Visits"),
+        _("Visits that have a window, by how they keep it."),
+        elsewhere=_visits,
+    ),
+    Figure(
+        "sessions",
+        _("Treatment sessions"),
+        _("Sessions that were started, by how they ended."),
+    ),
+    Figure(
+        "effective",
+        _("Effective minutes"),
+        _("Ended sessions by the time the circuit ran, interruptions taken out."),
+    ),
+    Figure(
+        "complications",
+        _("Complications"),
+        _("Complications entered in sessions that were started, by kind and severity."),
+    ),
+    Figure(
+        "endpoints",
+        _("Survival and transplantation"),
+        _("Enrolled subjects behind a curve or in a state on one of the protocol's days."),
+        elsewhere=_endpoint,
+    ),
+    Figure(
+        "events",
+        _("Adverse events"),
+        _("Adverse events that stand, by the worst grade the form names."),
+    ),
+    Figure(
+        "cases",
+        _("Serious adverse events"),
+        _(
+            "Cases of serious adverse events, by their clocks. A death of which no event tells "
+            "yet counts among the clocks that run or are overdue."
         ),
-        Figure(
-            key="failed_by",
-            title=_("Why screening failed"),
-            says=_("Screen failures for which the reason was given; one may have several."),
-            needs=screening,
-            address=_own("failed_by"),
+        needs=Capability.VIEW_SAFETY,
+        elsewhere=_cases,
+    ),
+    Figure(
+        "samples",
+        _("Samples missing"),
+        _(
+            "Planned kinds of specimen of visits that took place, not collected in full, with no "
+            "reason stated."
         ),
-        Figure(
-            key="verdicts",
-            title=_("Verdicts by criterion"),
-            says=_("The latest signed evaluation of each person, criterion by criterion."),
-            needs=casebook,
-            address=_own("verdicts"),
-        ),
-        Figure(
-            key="visits",
-            title=_("Visits"),
-            says=_("Visits that have a window, by how they keep it."),
-            needs=casebook,
-            address=_visits,
-        ),
-        Figure(
-            key="sessions",
-            title=_("Treatment sessions"),
-            says=_("Sessions that were started, by how they ended."),
-            needs=casebook,
-            address=_own("sessions"),
-        ),
-        Figure(
-            key="effective",
-            title=_("Effective minutes"),
-            says=_("Ended sessions by the time the circuit ran, interruptions taken out."),
-            needs=casebook,
-            address=_own("effective"),
-        ),
-        Figure(
-            key="complications",
-            title=_("Complications"),
-            says=_("Complications entered in sessions that were started, by kind and severity."),
-            needs=casebook,
-            address=_own("complications"),
-        ),
-        Figure(
-            key="endpoints",
-            title=_("Survival and transplantation"),
-            says=_("Enrolled subjects behind a curve or in a state on one of the protocol's days."),
-            needs=casebook,
-            address=_endpoint,
-        ),
-        Figure(
-            key="events",
-            title=_("Adverse events"),
-            says=_("Adverse events that stand, by the worst grade the form names."),
-            needs=casebook,
-            address=_own("events"),
-        ),
-        Figure(
-            key="cases",
-            title=_("Serious adverse events"),
-            says=_("Cases of serious adverse events, by their clocks."),
-            needs=Capability.VIEW_SAFETY,
-            address=_cases,
-        ),
-        Figure(
-            key="samples",
-            title=_("Samples missing"),
-            says=_(
-                "Planned kinds of specimen of visits that took place, not collected in full, "
-                "with no reason stated."
-            ),
-            needs=casebook,
-            address=_own("samples"),
-        ),
-    ]
+    ),
+)
 
-
-FIGURES = {each.key: each for each in _figures()}
+FIGURES = {each.key: each for each in _ALL}

@@ -36,6 +36,7 @@ class Stand(models.TextChoices):
     SCREEN_FAILED = Place.SCREEN_FAILED.value, Place.SCREEN_FAILED.label
     ELIGIBLE = "eligible", _("Eligible, not enrolled")
     WAITING = "waiting", _("Waiting for treatment")
+    UNTREATED_ON_STUDY = "untreated_on_study", _("In follow-up, never treated")
     UNTREATED_COMPLETED = "untreated_completed", _("Completed the study, never treated")
     UNTREATED_WITHDRAWN = "untreated_withdrawn", _("Withdrawn, never treated")
     UNTREATED_LOST = "untreated_lost", _("Lost to follow-up, never treated")
@@ -74,6 +75,7 @@ PARTS: dict[Box, tuple[Part, ...]] = {
     Box.SCREENED: (Stand.SCREEN_FAILED, Stand.ELIGIBLE, Box.ENROLLED),
     Box.ENROLLED: (Stand.WAITING, Box.NEVER_TREATED, Box.TREATED),
     Box.NEVER_TREATED: (
+        Stand.UNTREATED_ON_STUDY,
         Stand.UNTREATED_WITHDRAWN,
         Stand.UNTREATED_LOST,
         Stand.UNTREATED_DIED,
@@ -112,17 +114,18 @@ def with_stand(sites: list[int]) -> QuerySet[Any]:
     treated = Q(subject__in=TreatmentSession.objects.started().order_by().values("subject"))
     lost = Q(
         place=Place.WITHDRAWN,
-        subject__in=stored(Disposition)
-        .filter(scope=EndScope.STUDY, reason=EndReason.LOST, record__voided_at=None)
-        .values("subject"),
+        subject__in=_ended(EndScope.STUDY).filter(reason=EndReason.LOST).values("subject"),
     )
     eligible = Q(place=Place.IN_SCREENING, subject__in=_signed_eligible())
     untreated = Q(place__in=_ENROLLED) & ~treated
+    # Whose treatment was ended before it began waits for none any more.
+    ended = Q(place=Place.ON_STUDY, subject__in=_ended(EndScope.TREATMENT).values("subject"))
     placed: QuerySet[Any] = with_place(ScreeningEntry.objects.at(sites))
     found: QuerySet[Any] = placed.annotate(
         stand=Case(
             When(eligible, then=Value(Stand.ELIGIBLE)),
             When(untreated & lost, then=Value(Stand.UNTREATED_LOST)),
+            When(untreated & ended, then=Value(Stand.UNTREATED_ON_STUDY)),
             *(
                 When(untreated & Q(place=place), then=Value(stand))
                 for place, stand in _UNTREATED.items()
@@ -132,6 +135,13 @@ def with_stand(sites: list[int]) -> QuerySet[Any]:
             output_field=models.CharField(),
         )
     )
+    return found
+
+
+def _ended(scope: EndScope) -> QuerySet[Any, Any]:
+    """The standing records that say when and why this ended."""
+    rows = stored(Disposition).filter(scope=scope, record__voided_at=None)
+    found: QuerySet[Any, Any] = rows.filter(ended_on__isnull=False, reason__isnull=False)
     return found
 
 

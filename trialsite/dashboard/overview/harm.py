@@ -29,7 +29,9 @@ from outcomes.pages.endpoints import (
 from outcomes.selectors.changes import milestones_of
 from outcomes.selectors.courses import courses_at
 from outcomes.selectors.endpoints import endpoints_of
-from outcomes.selectors.sae_board import CaseLine, Look, case_lines, cases_at, narrowed
+from outcomes.selectors.sae_board import CaseLine, Look
+from outcomes.selectors.sae_deaths import DeathLine
+from outcomes.selectors.sae_owed import owed_at
 from trialsite.dashboard.overview.figures import FIGURES, endpoint_address
 from trialsite.dashboard.overview.rows import EVENT_COLUMNS, grade_word
 from trialsite.dashboard.overview.scope import Number, Tally
@@ -64,6 +66,7 @@ class Safety:
     grades: list[GradeLine]
     total: GradeLine
     counts: list[CaseCount]
+    deaths: list[DeathLine]
     clocks: list[CaseLine]
     shown: bool
 
@@ -74,7 +77,7 @@ _LOOKS = (Look.OPEN, Look.RUNNING, Look.OVERDUE, Look.LATE, Look.SUSPECTED, Look
 def safety_of(tally: Tally) -> Safety:
     """Adverse events by grade, and the cases of serious ones with their clocks."""
     scope = tally.scope
-    lines = case_lines(cases_at(scope.keys), scope.now)
+    owed = owed_at(scope.keys, scope.now)
     counted: Counter[tuple[str, int]] = Counter()
     found = events(scope.keys).order_by().values_list("graded", "related", "grave")
     for grade, related, serious, count in found.annotate(n=Count("pk")):
@@ -95,12 +98,13 @@ def safety_of(tally: Tally) -> Safety:
                 look=look.value,
                 name=look.label,
                 number=tally.number(
-                    "cases", len(narrowed(lines, look)), part=look.value, label=str(look.label)
+                    "cases", owed.count(look), part=look.value, label=str(look.label)
                 ),
             )
             for look in _LOOKS
         ],
-        clocks=[line for line in narrowed(lines, Look.OPEN) if line.next_clock][:_CLOCKS]
+        deaths=[line for line in owed.deaths if line.next_clock][:_CLOCKS] if shown else [],
+        clocks=[line for line in owed.cases_in(Look.OPEN) if line.next_clock][:_CLOCKS]
         if shown
         else [],
         shown=shown,

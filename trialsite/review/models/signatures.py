@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from trialsite.access.models import Site, StudyScopedQuerySet, User
 from trialsite.casebook.models import CrfRecord, Subject
 from trialsite.core.guards import guarded
+from trialsite.core.voiding import VOIDED_IFF_REASON
 
 
 class Sense(models.TextChoices):
@@ -87,8 +88,7 @@ class Signature(models.Model):
                 name="signature_record_has_subject",
             ),
             models.CheckConstraint(
-                condition=Q(voided_at=None, voided_by=None, void_reason="")
-                | (Q(voided_at__isnull=False, voided_by__isnull=False) & ~Q(void_reason="")),
+                condition=VOIDED_IFF_REASON,
                 name="signature_voided_iff_reason",
                 violation_error_message=_("Voiding needs a reason."),
             ),
