@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -160,7 +161,7 @@ def test_the_study_holds_its_people_three_times(scaled, once):
     assert _boxes() == {box: TIMES * count for box, count in once.boxes.items()}
     assert Subject.objects.filter(number__isnull=False).count() == 10 * TIMES
     by_whom = Counter(copy_of(str(key)) for key in Subject.objects.values_list("pk", flat=True))
-    assert by_whom == dict.fromkeys(EVERY_COPY, 22)
+    assert by_whom == dict.fromkeys(EVERY_COPY, once.boxes[Box.CONSENTED])
 
 
 def test_counts_over_everybody_are_three_times_the_original(scaled, once):
@@ -205,14 +206,22 @@ def test_every_signature_under_a_copy_stands_for_what_the_copy_says(scaled):
         assert signature_stands(each, signatures[each.pk])
         assert str(each.pk)[:24] not in _keys_of_others(each.facts, str(each.pk))
         signed += 1
-    assert signed == 20 * TIMES
+    assert signed == TIMES * _of_the_story(EligibilityEvaluation) > 0
     for decision in LotDecision.objects.select_related("lot", "signature"):
         if decision.signature:
             content = content_of_release(decision.lot, decision)
             sealed = (getattr(decision.signature, name) for name in SEALED)
             assert is_sealed(content, *sealed)
     reports = SaeReport.objects.select_related("signature")
-    assert [report_stands(each) for each in reports] == [True] * TIMES
+    assert [report_stands(each) for each in reports if each.signature] == [True] * (
+        TIMES * _of_the_story(SaeReport.objects.exclude(signature=None))
+    )
+
+
+def _of_the_story(rows: Any) -> int:
+    """How many rows there are that are no copy's."""
+    found = rows.objects.all() if isinstance(rows, type) else rows
+    return sum(not copy_of(str(key)) for key in found.values_list("pk", flat=True))
 
 
 def _keys_of_others(text: str, key: str) -> str:
@@ -227,7 +236,6 @@ def test_every_evaluation_is_made_again_from_what_was_frozen_of_the_copy(scaled)
     for each in evaluations.prefetch_related("answers"):
         again = reproduce(each)
         assert str(again.outcome.value) == each.decision
-    assert EligibilityEvaluation.objects.count() == 20 * TIMES
 
 
 def test_every_record_of_a_copy_has_the_hash_of_what_it_says(scaled):
@@ -294,8 +302,10 @@ def test_everybody_of_a_copy_is_somebody_else_in_the_vault(scaled):
 
 def test_each_copys_paper_is_of_its_own_report(scaled):
     papers = SaeReportPdf.objects.select_related("report")
-    assert papers.count() == 2 * TIMES
-    assert len({each.sha256 for each in papers}) == 2 * TIMES
+    assert (
+        papers.count() == 2 * TIMES * _of_the_story(SaeReport.objects.exclude(signature=None)) > 0
+    )
+    assert len({each.sha256 for each in papers}) == papers.count()
 
 
 def test_the_pages_of_a_copy_say_what_those_of_its_original_say(scaled, copies):
