@@ -19,6 +19,7 @@ from trialsite.demo.log import invented_name
 def invent_people(step: Step, copies: Sequence[int]) -> None:
     """Give everybody of the log in every copy identifiers of their own, in the vault."""
     for event in step.events:
+        assert event.actor_id is not None
         by = User.objects.get(pk=event.actor_id)
         keys = [key_of(event.row_id, copy) for copy in copies]
         numbers = dict(ScreeningEntry.objects.filter(pk__in=keys).values_list("pk", "number"))
