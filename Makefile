@@ -12,7 +12,7 @@ CODE = $(wildcard trialsite screening visits samples outcomes)
 help: ## list these commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: ## start Trialsite with the demo study (PORT, HOST, DEMO, DATABASE_URL, REDIS_URL)
+run: ## start Trialsite with the demo study (PORT, HOST, DEMO, SCALE=100, DATABASE_URL, REDIS_URL)
 	@$(LAUNCHER) run
 
 seed-free: ## start an empty Trialsite (ADMIN_NAME, ADMIN_EMAIL)
@@ -62,8 +62,8 @@ gates: lint types arch migrations messages api ## all of the above
 
 check: gates test ## what CI runs
 
-bench: ## speed of saving and of pages (reported, never asserted)
-	@DURABLE=1 $(LAUNCHER) exec -- $(BIN)/python -m tests.benchmarks
+bench: ## every benchmark, into docs/benchmarks.md (BENCH_SMALL=1: whether they work; ARGS="forms")
+	@DURABLE=1 $(LAUNCHER) exec -- $(BIN)/python -m tests.benchmarks $(ARGS)
 
 docs: tools ## write docs/validation/traceability.md
 	$(BIN)/python -m tests.traceability
@@ -71,8 +71,8 @@ docs: tools ## write docs/validation/traceability.md
 pictures: ## take the pictures of the documents anew
 	@PICTURES=1 ARGS="-k documents" $(LAUNCHER) test tests/e2e/test_demonstration_pages.py
 
-faults: ## long campaigns of killed servers and full disks
-	@FAULTS=1 $(LAUNCHER) test tests/faults
+faults: ## long campaigns of killed servers, full disks, lost connections; the table of them
+	@FAULTS=1 $(LAUNCHER) test -m fault
 
 audit: tools ## known vulnerabilities of the pinned packages (needs the network)
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock

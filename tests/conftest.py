@@ -18,7 +18,6 @@ from hypothesis import settings as hypothesis_settings
 import trialsite.celery  # noqa: F401
 from tests import databases
 from tests.factories import Cast, make_cast, sign_in
-from tests.measuring import pytest_collection_modifyitems, pytest_runtest_protocol
 from tests.scheduling import LongestFirst
 from tests.screening.consenting import asked_at
 from trialsite.casebook.protocols import protocol_of
@@ -36,8 +35,8 @@ hypothesis_settings.load_profile("suite")
 _numbers = itertools.count(1)
 
 
-#: What the tests are measured by stands in `tests.measuring`.
-__all__ = ["pytest_collection_modifyitems", "pytest_runtest_protocol"]
+#: What the tests are measured by stands in `tests.measuring`, the fault table in `tests.faulting`.
+pytest_plugins = ["tests.faulting", "tests.measuring"]
 
 
 @pytest.hookimpl(optionalhook=True)

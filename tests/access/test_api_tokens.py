@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from tests.access.browser import acts, sign_in_fully
 from tests.factories import PASSWORD, Cast, given, make_record, make_subject, sign_in
+from trialsite.access import services
 from trialsite.access.api_tokens import PREFIX, create_token
 from trialsite.access.capabilities import Role
 from trialsite.access.models import ApiToken, Membership, User
@@ -122,6 +123,31 @@ def test_a_token_ends_with_its_person(cast, subject):
 
     switch_off()
     assert ask(token).status_code == 401
+
+
+@pytest.mark.requirement("IA8")
+@pytest.mark.parametrize("away", [False, True], ids=["lost everything", "came back"])
+def test_whoever_begins_anew_begins_without_the_tokens_of_before(cast, subject, away):
+    token = make_token(cast.nurse)
+    assert ask(token).status_code == 200
+    given(_begin_anew)(cast.administrator, cast.nurse, away=away)
+    taken = User.objects.get(pk=cast.nurse.pk)
+    given(_set_password)(taken)
+    assert ask(token).status_code == 401
+    assert ApiToken.objects.get(user=cast.nurse).revoked_by == cast.administrator
+
+
+def _begin_anew(by: User, user: User, *, away: bool) -> None:
+    if away:
+        services.deactivate_person(by=by, user=user, reason="left")
+        services.reactivate_person(by=by, user=user, reason="back")
+    else:
+        services.invite_again(by=by, user=user, reason="phone and laptop stolen")
+
+
+def _set_password(user: User) -> None:
+    user.set_password(PASSWORD)
+    user.save(update_fields=["password"])
 
 
 def test_a_token_loses_what_its_person_loses(cast, subject):

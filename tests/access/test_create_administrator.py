@@ -9,6 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from tests.access.browser import acts
+from tests.factories import make_site, make_user, sign_in
 from trialsite.access.capabilities import Role
 from trialsite.access.models import User
 
@@ -35,6 +37,39 @@ def test_a_second_run_says_so_and_changes_nothing(db):
         email="eve@example.org", name="Eve"
     )
     assert User.objects.count() == 1
+
+
+@pytest.mark.requirement("IA7")
+def test_an_administrator_whom_nobody_can_help_begins_anew_and_the_trail_says_why(db):
+    ada = make_user(Role.STUDY_ADMINISTRATOR, email="ada@example.org")
+    before = sign_in(ada)
+    printed = _run(again="Ada@example.org", reason="phone and codes lost")
+    (path,) = re.findall(r"https?://[^/]+(/account/invitation/\S+)", printed)
+    ada = User.objects.get(pk=ada.pk)
+    assert not ada.has_usable_password()
+    assert not ada.has_second_factor
+    assert before.get("/people/").status_code == 302
+    new = "a pass phrase of my own"
+    answer = Client().post(path, {"password1": new, "password2": new})
+    assert answer["Location"] == "/account/second-factor/app/"
+    (event,) = acts("invited_again")
+    assert (event.system, event.reason) == ("create_administrator", "phone and codes lost")
+
+
+@pytest.mark.parametrize(
+    ("again", "reason", "words"),
+    [
+        ("nurse@example.org", "lost", "No administrator"),
+        ("nobody@example.org", "lost", "No administrator"),
+        ("ada@example.org", " ", "Say why"),
+    ],
+)
+def test_nobody_but_an_administrator_is_let_in_anew_from_the_command_line(db, again, reason, words):
+    make_user(Role.STUDY_ADMINISTRATOR, email="ada@example.org")
+    make_user(Role.RESEARCH_NURSE, email="nurse@example.org", site=make_site("001"))
+    with pytest.raises(CommandError, match=words):
+        _run(again=again, reason=reason)
+    assert all(user.has_usable_password() for user in User.objects.all())
 
 
 @pytest.mark.parametrize(("email", "name"), [("", "Ada"), ("no address", "Ada"), ("a@b.org", " ")])

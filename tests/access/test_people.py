@@ -362,6 +362,28 @@ def test_an_impossible_grant_is_explained_on_the_form(cast):
     assert "cannot be combined" in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("deactivate", "its sessions and API tokens are refused"),
+        ("invite_again", "Password and second factors are forgotten"),
+    ],
+)
+def test_an_act_that_cannot_be_guessed_from_its_name_is_explained_before_it(cast, name, words):
+    page = sign_in(cast.administrator).get(reverse(f"access:{name}", args=[cast.nurse.pk]))
+    assert words in page.content.decode()
+
+
+def test_the_own_page_offers_nothing_that_would_be_refused(cast):
+    client = sign_in(cast.administrator)
+    own = client.get(reverse("access:person", args=[cast.administrator.pk])).content.decode()
+    assert "Nobody grants, ends or trains themselves" in own
+    assert "/people/memberships/" not in own
+    theirs = client.get(reverse("access:person", args=[cast.nurse.pk])).content.decode()
+    assert "/people/memberships/" in theirs
+    assert "Nobody grants" not in theirs
+
+
 @pytest.mark.parametrize("name", ["person", "grant", "training", "deactivate", "invite_again"])
 def test_the_pages_about_a_person_open(cast, name):
     client = sign_in(cast.administrator)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+from urllib.parse import urlsplit
 
 import pytest
 import time_machine
+from django.test import Client
 from django.urls import reverse
 
 from tests.access.browser import acts, sign_in_fully
@@ -80,8 +82,8 @@ def _lines(history: tuple[User, User], day: str):
         ("2026-05-11", State.DEACTIVATED, True, True),
         ("2026-06-30", State.DEACTIVATED, True, True),
         ("2026-07-01", State.PARTLY, True, True),
-        ("2026-07-02", State.ACTIVE, True, True),
-        ("2026-08-15", State.ACTIVE, True, True),
+        ("2026-07-02", State.INVITED, True, True),
+        ("2026-08-15", State.INVITED, True, True),
     ],
 )
 def test_a_past_day_is_told_as_it_was(history, day, state, trained, signed_in):
@@ -90,6 +92,28 @@ def test_a_past_day_is_told_as_it_was(history, day, state, trained, signed_in):
     assert (line.training is not None) is trained
     assert (line.last_sign_in is not None) is signed_in
     assert Capability.ENTER_DATA in line.capabilities
+
+
+def test_who_was_only_invited_could_not_sign_in_and_the_report_says_so(db):
+    admin = make_user(Role.STUDY_ADMINISTRATOR)
+    site = make_site("001")
+    with acting(context_of(admin, Channel.UI)):
+        person, link = services.invite_person(
+            by=admin, full_name="Nora New", email="nora@example.org", language="en",
+            role=Role.RESEARCH_NURSE, site=site,
+            valid_from=dt.datetime.now(dt.UTC).date(), valid_until=None,
+        )  # fmt: skip
+
+    def state():
+        lines = access_on(by=admin, date=dt.datetime.now(dt.UTC).date())
+        return {line.membership.user_id: line.state for line in lines}
+
+    assert state() == {admin.pk: State.ACTIVE, person.pk: State.INVITED}
+    assert "Invited" in sign_in(admin).get("/access-report/").content.decode()
+    password = "four gentle herons"
+    answer = Client().post(urlsplit(link).path, {"password1": password, "password2": password})
+    assert answer.status_code == 302
+    assert state()[person.pk] is State.ACTIVE
 
 
 @pytest.mark.parametrize("day", ["2026-01-31", "2026-03-01", "2026-08-16", "2026-09-01"])

@@ -5,17 +5,25 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from django.core.management import get_commands
+from django.utils import translation
+
+from trialsite.access.capabilities import GRANTS, Role
+from trialsite.launcher.cli import parser
 
 ROOT = Path(__file__).resolve().parents[2]
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
-_VERB = re.compile(
-    r"`make ([a-z][a-z-]*)|^make ([a-z][a-z-]*)|[ ]make ([a-z][a-z-]*)`", re.MULTILINE
-)
+_VERB = re.compile(r"(?<![\w-])make ([a-z][a-z-]*)")
+_COMMAND = re.compile(r"(?:manage\.py|launcher manage) ([a-z_]+)")
+_LAUNCHER = re.compile(r"trialsite\.launcher ((?:[a-z-]+ ?)+)")
+_IMPORT = re.compile(r"^from ([\w.]+) import ([\w, ]+)$", re.MULTILINE)
+_FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]*)`")
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`[^`\n]*`")
 
@@ -82,9 +90,14 @@ def reachable(*starts: Path) -> set[Path]:
     return found
 
 
+def code(text: str) -> str:
+    """What a text gives its reader to type or to look up: blocks, and what stands in backticks."""
+    return "\n".join([*_FENCE.findall(text), *_INLINE.findall(_FENCE.sub("", text))])
+
+
 def verbs(text: str) -> set[str]:
     """The commands of the Makefile that a text tells its reader to type."""
-    return {name for groups in _VERB.findall(text) for name in groups if name}
+    return set(_VERB.findall(code(text)))
 
 
 @pytest.mark.parametrize("path", documents(), ids=named)
@@ -117,6 +130,77 @@ def test_every_command_named_is_one_of_the_makefile(path):
     makefile = (ROOT / "Makefile").read_text("utf-8")
     known = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
     assert verbs(path.read_text("utf-8")) <= known
+
+
+@pytest.mark.parametrize("path", documents(), ids=named)
+def test_every_management_command_named_exists(path):
+    assert set(_COMMAND.findall(path.read_text("utf-8"))) <= set(get_commands())
+
+
+@pytest.mark.parametrize("path", documents(), ids=named)
+def test_every_verb_of_the_launcher_named_exists(path):
+    for call in _LAUNCHER.findall(code(path.read_text("utf-8"))):
+        parser().parse_known_args(call.split())
+
+
+@pytest.mark.parametrize("path", documents(), ids=named)
+def test_every_import_shown_works(path):
+    """An example whose first lines fail teaches nothing; what it makes itself is not there."""
+    missing = [
+        f"{module}.{name}"
+        for block in _FENCE.findall(path.read_text("utf-8"))
+        for module, names in _IMPORT.findall(block)
+        for name in names.partition(" as ")[0].split(", ")
+        if name not in EXAMPLES and not hasattr(import_module(module), name)
+    ]
+    assert not missing
+
+
+#: Made by the reader of a walkthrough, or while the product runs.
+EXAMPLES = {"Pain", "visits/models/pain.py", "visits/migrations/0003_pain.py"}
+EXAMPLES |= {"tests/visits/test_pain.py"}
+_MADE = re.compile(
+    r"^(var|secrets|backups|postgres|wal|studies|log|static|cache|records|packages)/"
+)
+_ADDRESS = re.compile(r"^([a-z-]+/)+$")
+
+
+@pytest.mark.parametrize("path", documents(), ids=named)
+def test_every_file_named_is_there(path):
+    names = set(_FILE.findall(_FENCE.sub("", path.read_text("utf-8")))) - EXAMPLES
+    places = (ROOT, ROOT / "trialsite", path.parent)
+    assert not {
+        name
+        for name in names
+        if not _MADE.match(name)
+        and not _ADDRESS.match(name)
+        and not any((place / name).exists() for place in places)
+    }
+
+
+def test_every_variable_of_the_operators_table_is_read_somewhere():
+    text = (ROOT / "docs/operating.md").read_text("utf-8")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    names = {name for row in rows for name in re.findall(r"`([A-Z][A-Z_]{3,})`", row)}
+    code = "".join(
+        file.read_text("utf-8") for file in (ROOT / "Makefile", *(ROOT / "trialsite").rglob("*.py"))
+    )
+    assert len(names) > 10
+    assert not {name for name in names if not re.search(rf"\b{name}\b", code)}
+
+
+def test_the_administrators_page_tells_what_each_role_may():
+    text = (ROOT / "docs/for-administrators.md").read_text("utf-8")
+    cells = [line.strip("| ").split(" | ") for line in text.splitlines() if "|" in line]
+    told = {row[0]: row[1] for row in cells if len(row) == 2}
+    nurse = GRANTS[Role.RESEARCH_NURSE]
+    with translation.override("en"):
+        for role in Role:
+            words = told[str(role.label)]
+            more = words.removeprefix("as a research nurse, and: ")
+            of_the_nurse = {str(each.label) for each in nurse} if more != words else set()
+            granted = {str(each.label) for each in GRANTS[role]}
+            assert set(more.split("; ")) | of_the_nurse == granted, role
 
 
 def test_pictures_are_small():

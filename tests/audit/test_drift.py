@@ -7,6 +7,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connections
 from django.test import Client
 
 from tests.audit.conftest import act_as
@@ -220,8 +221,6 @@ def test_it_is_found_when(what, study, owner):
 
 def heal(study) -> None:
     """What `migrate` does after the migrations, as the owner."""
-    from django.db import connections
-
     from trialsite.core.management.commands.migrate import session_context
 
     connection = connections["owner"]
@@ -247,6 +246,26 @@ def test_a_role_that_gives_itself_a_setting_for_ever_is_found(setting, study, ap
         assert any(f"role trialsite_app starts with {name}" in each for each in drift())
     finally:
         app.execute(f"{where} RESET ALL")
+
+
+def test_a_product_signed_in_as_another_role_than_its_own_is_not_ready(study):
+    """Row-level security and the trail bind `trialsite_app`, and nobody who stands above it."""
+    connection = connections["default"]
+    own = dict(connection.settings_dict)
+    theirs = connections["owner"].settings_dict
+    connection.close()
+    connection.settings_dict.update({part: theirs[part] for part in ("USER", "PASSWORD")})
+    try:
+        answer = Client().get("/healthz/ready")
+        assert answer.status_code == 503
+        words = "the product is signed in as trialsite_owner, not as trialsite_app"
+        assert words in answer.json()["problems"]
+        with pytest.raises(Exception, match="signed in as trialsite_owner"):
+            call_command("check", "--deploy", stdout=StringIO(), stderr=StringIO())
+    finally:
+        connection.close()
+        connection.settings_dict.update(own)
+    assert "signed in" not in str(Client().get("/healthz/ready").json()["problems"])
 
 
 def test_a_deployment_with_drift_is_refused(study, owner):

@@ -6,18 +6,19 @@ import itertools
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import psycopg
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from samples.models import Aliquot, Box, CustodyEvent, Freezer, Rack, Specimen
 from samples.selectors.plan import plans_in_use
 from tests import databases
-from tests.benchmarks.measuring import Timing, in_turns
+from tests.benchmarks.measuring import Timing, in_turns, statements
+from tests.benchmarks.registry import Found, benchmark
 from tests.benchmarks.sizes import sized
-from tests.benchmarks.studies import keep, study_of, triggers
+from tests.benchmarks.studies import every_site, keep, study_of, triggers
 from tests.factories import given, make_user, sign_in
 from trialsite.access.capabilities import Role
 from trialsite.access.models import Site, User
@@ -33,17 +34,40 @@ _TABLES = (Specimen, Aliquot, CustodyEvent, Freezer, Rack, Box)
 TECHNICIAN = "Tara Technician"
 
 
-def at_the_bench() -> list[str]:
+@benchmark(
+    issue=6,
+    title="Samples: a store of 200,000 aliquots",
+    means="What a technician waits for with a thawing tube in hand: from the scan to the answer, "
+    "and a box as a map. A full store must not be slower than a new one.",
+    aims={
+        "a scan looked up, large against small": "about 1x",
+        "a box as a map, large against small": "about 1x",
+        "statements, small and large": "constant",
+    },
+)
+def at_the_bench() -> Found:
     """What a technician waits for, in a small store and in a large one."""
-    lines = ["Samples: what a technician waits for"]
+    lines: list[str] = []
     base: dict[str, Timing] = {}
+    told: dict[str, Timing] = {}
+    sent: dict[str, list[int]] = {}
     for name, visits in SIZES.items():
         with _store(visits) as aliquots:
-            lines.append(f"  {name}: {aliquots:,} aliquots")
-            for what, (timing, statements) in _measured().items():
+            lines.append(f"{name}: {aliquots:,} aliquots")
+            for what, (timing, number) in _measured().items():
+                told[what] = timing
                 base.setdefault(what, timing)
-                lines.append(f"{timing.line(base[what])}  {statements} statements")
-    return lines
+                sent.setdefault(what, []).append(number)
+                lines.append(f"{timing.line(base[what])}  {number} statements")
+    scan, box = ("a scan looked up, with its custody", "a box as a map")
+    return Found(
+        lines,
+        {
+            "a scan looked up, large against small": told[scan].against(base[scan]),
+            "a box as a map, large against small": told[box].against(base[box]),
+            "statements, small and large": f"{sent[scan]} for a scan, {sent[box]} for a box",
+        },
+    )
 
 
 @contextmanager
@@ -64,7 +88,7 @@ def _fill() -> None:
     """Rows are written by the owner, set by set; each step commits before the next."""
     by = _technician()
     with psycopg.connect(databases.owner_url(connection.settings_dict["NAME"])) as owner:
-        owner.execute("SELECT set_config('trialsite.sites', %s, false)", [_every_site()])
+        owner.execute("SELECT set_config('trialsite.sites', %s, false)", [every_site()])
         owner.execute(
             "CREATE TEMP TABLE plan AS SELECT * FROM unnest(%s::bigint[], %s::text[], "
             "%s::text[], %s::integer[]) AS p(version, event, kind, least)",
@@ -74,7 +98,7 @@ def _fill() -> None:
         owner.execute(_ALIQUOTS, [by.pk])
     _shelve(by)
     with psycopg.connect(databases.owner_url(connection.settings_dict["NAME"])) as owner:
-        owner.execute("SELECT set_config('trialsite.sites', %s, false)", [_every_site()])
+        owner.execute("SELECT set_config('trialsite.sites', %s, false)", [every_site()])
         owner.execute(_PLACES, [WAITING])
         for events in (_COLLECTED, _STORED):
             owner.execute(events, [by.pk])
@@ -92,12 +116,6 @@ def _technician() -> User:
 @given
 def _plans() -> list[list[object]]:
     return [list(column) for column in zip(*plans_in_use(), strict=True)]
-
-
-@given
-def _every_site() -> str:
-    keys = ",".join(str(key) for key in Site.objects.values_list("pk", flat=True))
-    return f"{{{keys}}}"
 
 
 @given
@@ -230,9 +248,4 @@ def _measured() -> dict[str, tuple[Timing, int]]:
     client = sign_in(User.objects.get(full_name=TECHNICIAN), SERVER_NAME="localhost")
     calls = _calls(client)
     timings = in_turns(calls, calls=5, rounds=3)
-    found = {}
-    for name, call in calls.items():
-        with CaptureQueriesContext(connection) as queries:
-            call(0)
-        found[name] = timings[name], len(queries)
-    return found
+    return {name: (timings[name], statements(partial(call, 0))) for name, call in calls.items()}

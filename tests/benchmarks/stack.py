@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import connection
 
 from tests import databases
+from tests.benchmarks.registry import Found, benchmark
 from tests.ports import free_port
 from tests.waiting import until
 from trialsite.launcher.environment import TEST, Choices
@@ -32,26 +33,34 @@ _PATIENCE = 120.0
 _PSS = re.compile(rb"^Pss: +([0-9]+) kB", re.MULTILINE)
 
 
-def at_rest() -> list[str]:
+@benchmark(
+    issue=7,
+    title="The whole product at rest",
+    means="How much memory a hospital's server needs to have Trialsite running for nobody.",
+    aims={"web server, worker and beat": "at most 300 MB"},
+)
+def at_rest() -> Found:
     """Web server, worker and beat as the launcher starts them, once each of them is up.
 
     Proportional set size: what several processes share is counted once.
     """
-    with _running() as processes:
-        held = {name: _held(_family(pid)) for name, pid in processes.items()}
+    with running() as (_choices, processes):
+        held = {name: _held(family(pid)) for name, pid in processes.items()}
         assert all(count for count, _size in held.values()), f"one of them has ended: {held}"
+        own = sum(size for _count, size in held.values()) / 1024
         held |= _servers()
-    lines = ["The whole product at rest, in memory (proportional set size)"]
-    lines += [
+    lines = [
         f"  {name:<34} {count:>3} processes {size / 1024:8.0f} MB"
         for name, (count, size) in held.items()
     ]
     total = sum(size for _count, size in held.values()) / 1024
-    return [*lines, f"  {'together':<34} {'':>13} {total:8.0f} MB"]
+    lines.append(f"  {'together':<34} {'':>13} {total:8.0f} MB")
+    return Found(lines, {"web server, worker and beat": f"{own:.0f} MB"})
 
 
 @contextlib.contextmanager
-def _running() -> Iterator[dict[str, int]]:
+def running() -> Iterator[tuple[Choices, dict[str, int]]]:
+    """The product on the database of this benchmark: how it was started, and its processes."""
     layout = Layout.from_environment()
     choices = Choices.from_environment(
         TEST, os.environ | {"PORT": str(free_port()), "HOST": "127.0.0.1", "DEMO": "0"}
@@ -73,7 +82,7 @@ def _running() -> Iterator[dict[str, int]]:
         until(lambda: readiness(choices)[0], within=_PATIENCE, what="the web server answers")
         for name, word in (("worker", " ready."), ("beat", "beat: Starting")):
             until(partial(_says, logs[name], word), within=_PATIENCE, what=f"{name} says “{word}”")
-        yield found
+        yield choices, found
 
 
 def _says(log: Path, word: str) -> bool:
@@ -113,9 +122,7 @@ def _servers() -> dict[str, tuple[int, int]]:
     info = redis.Redis.from_url(settings.REDIS_URL).info("server")
     found = {"PostgreSQL": _parent(backend), "Valkey": int(info["process_id"])}
     names = {"PostgreSQL": ("postgres",), "Valkey": ("valkey", "redis")}
-    return {
-        name: _held(_family(pid)) for name, pid in found.items() if _is_called(pid, names[name])
-    }
+    return {name: _held(family(pid)) for name, pid in found.items() if _is_called(pid, names[name])}
 
 
 def _is_called(pid: int, names: tuple[str, ...]) -> bool:
@@ -130,7 +137,7 @@ def _parent(pid: int) -> int:
     return 0
 
 
-def _family(pid: int) -> set[int]:
+def family(pid: int) -> set[int]:
     """A process and all that descend from it."""
     every = {int(each.name): _parent(int(each.name)) for each in Path("/proc").glob("[0-9]*")}
     found = {pid}

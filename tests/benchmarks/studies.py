@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -37,6 +36,24 @@ SITES = 10
 NEAR = 60
 _TABLES = (Subject, Visit, CrfRecord, OwedForm)
 _numbers = itertools.count(1)
+_RECORD, _VISIT = CrfRecord._meta.db_table, Visit._meta.db_table
+_COPIES = f"""
+CREATE TEMP TABLE copies AS
+SELECT gen_random_uuid() AS id, s.id AS subject, n
+FROM generate_series(2, %s) n
+JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS people
+      FROM {Subject._meta.db_table} WHERE number <> '') s ON s.place = n %% s.people
+"""
+#: What a form takes from its visit: those of attended visits are finished, but for a few.
+_OF_A_VISIT = {
+    "id": "gen_random_uuid()",
+    "site_id": "v.site_id",
+    "subject_id": "v.subject_id",
+    "visit_id": "v.id",
+    "form_oid": "p.form",
+    "status": f"CASE WHEN v.status = '{VisitStatus.ATTENDED.value}' AND v.n %% 997 <> 1 "
+    f"THEN '{RecordStatus.COMPLETE.value}' ELSE '{RecordStatus.NOT_STARTED.value}' END",
+}
 
 
 @contextmanager
@@ -79,12 +96,14 @@ def triggers(tables: Iterable[type[models.Model]], act: str) -> None:
 
 
 def _load(sites: list[Site], version: ProtocolVersion, visits: int) -> None:
-    """Rows are built outside and kept in short transactions: none is idle while a list grows."""
+    """Rows are built outside and kept in short transactions: none is idle while a list grows.
+
+    The forms, of which there are most, are written by the server from the visits.
+    """
     today = trial_today(sites[0].time_zone)
     events = [each for each in _events(version) if each.target_day]
     subjects: list[Subject] = []
     planned: list[Visit] = []
-    records: list[CrfRecord] = []
     for number in range(-(-visits // len(events))):
         subject = Subject(
             site=sites[number % SITES],
@@ -95,25 +114,94 @@ def _load(sites: list[Site], version: ProtocolVersion, visits: int) -> None:
         )
         subjects.append(subject)
         for event in events[: visits - len(planned)]:
-            visit = _visit(subject, event.oid, len(planned), today)
-            planned.append(visit)
-            done = visit.status == VisitStatus.ATTENDED and len(planned) % 997 != 0
-            records += [
-                CrfRecord(
-                    site_id=subject.site_id,
-                    subject=subject,
-                    visit=visit,
-                    form_oid=form,
-                    protocol_version=version,
-                    status=RecordStatus.COMPLETE if done else RecordStatus.NOT_STARTED,
-                )
-                for form in event.forms
-            ]
-    for rows in (subjects, planned, records):
+            planned.append(_visit(subject, event.oid, len(planned), today))
+    for rows in (subjects, planned):
         for start in range(0, len(rows), 5000):
             keep(rows[start : start + 5000])
-    attended = (visit.pk for visit in planned if visit.status == VisitStatus.ATTENDED)
-    _owe(records, set(attended))
+    _lay_out_forms(planned[0], events)
+    _owe()
+
+
+def _lay_out_forms(first: Visit, events: Sequence[StudyEventDef]) -> None:
+    """One form by the ORM, with what it gives by itself, and all others as copies of it."""
+    pattern = CrfRecord(
+        site_id=first.site_id,
+        subject_id=first.subject_id,
+        visit=first,
+        form_oid="F.PATTERN",
+        protocol_version_id=first.protocol_version_id,
+    )
+    keep([pattern])
+    columns = [str(field.column) for field in CrfRecord._meta.local_concrete_fields]
+    values = ", ".join(_OF_A_VISIT.get(each, f"o.{each}") for each in columns)
+    with psycopg.connect(databases.owner_url(connection.settings_dict["NAME"])) as owner:
+        owner.execute("SELECT set_config('trialsite.sites', %s, false)", [every_site()])
+        owner.execute(
+            f"INSERT INTO {_RECORD} ({', '.join(columns)}) SELECT {values} FROM {_RECORD} o "
+            f"CROSS JOIN (SELECT *, row_number() OVER (PARTITION BY status ORDER BY id) AS n "
+            f"FROM {_VISIT}) v "
+            "JOIN unnest(%s::text[], %s::text[]) AS p(event, form) ON p.event = v.event_oid "
+            "WHERE o.id = %s",
+            [
+                [event.oid for event in events for _form in event.forms],
+                [form for event in events for form in event.forms],
+                pattern.pk,
+            ],
+        )
+        owner.execute(f"DELETE FROM {_RECORD} WHERE id = %s", [pattern.pk])
+        owner.execute("ANALYZE")
+
+
+def make_people(site: Site, version: ProtocolVersion, count: int) -> None:
+    """Enrolled people of whom nothing is known yet."""
+    keep(
+        [
+            Subject(
+                site=site,
+                screening_number=f"S{n:05d}",
+                number=f"N{n:05d}",
+                status=SubjectStatus.ENROLLED,
+                protocol_version=version,
+            )
+            for n in range(count)
+        ]
+    )
+
+
+def multiply(record: CrfRecord, others: Sequence[type[models.Model]], times: int) -> None:
+    """A record with what hangs on it, until there are so many, over all numbered people.
+
+    Rows are copied by the server. A key of their own is new in each copy.
+    """
+    tables: tuple[type[models.Model], ...] = (CrfRecord, *others)
+    triggers(tables, "DISABLE TRIGGER USER")
+    with psycopg.connect(databases.owner_url(connection.settings_dict["NAME"])) as owner:
+        owner.execute("SELECT set_config('trialsite.sites', %s, false)", [every_site()])
+        owner.execute(_COPIES, [times])
+        for model in tables:
+            fields = [f for f in model._meta.local_concrete_fields if not f.generated]
+            columns = [str(field.column) for field in fields]
+            new = {"subject_id": "c.subject", "record_id": "c.id"}
+            if model is CrfRecord:
+                new |= {"id": "c.id", "repeat_key": "c.n"}
+            elif "id" in columns:
+                new["id"] = "gen_random_uuid()"
+            names = ", ".join(f'"{each}"' for each in columns)
+            values = ", ".join(new.get(each, f'o."{each}"') for each in columns)
+            key = "id" if model is CrfRecord else "record_id"
+            owner.execute(
+                f"INSERT INTO {model._meta.db_table} ({names}) SELECT {values} "
+                f"FROM {model._meta.db_table} o CROSS JOIN copies c WHERE o.{key} = %s",
+                [record.pk],
+            )
+        owner.execute("ANALYZE")
+    triggers(tables, "ENABLE ALWAYS TRIGGER")
+
+
+@given
+def every_site() -> str:
+    """As the context of a connection says it: all sites of the study."""
+    return "{" + ",".join(map(str, Site.objects.values_list("pk", flat=True))) + "}"
 
 
 def visits_of_a_subject() -> int:
@@ -132,18 +220,16 @@ def keep(rows: Sequence[models.Model]) -> None:
     type(rows[0])._default_manager.bulk_create(rows)
 
 
-def _owe(records: list[CrfRecord], attended: set[uuid.UUID]) -> None:
+@given
+def _owe() -> None:
     """One form in hundreds was never finished; the triggers would have kept the list."""
-    owed = [(each, each.visit_id) for each in records if each.visit_id in attended]
-    left = [each for each in owed if each[0].status == RecordStatus.NOT_STARTED][:NEAR]
-    rows = [
-        OwedForm(record=each, site_id=each.site_id, subject_id=each.subject_id, visit_id=visit_id)
-        for each, visit_id in left
-    ]
-    if rows:
-        keep(rows)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+    left = CrfRecord.objects.filter(
+        visit__status=VisitStatus.ATTENDED, status=RecordStatus.NOT_STARTED
+    ).order_by("pk")[:NEAR]
+    OwedForm.objects.bulk_create(
+        OwedForm(record=each, site_id=each.site_id, subject_id=each.subject_id, visit=each.visit)
+        for each in left
+    )
 
 
 def _visit(subject: Subject, event_oid: str, serial: int, today: dt.date) -> Visit:

@@ -4,11 +4,10 @@ reported."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
-
-from tests.benchmarks.measuring import Timing, in_turns
+from tests.benchmarks.measuring import Timing, in_turns, statements
+from tests.benchmarks.registry import Found, benchmark
 from tests.benchmarks.sizes import sized
 from tests.benchmarks.studies import study_of, visits_of_a_subject
 from tests.factories import as_person, sign_in
@@ -22,17 +21,40 @@ LISTS = ("/subjects/", "/calendar/", "/compliance/")
 PEOPLE = ("Nora Nurse", "Petra Principal", "Dana Data")
 
 
-def today() -> list[str]:
+@benchmark(
+    issue=7,
+    title="Today and the lists at 10, 1,000 and 10,000 subjects",
+    means="What a nurse, an investigator and a data manager wait for first thing in the morning, "
+    "and the lists opened next: at most 60 visits are near today, however long the study runs.",
+    aims={
+        "the lanes of a nurse, largest against smallest": "flat",
+        "statements of Today, small to large": "constant",
+        "compliance of the whole study at the largest, CPU": "none set; reads every visit",
+    },
+)
+def today() -> Found:
     """The lanes alone for a nurse, the whole page for three roles, and the study's lists."""
-    lines = ["Today, the whole page and its lanes (60 visits near today, at most), and the lists"]
+    lines: list[str] = []
     events = visits_of_a_subject()
     base: dict[str, Timing] = {}
+    told: dict[str, Timing] = {}
+    sent: dict[str, list[int]] = {}
     for size in SIZES:
         with study_of(size * events):
-            for name, (timing, statements) in _measured(f"{size:,} subjects").items():
+            for name, (timing, number) in _measured(f"{size:,} subjects").items():
+                told[name] = timing
                 base.setdefault(name, timing)
-                lines.append(f"{timing.line(base[name])}  {statements} statements")
-    return lines
+                sent.setdefault(name, []).append(number)
+                lines.append(f"{timing.line(base[name])}  {number} statements")
+    page, lists = f"Today of {PEOPLE[0]}", f"/compliance/ of {PEOPLE[1]}"
+    return Found(
+        lines,
+        {
+            "the lanes of a nurse, largest against smallest": told["lanes"].against(base["lanes"]),
+            "statements of Today, small to large": ", ".join(map(str, sent[page])),
+            "compliance of the whole study at the largest, CPU": f"{told[lists].both / 1e6:.2f} s",
+        },
+    )
 
 
 def _measured(what: str) -> dict[str, tuple[Timing, int]]:
@@ -48,12 +70,10 @@ def _measured(what: str) -> dict[str, tuple[Timing, int]]:
     for address in LISTS:
         calls[f"{address} of {PEOPLE[1]}"] = _page(PEOPLE[1], address)
     timings = in_turns({f"{what}: {each}": call for each, call in calls.items()}, calls=5, rounds=3)
-    found = {}
-    for (each, call), timing in zip(calls.items(), timings.values(), strict=True):
-        with CaptureQueriesContext(connection) as queries:
-            call(0)
-        found[each] = timing, len(queries)
-    return found
+    return {
+        each: (timing, statements(partial(call, 0)))
+        for (each, call), timing in zip(calls.items(), timings.values(), strict=True)
+    }
 
 
 def _page(name: str, address: str) -> Callable[[int], None]:

@@ -272,6 +272,7 @@ def test_a_crash_between_file_and_row_leaves_a_file_that_is_swept_later(
     assert [path for path in root.rglob("*") if path.is_file()] == [vault.path_of(kept.sha256)]
 
 
+@pytest.mark.fault("disk of the documents full", promised="the upload is refused; no half file")
 def test_a_write_that_fails_leaves_no_half_file(root, monkeypatch):
     def full(*_args):
         raise OSError(28, "No space left on device")

@@ -139,6 +139,10 @@ def test_enter_goes_down_the_column_and_the_draft_waits_for_its_author(visit, ca
 
 
 @pytest.mark.requirement("DI10")
+@pytest.mark.fault(
+    "tablet offline while somebody types",
+    promised="the page says that it is not kept; it is sent again and stands there",
+)
 def test_a_lost_connection_keeps_what_was_typed_and_sends_it_again(visit, cast, record):
     visit.expect("ERR_INTERNET_DISCONNECTED")
     page = panel(visit, cast, record)

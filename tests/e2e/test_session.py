@@ -100,6 +100,7 @@ def _plain(text: str) -> str:
 
 
 @pytest.mark.requirement("DI1")
+@pytest.mark.fault("two people at one run sheet", promised="both readings stand")
 def test_two_nurses_on_one_sheet_do_not_overwrite_each_other(visit, cast, subject):
     visit.expect("409")
     session = running(cast, subject, hours=-2)
@@ -155,6 +156,10 @@ def test_two_nurses_on_one_sheet_do_not_overwrite_each_other(visit, cast, subjec
 
 
 @pytest.mark.requirement("DI10")
+@pytest.mark.fault(
+    "tablet offline while a reading is sent, or its answer lost",
+    promised="no reading lost, none twice",
+)
 def test_a_lost_connection_and_a_lost_answer_lose_and_double_nothing(visit, cast, subject):
     visit.expect("ERR_INTERNET_DISCONNECTED|ERR_FAILED|failed .*readings")
     visit.expect("409")

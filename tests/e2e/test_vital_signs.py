@@ -97,6 +97,10 @@ def test_a_nurse_enters_leaves_returns_completes_and_changes_in_chinese(visit, c
 
 
 @pytest.mark.requirement("DI1")
+@pytest.mark.fault(
+    "two people at one form",
+    promised="the second is shown both values; neither is overwritten unseen",
+)
 def test_a_second_nurses_conflicting_save_shows_both_values(visit, cast, record):
     first = visit(cast.nurse, f"/records/{record.pk}/")
     second = visit(cast.second_nurse, f"/records/{record.pk}/")
@@ -167,6 +171,10 @@ def test_the_keyboard_alone_fills_the_form_in_paper_order(visit, cast, record):
 
 
 @pytest.mark.requirement("DI10")
+@pytest.mark.fault(
+    "tablet offline while somebody types",
+    promised="the page says that it is not kept; it is sent again and stands there",
+)
 def test_a_lost_connection_keeps_the_typing_and_sends_it_again(visit, cast, record):
     visit.expect("ERR_INTERNET_DISCONNECTED")
     visit.expect("failed .*draft")

@@ -101,6 +101,8 @@ class Device(models.Model):
     subject = models.ForeignKey(Subject, models.PROTECT, related_name="+")
     record = models.OneToOneField(CrfRecord, models.PROTECT, related_name="+")
     serial = models.CharField(max_length=20)
+    #: Came later than the table: rows of the time before have nothing there.
+    ward = models.CharField(max_length=20, blank=True)
 
     objects = SiteScopedQuerySet["Device"].as_manager()
 

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tests.api.conftest import api, nurse
+from tests.exports.backed_up import study
 
-__all__ = ["api", "nurse"]
+__all__ = ["api", "nurse", "study"]

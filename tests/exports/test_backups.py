@@ -4,121 +4,34 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, connection
 
 from tests import databases
 from tests.access.browser import acts, is_signed_in, sign_in_fully
-from tests.api.conftest import ApiClient, fill
+from tests.api.conftest import fill
 from tests.casebook.documents import PNG
-from tests.exports.test_packages import packed
-from tests.factories import PASSWORD, as_person, given, make_protocol, make_site, make_user
-from trialsite.access.capabilities import Role
-from trialsite.access.models import Membership, Site, User
-from trialsite.casebook.attachments import add_attachment, content_of
+from tests.exports.backed_up import assert_nothing_restored, databases_there
+from tests.factories import PASSWORD, as_person, given
+from trialsite.access.models import Membership
+from trialsite.casebook.attachments import content_of
 from trialsite.casebook.models import Attachment
 from trialsite.crf.registry import form
 from trialsite.exports.backups import manifest as manifests
-from trialsite.exports.backups.contents import table_contents
 from trialsite.exports.backups.restoring import PASSWORD as PASSWORD_VARIABLE
 from trialsite.exports.models import Package
 from trialsite.exports.packages import file_of
-from trialsite.launcher.binaries import find_clients
-from trialsite.launcher.layout import Layout
-
-ADDRESSES = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_PUBLIC_URL", "DATABASE_BACKUP_URL")
-
-
-@dataclass
-class Study:
-    """A study with a record, a document and a package; what is outside its database."""
-
-    database: str
-    files: Path
-    backups: Path
-    site: Site
-    manager: User
-    nurse: User
-
-    def back_up(self) -> Path:
-        out = io.StringIO()
-        call_command("backup", to=self.backups, stdout=out)
-        (folder,) = self.backups.glob("trialsite-*Z")
-        assert str(folder) in out.getvalue()
-        return folder
-
-    def destroy(self) -> None:
-        """Nothing is left but an empty database and the keys."""
-        connections.close_all()
-        databases.drop(self.database)
-        with psycopg.connect(databases.owner_url("postgres"), autocommit=True) as server:
-            server.execute(f"CREATE DATABASE {self.database} TEMPLATE template0")
-        shutil.rmtree(self.files)
-
-    def restore(self, folder: Path, **options: Any) -> str:
-        out = io.StringIO()
-        connections.close_all()
-        call_command("restore", folder, stdout=out, **options)
-        return out.getvalue()
-
-    def contents(self) -> dict[str, list[Any]]:
-        url = _on("DATABASE_BACKUP_URL", self.database)
-        with psycopg.connect(url) as reader:
-            return table_contents(reader)
-
-    def exported(self, name: str) -> bytes:
-        answer = ApiClient(self.manager).get(f"datasets/{name}/")
-        return b"".join(answer.streaming_content)
-
-
-def _on(variable: str, database: str) -> str:
-    return f"{os.environ[variable].rpartition('/')[0]}/{database}"
-
-
-def _databases() -> set[str]:
-    with psycopg.connect(databases.owner_url("postgres")) as server:
-        return {row[0] for row in server.execute("SELECT datname FROM pg_database").fetchall()}
-
-
-@pytest.fixture
-def study(committed, settings, tmp_path, monkeypatch) -> Iterator[Study]:
-    files = tmp_path / "var"
-    settings.ATTACHMENT_ROOT, settings.EXPORT_ROOT = files / "attachments", files / "exports"
-    for name in ADDRESSES:
-        monkeypatch.setenv(name, _on(name, committed))
-    layout = Layout(databases.ROOT, Path(sys.prefix), files)
-    monkeypatch.setenv("POSTGRES_BIN", str(find_clients(layout)))
-    site = make_site("001", name="北京协和医院")
-    make_protocol(site)
-    nurse, manager = make_user(Role.RESEARCH_NURSE, site), make_user(Role.DATA_MANAGER)
-    record = given(fill)(form("F.VS"), site, nurse)
-    with as_person(nurse):
-        add_attachment(
-            subject=record.subject,
-            file=SimpleUploadedFile("a.png", PNG),
-            title="同意书",
-            by=nurse,
-        )
-    packed(ApiClient(manager))
-    yield Study(committed, files, tmp_path / "backups", site, manager, nurse)
-    connections.close_all()
-    for name in _databases():
-        if name.startswith(f"{committed}_"):
-            databases.drop(name)
 
 
 @pytest.mark.requirement("BR2", "BR4")
+@pytest.mark.fault(
+    "database and files destroyed, then restored",
+    promised="every table, dataset and document is what it was",
+)
 def test_a_destroyed_study_comes_back_as_it_was(study):
     exports = {name: study.exported(name) for name in ("subjects", "vs", "queries")}
     before = study.contents()
@@ -174,7 +87,7 @@ def test_a_study_is_never_replaced_unless_that_is_said(study, monkeypatch):
     told = study.restore(folder, over=True, sign_in=study.nurse.email)
     assert f"{study.nurse.email} is let in by the password given" in told
     assert study.contents()["public.casebook_subject"][0] == 1
-    (aside,) = [name for name in _databases() if name.startswith(f"{study.database}_before_")]
+    (aside,) = [name for name in databases_there() if name.startswith(f"{study.database}_before_")]
     assert aside in told
     with psycopg.connect(databases.owner_url(aside)) as kept:
         kept.execute("SET ROLE trialsite_owner")
@@ -235,16 +148,24 @@ def _empty(folder: Path) -> None:
         (_empty, "holds no backup"),
     ],
 )
+@pytest.mark.fault(
+    "backup truncated, a bit flipped, a part altered and hashed anew, removed",
+    promised="refused in words; nothing is restored",
+)
 def test_a_damaged_backup_is_refused_and_nothing_is_restored(study, harm, said):
     folder = study.back_up()
     harm(folder)
     study.destroy()
     with pytest.raises(CommandError, match=said):
         study.restore(folder)
-    _assert_nothing_restored(study)
+    assert_nothing_restored(study)
 
 
 @pytest.mark.parametrize("name", ["FIELD_KEYS", "IDENTITY_KEYS", "IDENTITY_INDEX_KEY"])
+@pytest.mark.fault(
+    "restore with other keys",
+    promised="refused, naming the key; nothing is restored",
+)
 def test_without_its_keys_a_backup_is_refused(study, settings, name):
     folder = study.back_up()
     study.destroy()
@@ -252,7 +173,7 @@ def test_without_its_keys_a_backup_is_refused(study, settings, name):
     setattr(settings, name, other if name == "IDENTITY_INDEX_KEY" else [other])
     with pytest.raises(CommandError, match=f"other keys: {name}"):
         study.restore(folder)
-    _assert_nothing_restored(study)
+    assert_nothing_restored(study)
 
 
 def test_what_differs_from_the_manifest_is_not_restored(study, monkeypatch):
@@ -265,7 +186,7 @@ def test_what_differs_from_the_manifest_is_not_restored(study, monkeypatch):
     study.destroy()
     with pytest.raises(CommandError, match=r"public.casebook_subject: \[1, .* instead of \[2, "):
         study.restore(folder)
-    _assert_nothing_restored(study)
+    assert_nothing_restored(study)
 
 
 def test_a_backup_of_newer_tables_is_refused(study):
@@ -277,7 +198,7 @@ def test_a_backup_of_newer_tables_is_refused(study):
     study.destroy()
     with pytest.raises(CommandError, match=r"casebook\.9999_later"):
         study.restore(folder)
-    _assert_nothing_restored(study)
+    assert_nothing_restored(study)
 
 
 def test_a_backup_in_which_nobody_can_sign_in_as_asked_is_not_restored(study, monkeypatch):
@@ -286,7 +207,7 @@ def test_a_backup_in_which_nobody_can_sign_in_as_asked_is_not_restored(study, mo
     monkeypatch.setenv(PASSWORD_VARIABLE, "wrong")
     with pytest.raises(CommandError, match="cannot sign in with this password"):
         study.restore(folder, sign_in=study.nurse.email)
-    _assert_nothing_restored(study)
+    assert_nothing_restored(study)
 
 
 def test_a_lost_document_is_told_and_the_rest_is_kept(study):
@@ -309,12 +230,3 @@ def test_a_backup_is_in_the_trail(study):
     folder = study.back_up()
     assert [(each.new or {})["backup"] for each in acts("backed_up")] == [folder.name]
     assert given(Membership.objects.count)() > 0
-
-
-def _assert_nothing_restored(study: Study) -> None:
-    with psycopg.connect(databases.owner_url(study.database)) as there:
-        assert there.execute(
-            "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
-        ).fetchone() == (0,)
-    assert not [path for path in study.files.rglob("*") if path.is_file()]
-    assert f"{study.database}_restoring" not in _databases()

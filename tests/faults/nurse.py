@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import http.cookiejar
 import json
 import re
@@ -9,12 +10,23 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.e2e.stack import totp
 
-FAILURES = (OSError, urllib.error.URLError, ConnectionError, TimeoutError, ValueError)
+FAILURES = (
+    OSError,
+    urllib.error.URLError,
+    http.client.HTTPException,
+    ConnectionError,
+    TimeoutError,
+    ValueError,
+)
+#: What no refusal may tell: the program's inside, or the database's words.
+INSIDE = re.compile(r"Traceback|psycopg|OperationalError|SELECT |UPDATE |INSERT |/site-packages/")
 
 
 class Browser:
@@ -77,8 +89,13 @@ class Saver(threading.Thread):
 
     browser: Browser
     record: str
+    #: The values that it saves begin after this one.
+    begun: int = 0
     acknowledged: dict[int, int] = field(default_factory=dict)
-    failures: int = 0
+    #: How saves failed: by the answer's status, or without an answer.
+    failed: Counter[str] = field(default_factory=Counter)
+    #: Answers that told of the inside.
+    indiscreet: list[str] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -88,14 +105,24 @@ class Saver(threading.Thread):
         return id(self)
 
     def run(self) -> None:
-        value = 0
+        value = self.begun
         while not self.stopping.is_set():
             value += 1
             try:
                 self._save(value)
-            except FAILURES:
-                self.failures += 1
+            except urllib.error.HTTPError as refusal:
+                self._note(refusal)
                 self.stopping.wait(0.05)
+            except FAILURES:
+                self.failed["unanswered"] += 1
+                self.stopping.wait(0.05)
+
+    def _note(self, refusal: urllib.error.HTTPError) -> None:
+        self.failed[f"{refusal.code}"] += 1
+        with suppress(*FAILURES):
+            said = refusal.read().decode(errors="replace")
+            if INSIDE.search(said):
+                self.indiscreet.append(said)
 
     def _save(self, value: int) -> None:
         path = f"crf/vs/{self.record}/"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -139,26 +138,16 @@ class Rig:
         """Whether a worker has taken something and not said how it ended."""
         return Notice.objects.filter(site=self.site, state__in=HELD).exists()
 
-    def report(self, what: str, since: Collection[str] = ()) -> Counter[str]:
-        """Compare what arrived with what was planned, print it, and return the arrivals."""
+    def report(self, since: Collection[str] = ()) -> tuple[Counter[str], str]:
+        """What arrived, by its Message-ID, and in words how that compares with the plan."""
         mails = Notice.objects.exclude(state=State.CANCELLED).filter(within=None)
         planned = {notice.message_id for notice in mails} - set(since)
         arrived = Counter(self.sink.ids())
-        repeats = sum(arrived.values()) - len(arrived)
         attempts = DeliveryAttempt.objects.filter(outcome=Outcome.IN_DOUBT)
         doubts = sum(
             each.notice.message_id in planned for each in attempts.select_related("notice")
         )
-        rows = {
-            "planned": len(planned),
-            "arrived": len(arrived),
-            "missed": len(planned - set(arrived)),
-            "unplanned": len(set(arrived) - planned),
-            "repeats": repeats,
-            "doubts in the log": doubts,
-            "kills": self.kills,
-            "kills in the window": self.kills_in_window,
-        }
-        table = "".join(f"\n  {name:<22}{count:>6}" for name, count in rows.items())
-        sys.stdout.write(f"\n{what}{table}\n")
-        return arrived
+        return arrived, (
+            f"{len(planned)} planned, {len(arrived)} arrived, {len(planned - set(arrived))} lost, "
+            f"{arrived.total() - len(arrived)} repeated, {doubts} doubts in the log"
+        )

@@ -22,6 +22,10 @@ WORDS = "corridor-lantern-mountain-seven"
 
 
 @pytest.mark.requirement("BR2")
+@pytest.mark.fault(
+    "data directory destroyed, then restored",
+    promised="the trail is what it was; sign-in works",
+)
 def test_a_destroyed_data_directory_comes_back_by_two_commands(
     launcher: Launcher, tmp_path: Path
 ) -> None:

@@ -56,6 +56,10 @@ def test_neither_server_lets_anyone_in_without_the_password(launcher: Launcher) 
 
 
 @pytest.mark.requirement("AV1")
+@pytest.mark.fault(
+    "kill -9 of PostgreSQL and what is left of it",
+    promised="every acknowledged row is there again",
+)
 def test_a_killed_database_comes_back_with_every_acknowledged_row(launcher: Launcher) -> None:
     launcher.start("services", ready=READY)
     with launcher.database() as connection:
@@ -73,6 +77,10 @@ def test_a_killed_database_comes_back_with_every_acknowledged_row(launcher: Laun
     assert wait_until(rows, "the database answers") == (1000,)
 
 
+@pytest.mark.fault(
+    "kill -9 of one process of PostgreSQL",
+    promised="the database recovers by itself",
+)
 def test_a_killed_backend_brings_the_database_back_without_the_launcher(
     launcher: Launcher,
 ) -> None:
@@ -95,6 +103,7 @@ def test_a_killed_backend_brings_the_database_back_without_the_launcher(
 
 
 @pytest.mark.requirement("AV1")
+@pytest.mark.fault("kill -9 of Valkey", promised="its queue is there again")
 def test_a_killed_broker_comes_back_with_its_queue(launcher: Launcher) -> None:
     launcher.start("services", ready=READY)
     password = launcher.secret("valkey_password")
@@ -131,6 +140,10 @@ def test_an_impatient_stop_leaves_no_process(launcher: Launcher, number: signal.
     assert not [pid for pid in children if alive(pid)]
 
 
+@pytest.mark.fault(
+    "kill -9 of the launcher itself",
+    promised="the next start heals it, nothing runs twice",
+)
 def test_a_launcher_killed_outright_is_healed_by_the_next(launcher: Launcher) -> None:
     launcher.start("services", ready=READY)
     orphans = launcher.children

@@ -14,6 +14,12 @@ import pytest
 
 from tests.launcher.launching import CHECKOUT, Launcher, alive
 from tests.ports import free_port
+from trialsite.launcher.connections import Connections
+from trialsite.launcher.environment import Choices
+from trialsite.launcher.errors import LauncherError
+from trialsite.launcher.keys import Keyring
+from trialsite.launcher.layout import Layout
+from trialsite.launcher.preparation import Preparation
 
 
 def test_a_taken_port_is_named_before_anything_is_started(untouched: Launcher) -> None:
@@ -30,12 +36,36 @@ def test_a_taken_port_is_named_before_anything_is_started(untouched: Launcher) -
     assert not (untouched.var / "postgres").exists()
 
 
+def test_a_scale_that_is_no_number_is_refused_before_anything_is_started(
+    untouched: Launcher,
+) -> None:
+    untouched.settings["SCALE"] = "many"
+    done = untouched.call("run")
+    assert done.returncode == 1
+    assert "SCALE=many: give a whole number" in done.stderr
+    assert not (untouched.var / "postgres").exists()
+
+
 def test_an_empty_study_asks_for_its_administrator_first(untouched: Launcher) -> None:
     untouched.settings |= {"DEMO": "0", "PORT": str(free_port())}
     done = untouched.call("run")
     assert done.returncode == 1
     assert "ADMIN_EMAIL=" in done.stderr
     assert not (untouched.var / "postgres").exists()
+
+
+@pytest.mark.parametrize(("demo", "begun"), [(True, "empty"), (False, "demo")])
+def test_who_starts_the_other_kind_of_study_is_told_how_to_start_the_one_that_is_there(
+    tmp_path: Path, demo: bool, begun: str
+) -> None:
+    layout = Layout(CHECKOUT, tmp_path / "venv", tmp_path)
+    choices = Choices.from_environment(environ={"DEMO": str(int(demo))})
+    connections = Connections({"DATABASE_URL": ""}, "", "the same database")
+    preparation = Preparation(layout, choices, Keyring(layout.secrets), connections)
+    preparation.note_content(demo=begun == "demo")
+    with pytest.raises(LauncherError) as refused:
+        preparation.fill()
+    assert f"To start it again: DEMO={int(not demo)} make run" in str(refused.value)
 
 
 def test_a_python_without_venv_is_told_which_package_is_missing(tmp_path: Path) -> None:

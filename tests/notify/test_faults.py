@@ -51,6 +51,10 @@ def test_a_worker_answers_the_doorbell(mail_worker, sink):
 
 @pytest.mark.requirement("RM1", "RM2")
 @pytest.mark.parametrize("fatal", [1, MAILS])
+@pytest.mark.fault(
+    "worker killed between the mail server's 250 and its mark",
+    promised="no mail lost; one repeat under the same Message-ID, in the log",
+)
 def test_a_worker_killed_between_250_and_its_mark_costs_one_repeat(fatal, mail_worker, sink):
     def die_after(sink: Sink, _server: object) -> str:
         if len(sink.arrived) == fatal:
@@ -84,6 +88,7 @@ def test_an_announced_alarm_is_planned_and_sent_without_waiting_for_the_beat(mai
 
 
 @pytest.mark.requirement("RM2")
+@pytest.mark.fault("Valkey forgets everything (FLUSHALL)", promised="every mail arrives once")
 def test_a_flushed_broker_loses_nothing(committed, broker, sink):
     expected = _queue()
     client = broker.client()
@@ -95,6 +100,10 @@ def test_a_flushed_broker_loses_nothing(committed, broker, sink):
 
 @pytest.mark.requirement("RM2")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.fault(
+    "Valkey killed, or stopped (SIGSTOP)",
+    promised="who saves does not wait; every mail arrives once",
+)
 def test_without_a_broker_mails_are_queued_without_delay_and_delivered_later(
     how, committed, broker, sink
 ):
@@ -111,6 +120,7 @@ def test_without_a_broker_mails_are_queued_without_delay_and_delivered_later(
 
 
 @pytest.mark.requirement("RM3")
+@pytest.mark.fault("two dispatchers at once", promised="every mail arrives once")
 def test_two_dispatchers_at_once_send_each_mail_once(committed, broker, sink):
     expected = _queue(40)
     together = threading.Barrier(2)

@@ -260,6 +260,10 @@ def test_who_works_at_two_sites_gets_one_mail_a_day(ledger, course, cast):
 
 
 @pytest.mark.requirement("RM2")
+@pytest.mark.fault(
+    "the clock jumps four days ahead",
+    promised="each visit is said once, as it stands",
+)
 def test_after_four_days_without_a_server_each_visit_is_said_once_and_as_it_stands(
     ledger, course, cast
 ):

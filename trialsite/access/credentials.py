@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from trialsite.access.adapters import AccountAdapter, address_of
-from trialsite.access.models import Invitation, User
+from trialsite.access.models import ApiToken, Invitation, User
 from trialsite.core.acts import note_act
 from trialsite.core.exceptions import TransitionError
 
@@ -36,7 +36,8 @@ def _hash(token: str) -> str:
 def issue_invitation(*, user: User, by: User | None, reason: str = "") -> str:
     """A new link, mailed to the person and returned for handing over; earlier ones die.
 
-    The account forgets its password and its second factors, so the link is the only way in.
+    The account forgets its password, its second factors and its programs' tokens, so the link
+    is the only way in: whoever lost a phone may have lost the laptop with a token on it.
     """
     token = secrets.token_urlsafe(32)
     Invitation.objects.create(
@@ -50,6 +51,8 @@ def issue_invitation(*, user: User, by: User | None, reason: str = "") -> str:
     user.save(update_fields=["password"])
     for factor in Authenticator.objects.filter(user=user):
         factor.delete()
+    standing = ApiToken.objects.filter(user=user, revoked_at=None)
+    standing.update(revoked_at=timezone.now(), revoked_by=by)
     link = address_of(reverse("access:invitation", args=[_signer.sign(token)]))
     values = {"user": user, "invited_by": by, "link": link}
     AccountAdapter().send_mail("account/email/invitation", user.email, values)

@@ -10,13 +10,22 @@ from enum import Enum
 from django.db.models import Max, Q, QuerySet
 
 from trialsite.access.capabilities import GRANTS, Capability, Role
-from trialsite.access.models import Deactivation, Membership, SignInAttempt, Training, User
+from trialsite.access.models import (
+    Deactivation,
+    Invitation,
+    Membership,
+    SignInAttempt,
+    Training,
+    User,
+)
 
 
 class State(Enum):
     """Whether an account could be used on a day."""
 
     ACTIVE = "active"
+    #: Nobody could sign in: the last invitation was not yet taken.
+    INVITED = "invited"
     #: Switched off or on during the day: usable for a part of it.
     PARTLY = "partly"
     DEACTIVATED = "deactivated"
@@ -92,10 +101,17 @@ def _bounds(date: dt.date) -> tuple[dt.datetime, dt.datetime]:
 
 def _states(people: Iterable[int], date: dt.date) -> dict[int, State]:
     start, end = _bounds(date)
+    sent = Invitation.objects.filter(user__in=people, created_at__lt=end).order_by("pk")
+    found = {
+        each.user_id: State.INVITED
+        if each.taken_at is None or each.taken_at >= end
+        else State.ACTIVE
+        for each in sent
+    }
     off = Deactivation.objects.filter(user__in=people, started_at__lt=end).filter(
         Q(ended_at=None) | Q(ended_at__gt=start)
     )
-    return {
+    return found | {
         each.user_id: State.DEACTIVATED
         if each.started_at <= start and (each.ended_at is None or each.ended_at >= end)
         else State.PARTLY

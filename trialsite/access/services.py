@@ -229,6 +229,21 @@ def create_first_administrator(*, email: str, full_name: str, language: str) -> 
     return issue_invitation(user=user, by=None)
 
 
+def invite_administrator_again(*, email: str, reason: str) -> str:
+    """A new link for an administrator whom no other administrator can help.
+
+    Only whoever operates the server can do this, and the trail says so: without it a study
+    whose one administrator lost phone and codes would have nobody who invites for ever.
+    """
+    user = administrators().filter(email=email_key(email)).first()
+    if user is None:
+        raise TransitionError(_("No administrator of the whole study has this address."))
+    with because(reason):
+        link = issue_invitation(user=user, by=None, reason=reason)
+        note_act("invited_again", details={"user": user.pk})
+    return link
+
+
 def administrators() -> Any:
     """Active study-wide administrators of today."""
     today = dt.datetime.now(dt.UTC).date()

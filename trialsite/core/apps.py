@@ -9,6 +9,12 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         from trialsite.core import functions  # noqa: F401
-        from trialsite.core.checks import check_protections
+        from trialsite.core.checks import (
+            check_protections,
+            demand_addresses,
+            demand_keys,
+        )
 
+        demand_keys()
+        demand_addresses()
         checks.register(check_protections, deploy=True)

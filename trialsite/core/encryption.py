@@ -20,11 +20,6 @@ def decrypt(token: str) -> str:
     return _keys().decrypt(token.encode()).decode()
 
 
-def rotate(token: str) -> str:
-    """The same text under the newest key."""
-    return _keys().rotate(token.encode()).decode()
-
-
 def encrypt_bytes(content: bytes) -> bytes:
     """Encrypt and authenticate a file under the newest key."""
     return _keys().encrypt(content)

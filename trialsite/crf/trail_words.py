@@ -41,6 +41,7 @@ ACTS = {
     "package_taken": gettext_lazy("Took a package of datasets"),
     "backed_up": gettext_lazy("Made a backup"),
     "restored": gettext_lazy("Restored the study from a backup"),
+    "trail_does_not_account": gettext_lazy("Found rows that the trail does not explain"),
     "api_token_used": gettext_lazy("Wrote by an API token"),
     "invitation_taken": gettext_lazy("Took the invitation"),
     "deactivated": gettext_lazy("Deactivated"),

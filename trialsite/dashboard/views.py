@@ -21,7 +21,7 @@ from screening.views.consent import panel as consent_panel
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import StaffRequest, open_to_anyone, requires
 from trialsite.casebook.models import Subject, SubjectStatus
-from trialsite.core.checks import unsafe_settings
+from trialsite.core.checks import above_the_guards, unsafe_settings
 from trialsite.core.protection import drift
 from trialsite.crf.registry import forms
 from trialsite.dashboard.casebook import casebook_of, time_line
@@ -130,7 +130,7 @@ def ready(_request: HttpRequest) -> JsonResponse:
     The detail is for the log of the prober; it names no data. What delivery of reminders
     is behind by is told beside it: no server gets better by being taken out for that.
     """
-    problems = [*drift(), *unsafe_settings(), *_clock_problems()]
+    problems = [*drift(), *unsafe_settings(), *above_the_guards(), *_clock_problems()]
     cache.set("ready", 1, 5)
     said = {"problems": problems, "reminders": asdict(backlog())}
     return JsonResponse(said, status=503 if problems else 200)

@@ -34,7 +34,6 @@ def product_services(
     web = replace(
         service("web", web_command(layout, choices)),
         ready=lambda: readiness(choices)[0] == OK,
-        ready_within=30.0,
         explain=lambda: f"It says: {readiness(choices)[1]}",
     )
     worker = service("worker", worker_command(layout))

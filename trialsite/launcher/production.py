@@ -73,6 +73,7 @@ def build_image(layout: Layout) -> int:
     placeholder = "postgresql://trialsite_app@localhost/trialsite"
     throwaway = {
         "DJANGO_SETTINGS_MODULE": PRODUCTION,
+        "BASE_URL": "https://localhost",
         "SECRET_KEY": secrets.token_urlsafe(64),
         "FIELD_KEYS": field_key(),
         "IDENTITY_KEYS": identity_key(),

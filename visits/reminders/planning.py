@@ -125,7 +125,7 @@ _HOLDERS = f"""
 _SENTENCE = """
     WITH rule AS MATERIALIZED ({rules}),
     holder AS MATERIALIZED ({holders}),
-    step AS (
+    step AS MATERIALIZED (
         SELECT n.*, (n.due AT TIME ZONE n.time_zone)::date AS day
           FROM ({near}) n JOIN {subjects} s ON s.id = n.subject_id
          WHERE {followed} AND n.due > n.since AND n.due > %s AND n.due < %s

@@ -7,6 +7,7 @@ import io
 from contextlib import suppress
 
 import pytest
+import xlsxwriter  # type: ignore[import-untyped]
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from tests.dashboard.feasibility.hospital import (
 )
 from tests.exports.test_reading import BOMBS
 from trialsite.core.exceptions import DomainError
+from trialsite.dashboard.feasibility.cells import CellProblem
 from trialsite.dashboard.feasibility.mapping import read_feasibility_mapping
 from trialsite.dashboard.feasibility.result import Result
 from trialsite.dashboard.feasibility.running import RowsError
@@ -104,12 +106,67 @@ def test_an_archive_that_is_more_than_a_workbook_is_refused(name):
         (b"a\n\xff\xfe\xff\n", "UTF-8"),
         (b'a\n"1\n', "quotation"),
         (b"a\n1\x00\n", "NUL"),
+        ("a\n40\n".encode("utf-32"), "UTF-32"),
+        ("a\n40\n".encode("cp500"), "neither UTF-8 nor GB18030"),
+        (b",".join([b"c"] * 100_000) + b"\n1\n", "more than 500 columns"),
+        (b"a\n" + b"x" * 5_000_000, "Line 2"),
+        (b"x,y\n1,2\n", "It has: x, y."),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 3000, "damaged"),
+        (as_xlsx([]), "no table"),
+        (as_xlsx([["a", "b"]]), "no row below"),
+        (as_xlsx([["a", "A"], [1, 2]]), "twice"),
     ],
 )
 def test_what_is_no_such_table_is_refused(content, says):
     with pytest.raises(UnreadableFileError) as caught:
         judged(content, "columns: {age: a}\n")
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("1e308", "1e999999", "-1e308", "NaN", "Infinity", "=40+1", "#DIV/0!", "0x28", "1_000"),
+        *(
+            "9" * 9000,
+            "\u0664\u0660",
+            "\u202e04",
+            "4\u00a00",
+            "--5",
+            "5-",
+            "1;DROP TABLE",
+            "{{40}}",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "what", ["columns: {age: a}", "results: {a: {analyte: BILI, unit: umol/L}}"]
+)
+def test_what_only_looks_like_a_number_is_told_and_nothing_is_judged(cell, what):
+    (told,) = refused_cell(cell, what)
+    assert (told.place, told.column) == ("2:1", "a")
+    assert len(told.message) < 200
+
+
+def refused_cell(cell: str, what: str) -> tuple[CellProblem, ...]:
+    with pytest.raises(RowsError) as caught:
+        judged(f"a\n{cell}\n".encode(), f"{what}\n")
+    return tuple(caught.value.problems)
+
+
+def test_of_merged_cells_only_the_first_has_a_value_and_an_error_has_none():
+    """As the file itself keeps them; the page of the feasibility's help says so."""
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, ["who", "age"])
+    sheet.write_column(1, 0, ["first", "second", "third"])
+    sheet.merge_range(1, 1, 2, 1, 40)
+    sheet.write_formula(3, 1, "=1/0", None, "#DIV/0!")
+    book.close()
+    found = judged(out.getvalue(), "columns: {person: who, age: age}\n")
+    (tally, *_others) = found.tallies
+    assert (tally.fulfilled, tally.against, tally.unknown) == (1, 0, 2)
 
 
 def test_more_rows_than_are_taken_are_refused():
@@ -207,6 +264,23 @@ def test_any_bytes_are_judged_or_refused(content):
         ("survival: {time: t, codes: {'1': dead}}\n", 1, "survival.status"),
         ("columns: [a]\n", 1, "columns"),
         ("{", 2, ""),
+        ("", 1, ""),
+        ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", 1, ""),
+        ("columns: &a {age: *a}\n", 1, ""),
+        ("columns: &x {age: a}\nlayout: {<<: *x}\n", 1, ""),
+        ("columns: " + "[" * 5000, 1, ""),
+        ("columns: !!python/object/apply:os.system [ls]\n", 1, ""),
+        ("columns: {age: a}\ncolumns: {age: b}\n", 2, "columns"),
+        ("columns: {age: a}\n---\nx: y\n", 2, ""),
+        ("columns: {age: a\0}\n", 1, ""),
+        ("columns: {1: 2}\n", 1, "columns.1"),
+        ("columns: {age: a}\n#" + "x" * 1_000_000, 1, ""),
+        ("columns: {age: a}\nlayout: {header_row: " + "9" * 5000 + "}\n", 2, "layout.header_row"),
+        (
+            "results:\n  b: {analyte: INR, hours_before: 1e999999}\n",
+            2,
+            "results.b.hours_before",
+        ),
     ],
 )
 def test_a_mapping_that_cannot_be_used_says_where(text, line, path):

@@ -128,6 +128,7 @@ def person(request: StaffRequest, pk: int) -> HttpResponse:
             "tokens": tokens_of(found),
             "now": timezone.now(),
             "is_self": found.pk == request.user.pk,
+            "may_end": found.is_active and found.pk != request.user.pk,
         },
     )
 
@@ -141,8 +142,12 @@ def _act(
     *,
     done: str,
     danger: bool = False,
+    consequence: str = "",
 ) -> HttpResponse:
-    """One form, one service: refused with its words, or done and back at the person."""
+    """One form, one service: refused with its words, or done and back at the person.
+
+    `consequence` says before the act what cannot be guessed from its name.
+    """
     if request.method == "POST" and form.is_valid():
         try:
             result = act(form.cleaned_data)
@@ -153,7 +158,13 @@ def _act(
                 return _show_link(request, user, result)
             messages.success(request, done)
             return redirect("access:person", pk=user.pk)
-    context = {"form": form, "person": user, "heading": heading, "danger": danger}
+    context = {
+        "form": form,
+        "person": user,
+        "heading": heading,
+        "danger": danger,
+        "consequence": consequence,
+    }
     return render(request, "access/act.html", context)
 
 
@@ -224,6 +235,11 @@ def deactivate(request: StaffRequest, pk: int) -> HttpResponse:
         lambda fields: services.deactivate_person(by=request.user, user=user, **fields),
         done=_("The account is deactivated; open sessions end with their next request."),
         danger=True,
+        consequence=_(
+            "Nobody can sign in with this account any more; its sessions and API tokens are "
+            "refused from the next request on. Its roles and all it did stay in the logs. It can "
+            "be reactivated; its tokens stay ended."
+        ),
     )
 
 
@@ -240,6 +256,7 @@ def reactivate(request: StaffRequest, pk: int) -> HttpResponse:
         _("Reactivate the account"),
         lambda fields: services.reactivate_person(by=request.user, user=user, **fields),
         done="",
+        consequence=_("The person gets a new invitation; roles that have not ended count again."),
     )
 
 
@@ -257,4 +274,9 @@ def invite_again(request: StaffRequest, pk: int) -> HttpResponse:
         lambda fields: services.invite_again(by=request.user, user=user, **fields),
         done="",
         danger=True,
+        consequence=_(
+            "For somebody who lost the password, the phone and the recovery codes: make sure first "
+            "who is asking. Password and second factors are forgotten, open sessions and API "
+            "tokens end, and the person begins anew from the link."
+        ),
     )

@@ -11,12 +11,15 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from trialsite.exports.backups.manifest import BackupError
 
 #: A document lies under the hash of its content, a package under its id.
 DOCUMENT = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/([0-9a-f]{64})")
 PACKAGE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.zip")
+#: How a file is called while it is written.
+_MAKING = ".making-"
 
 
 @dataclass(slots=True)
@@ -82,6 +85,12 @@ def discard(waiting: list[tuple[Path, Path]]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def remove_unfinished(root: Path) -> None:
+    """Remove what a restore that was killed has left; nobody else may be at work there."""
+    for path in root.rglob(f"{_MAKING}*") if root.is_dir() else ():
+        path.unlink(missing_ok=True)
+
+
 def _members(source: Path, root: Path, pattern: re.Pattern[str]) -> Iterator[tuple[str, Path]]:
     try:
         with tarfile.open(source, "r:") as archive:
@@ -91,14 +100,23 @@ def _members(source: Path, root: Path, pattern: re.Pattern[str]) -> Iterator[tup
                     raise BackupError(f"{source.name} holds {member.name!r}, which is foreign.")
                 place = root / member.name
                 place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=".making-")
-                with os.fdopen(handle, "wb") as file:
-                    shutil.copyfileobj(content, file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                yield member.name, Path(temporary)
+                yield member.name, _written(content, place.parent)
     except tarfile.TarError as error:
         raise BackupError(f"{source.name} cannot be read: {error}") from error
+
+
+def _written(content: IO[bytes], folder: Path) -> Path:
+    """The content in a file that has no name yet; nothing where the disk does not hold it."""
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=_MAKING)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            shutil.copyfileobj(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        Path(temporary).unlink()
+        raise
+    return Path(temporary)
 
 
 def _is_itself(file: object, name: str) -> bool:

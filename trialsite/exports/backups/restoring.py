@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,19 @@ import psycopg
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
-from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from trialsite.core.guards import APP, AUDIT, BACKUP, OWNER, PUBLIC, VAULT
 from trialsite.exports.backups.contents import table_contents
-from trialsite.exports.backups.files import DOCUMENT, PACKAGE, discard, settle, unpack
+from trialsite.exports.backups.files import (
+    DOCUMENT,
+    PACKAGE,
+    discard,
+    remove_unfinished,
+    settle,
+    unpack,
+)
 from trialsite.exports.backups.manifest import (
     DOCUMENTS,
     DUMP,
@@ -32,6 +38,7 @@ from trialsite.exports.backups.manifest import (
     fingerprint,
     read_manifest,
 )
+from trialsite.exports.backups.origin import demand_known, demand_same_tables
 from trialsite.exports.backups.programs import run_program
 
 ADMIN = "DATABASE_ADMIN_URL"
@@ -57,6 +64,11 @@ class Target:
     def staged(self) -> str:
         return f"{self.name}_restoring"
 
+    @property
+    def emptied(self) -> str:
+        """What a database that held nothing is called until it is dropped."""
+        return f"{self.name}_empty"
+
     def url(self, variable: str) -> str:
         """The address of one role for the staged database."""
         return _on(os.environ[variable], self.staged)
@@ -72,7 +84,7 @@ def restore(
     kept aside under another name. Raises BackupError, and then nothing has changed.
     """
     said = read_manifest(folder)
-    _demand_known_software(said)
+    demand_known(said)
     target = _target()
     with psycopg.connect(target.admin, autocommit=True) as admin, _alone(admin, target):
         _demand_server(admin, target)
@@ -81,8 +93,13 @@ def restore(
         try:
             lines = _stage(admin, target, folder, said, sign_in)
             aside = _take_over(admin, target, folder)
+        except psycopg.Error as error:
+            said_by_server = str(error).strip()
+            raise BackupError(
+                f"The database server said: {said_by_server}\nNothing was changed."
+            ) from error
         finally:
-            _drop(admin, target.staged)
+            _drop_if_possible(admin, target.staged)
     files = said["files"]
     lines.append(("files", f"{files['attachments']} documents, {files['packages']} packages"))
     if files["missing"] or files["damaged"]:
@@ -119,6 +136,8 @@ def _stage(
 
 def _take_over(admin: psycopg.Connection[Any], target: Target, folder: Path) -> str:
     """Put the files and then the database into their places; the former one's new name."""
+    for root in (settings.ATTACHMENT_ROOT, settings.EXPORT_ROOT):
+        remove_unfinished(Path(root))
     waiting = unpack(folder / DOCUMENTS, Path(settings.ATTACHMENT_ROOT), DOCUMENT)
     try:
         waiting += unpack(folder / PACKAGES, Path(settings.EXPORT_ROOT), PACKAGE)
@@ -128,14 +147,14 @@ def _take_over(admin: psycopg.Connection[Any], target: Target, folder: Path) -> 
         discard(waiting)
     aside = f"{target.name}_before_{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S}".lower()
     kept = _holds_study(target)
-    aside = aside if kept else f"{target.name}_empty"
+    aside = aside if kept else target.emptied
     # Outside the transaction: inside one, PostgreSQL shows the same sessions for ever.
     _demand_quiet(admin, target)
     with admin.transaction():
         _rename(admin, target.name, aside)
         _rename(admin, target.staged, target.name)
     if not kept:
-        _drop(admin, aside)
+        _drop_if_possible(admin, aside)
     return aside if kept else ""
 
 
@@ -163,7 +182,8 @@ def _alone(admin: psycopg.Connection[Any], target: Target) -> Iterator[None]:
     row = admin.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [target.staged]).fetchone()
     if not (row and row[0]):
         raise BackupError("Another restore is at work on this server.")
-    _drop(admin, target.staged)
+    for name in (target.staged, target.emptied):
+        _drop(admin, name)
     yield
 
 
@@ -229,9 +249,16 @@ def _drop(admin: psycopg.Connection[Any], name: str) -> None:
     admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+def _drop_if_possible(admin: psycopg.Connection[Any], name: str) -> None:
+    """What cannot be dropped now, the next restore drops first."""
+    with suppress(psycopg.Error):
+        _drop(admin, name)
+
+
 def _compare_tables(target: Target, said: Mapping[str, Any]) -> Line:
     """Every table's rows and content, before anything is migrated."""
     with psycopg.connect(target.url("DATABASE_BACKUP_URL")) as reader:
+        demand_same_tables(reader, said)
         found = table_contents(reader)
     told: dict[str, list[Any]] = said["tables"]
     wrong = sorted(name for name in told.keys() | found if told.get(name) != found.get(name))
@@ -257,21 +284,6 @@ def _told_migrations(before: list[str], after: list[str]) -> Line:
     return "migrations", f"{new} brought forward" if new else "as in the backup"
 
 
-def _demand_known_software(said: Mapping[str, Any]) -> None:
-    loader = MigrationLoader(None)
-    known = {f"{app}.{name}" for app, name in loader.disk_migrations} | {
-        f"{app}.{old}"
-        for (app, _name), each in loader.disk_migrations.items()
-        for _app, old in each.replaces
-    }
-    foreign = sorted(set(said["migrations"]) - known)
-    if foreign:
-        raise BackupError(
-            f"The backup was made by {said['software']} with tables that this version does not "
-            f"know ({', '.join(foreign[:3])}). Restore it with that version or a newer one."
-        )
-
-
 def _manage(target: Target, *arguments: str) -> str:
     """Run a management command on the staged database, as a process of its own."""
     addresses = {name: _as_url(os.environ[name], target.staged) for name in ADDRESSES}
@@ -284,7 +296,9 @@ def _manage(target: Target, *arguments: str) -> str:
         check=False,
     )
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()[-12:]
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        # Of a fault in the program its last line says most.
+        said = lines[-1:] if any(each.startswith("Traceback") for each in lines) else lines[-12:]
         raise BackupError(f"{arguments[0]} refused the restored database:\n" + "\n".join(said))
     return done.stdout
 

@@ -1,4 +1,4 @@
-"""Invite the first study administrator of an empty study."""
+"""Invite the first study administrator of an empty study, or again one who is locked out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 
 from trialsite.access.context import system_context
-from trialsite.access.services import administrators, create_first_administrator
+from trialsite.access.services import (
+    administrators,
+    create_first_administrator,
+    invite_administrator_again,
+)
 from trialsite.core.context import Channel, acting
+from trialsite.core.exceptions import DomainError
 
 
 class Command(BaseCommand):
@@ -27,11 +32,25 @@ class Command(BaseCommand):
             choices=[code for code, _name in settings.LANGUAGES],
         )
 
+        parser.add_argument(
+            "--again",
+            metavar="ADDRESS",
+            default="",
+            help="An administrator who cannot sign in any more and whom no other one can help.",
+        )
+        parser.add_argument("--reason", default="", help="With --again: why; it is in the trail.")
+
     def handle(self, *args: Any, **options: Any) -> None:
         with acting(system_context("create_administrator", Channel.COMMAND)):
+            if options["again"]:
+                self._invite_again(options["again"], options["reason"])
+                return
             existing = administrators().first()
             if existing is not None:
                 self.stdout.write(f"This study has an administrator already: {existing.full_name}.")
+                self.stdout.write(
+                    f"For a new link: create_administrator --again {existing.email} --reason WHY"
+                )
                 return
             self._create(options)
 
@@ -45,5 +64,20 @@ class Command(BaseCommand):
             raise CommandError("Give a valid address: --email or ADMIN_EMAIL.") from error
         link = create_first_administrator(email=email, full_name=name, language=options["language"])
         self.stdout.write(f"{name} <{email}> is invited as the study's administrator.")
+        self._show(link)
+
+    def _invite_again(self, address: str, reason: str) -> None:
+        if not reason.strip():
+            raise CommandError("Say why: --reason 'phone and recovery codes lost'.")
+        try:
+            link = invite_administrator_again(email=address, reason=reason.strip())
+        except DomainError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            "Password and second factors are forgotten, open sessions and API tokens end."
+        )
+        self._show(link)
+
+    def _show(self, link: str) -> None:
         self.stdout.write("The link is valid for seven days and can be used once:")
         self.stdout.write(link)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from trialsite.exports.backups.manifest import PARTS, BackupError
 from trialsite.exports.backups.taking import back_up
@@ -23,6 +25,8 @@ class Command(BaseCommand):
             folder, said = back_up(options["to"])
         except (BackupError, OSError) as error:
             raise CommandError(str(error)) from error
+        except (psycopg.Error, DatabaseError) as error:
+            raise CommandError(f"The database server said: {str(error).strip()}") from error
         self._table(said)
         self.stdout.write(f"\n{folder}")
         self.stdout.write("No key is inside. Keep field_keys, identity_keys and")

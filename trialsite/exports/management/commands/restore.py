@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from trialsite.core.exceptions import MissingRolesError
@@ -40,6 +41,8 @@ class Command(BaseCommand):
             lines, said = restore(folder, over=options["over"], sign_in=email)
         except (BackupError, MissingRolesError, OSError) as error:
             raise CommandError(str(error)) from error
+        except psycopg.Error as error:
+            raise CommandError(f"The database server said: {str(error).strip()}") from error
         note_restored(folder.resolve().name, said["made_at"])
         for name, text in lines:
             self.stdout.write(f"  {name:<16} {text}")
