@@ -134,6 +134,8 @@ def test_what_is_taken_back_is_agreed_to_once(cast, mild, officer, clock):
     assert fresh(mild).agreed_by_id == officer.pk
     with as_person(officer), pytest.raises(TransitionError, match="already"):
         agree_taken_back(case=mild, reason="x", by=officer)
+    tick(mild, cast.nurse)
+    assert fresh(mild).agreed_at is None
 
 
 def test_closing_what_is_taken_back_is_the_agreement_too(cast, mild, officer, clock):
