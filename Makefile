@@ -12,7 +12,7 @@ CODE = $(wildcard trialsite screening visits samples outcomes)
 help: ## list these commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: ## start Trialsite with the demo study (PORT, HOST, DEMO, DATABASE_URL, REDIS_URL)
+run: ## start Trialsite with the demo study (PORT, HOST, DEMO, SCALE=100, DATABASE_URL, REDIS_URL)
 	@$(LAUNCHER) run
 
 seed-free: ## start an empty Trialsite (ADMIN_NAME, ADMIN_EMAIL)

@@ -231,7 +231,9 @@ class SpinScanForm(ScanForm):
 
 
 class AliquotScanForm(ScanForm):
-    volume = _number(_("Volume of each aliquot"))
+    volume = _number(
+        _("Volume of each aliquot"), help_text=_("mL, or g where the protocol weighs it")
+    )
     at = WallTime(label=_("Time"), required=False, help_text=_("Empty: now"))
 
 

@@ -18,8 +18,6 @@ from hypothesis import settings as hypothesis_settings
 import trialsite.celery  # noqa: F401
 from tests import databases
 from tests.factories import Cast, make_cast, sign_in
-from tests.faulting import fault_table, pytest_runtest_setup, pytest_terminal_summary
-from tests.measuring import pytest_collection_modifyitems, pytest_runtest_protocol
 from tests.scheduling import LongestFirst
 from tests.screening.consenting import asked_at
 from trialsite.casebook.protocols import protocol_of
@@ -38,13 +36,7 @@ _numbers = itertools.count(1)
 
 
 #: What the tests are measured by stands in `tests.measuring`, the fault table in `tests.faulting`.
-__all__ = [
-    "fault_table",
-    "pytest_collection_modifyitems",
-    "pytest_runtest_protocol",
-    "pytest_runtest_setup",
-    "pytest_terminal_summary",
-]
+pytest_plugins = ["tests.faulting", "tests.measuring"]
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -217,7 +217,7 @@ class LoadForm(forms.Form):
     units = forms.IntegerField(label=_("Units"), min_value=1, max_value=10_000, initial=1)
     thaw_started_at = WallTime(label=_("Thawing started"))
     thaw_ended_at = WallTime(label=_("Thawing ended"))
-    loaded_at = WallTime(label=_("Loaded"))
+    loaded_at = WallTime(label=_("Loaded at"))
     viable_cells = _number(_("Viable cells loaded"), min_value=0, help_text=_("Million cells"))
     prescribed_cells = _number(
         _("Prescribed dose"), min_value=0, required=False, help_text=_("Million cells")

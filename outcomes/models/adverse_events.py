@@ -92,7 +92,7 @@ class AdverseEvent(CrfData):
     )
     ongoing = item(models.BooleanField(_("Ongoing")), oid="I.AE.AEONGO", sdtm="AE.AEENRF")
     ended_on = item(
-        PartialDateField(_("End")),
+        PartialDateField(pgettext_lazy("event", "End")),
         oid="I.AE.AEENDAT",
         sdtm="AE.AEENDTC",
         required=False,

@@ -68,7 +68,7 @@ def sign_report(*, case: SaeCase, kind: str, by: User, proof: SigningProof, seen
     report.signature = _signature(report, case, by, proof)
     report.signed_at, report.signed_by = report.signature.trial_at, by
     report.save(force_insert=True)
-    _keep_papers(report, by)
+    keep_papers(report, by)
     return report
 
 
@@ -87,7 +87,7 @@ def sign_sent_report(*, report: SaeReport, by: User, proof: SigningProof, seen: 
     report.signature = _signature(report, case, by, proof)
     report.signed_at, report.signed_by = report.signature.trial_at, by
     report.save(update_fields=["signature", "signed_at", "signed_by"])
-    _keep_papers(report, by)
+    keep_papers(report, by)
     return report
 
 
@@ -163,7 +163,8 @@ def next_number(case: SaeCase, kind: str) -> int:
     return len(kinds)
 
 
-def _keep_papers(report: SaeReport, by: User) -> None:
+def keep_papers(report: SaeReport, by: User) -> None:
+    """Keep the paper of a report that was just signed, in each language."""
     assert report.signature is not None
     assert report.signed_at is not None
     signed = Signed(

@@ -22,7 +22,7 @@ from trialsite.core.wall_time import WallTimeField
 class LineState(models.TextChoices):
     PACKED = "packed", _("Packed")
     UNPACKED = "unpacked", _("Unpacked again")
-    RECEIVED = "received", _("Received")
+    RECEIVED = "received", pgettext_lazy("shipment line", "Received")
     MISSING = "missing", pgettext_lazy("shipment", "Missing")
 
 

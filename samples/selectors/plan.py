@@ -27,6 +27,7 @@ from samples.selectors.completing import outside_protocol, to_complete
 from trialsite.access.models import Site
 from trialsite.casebook.models import ProtocolVersion, Subject, Visit
 from trialsite.casebook.protocols import event_of, protocol_of
+from trialsite.casebook.protocols import visit_name as name_of_visit
 from trialsite.protocol.samples import SpecimenDef
 
 
@@ -216,6 +217,10 @@ class MissingSample:
     kind: str
     collected: int
     planned: int
+
+    @property
+    def visit_name(self) -> str:
+        return name_of_visit(self.visit)
 
 
 def missing_samples(

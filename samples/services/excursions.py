@@ -59,6 +59,7 @@ def note_storage_excursion(
     by.require(Capability.HANDLE_SAMPLES, site=where.site_id)
     zone = where.site.time_zone
     _refuse_future(zone, began_at=began_at, ended_at=ended_at)
+    _refuse_cold(where, celsius)
     excursion = StorageExcursion(
         id=uuid.uuid4(),
         site_id=where.site_id,
@@ -92,6 +93,7 @@ def end_storage_excursion(
     the temperature right; what was put in meanwhile is listed too, and nothing is taken off."""
     excursion = _held(excursion, by, base_version)
     _refuse_future(excursion.time_zone, ended_at=ended_at)
+    _refuse_cold(excursion.freezer or excursion.rack or excursion.box, celsius)
     excursion.ended_at, excursion.celsius = ended_at, celsius
     excursion.version += 1
     with sample_refusals(StorageExcursion):
@@ -120,7 +122,7 @@ def void_storage_excursion(
 def _held(excursion: StorageExcursion, by: User, base_version: int) -> StorageExcursion:
     by.require(Capability.HANDLE_SAMPLES, site=excursion.site_id)
     waiting = StorageExcursion.objects.select_for_update(no_key=True, of=("self",))
-    named = waiting.select_related("site", "freezer", "rack__freezer", "box")
+    named = waiting.select_related("site", "freezer", "rack__freezer", "box__rack__freezer")
     held = named.get(pk=excursion.pk)
     if held.version != base_version:
         raise StaleError(
@@ -141,6 +143,15 @@ def _refuse_future(zone: str, **walls: dt.datetime | None) -> None:
     }
     if problems:
         raise ImpossibleError(problems)
+
+
+def _refuse_cold(where: Freezer | Rack | Box | None, celsius: Decimal) -> None:
+    """What is no warmer than the freezer is set to is a slip of the hand, not an excursion."""
+    rack = where.rack if isinstance(where, Box) else where
+    freezer = rack.freezer if isinstance(rack, Rack) else rack
+    if freezer is not None and celsius <= freezer.celsius:
+        said = _("The freezer is set to %(celsius)d °C; this is not warmer. Check sign and digits.")
+        raise ImpossibleError({"celsius": [said % {"celsius": freezer.celsius}]})
 
 
 def _list(excursion: StorageExcursion, by: User) -> None:

@@ -106,6 +106,9 @@ def unknown(text: str, by: User) -> ScanRefusedError:
             _("“%(code)s” is no code of ours, or was not read whole. Scan it again.")
             % {"code": code.text},
         )
+    tube = Specimen.objects.visible_to(by).filter(code=code.text).first()
+    if tube is not None:
+        return _not_the_tube(tube)
     parent = parent_of(code.text, by)
     if parent is not None:
         return ScanRefusedError(
@@ -170,9 +173,13 @@ def _expect_specimen(sample: Specimen | Aliquot) -> Specimen:
 def _expect_aliquot(sample: Specimen | Aliquot) -> Aliquot:
     if isinstance(sample, Aliquot):
         return sample
-    raise ScanRefusedError(
+    raise _not_the_tube(sample)
+
+
+def _not_the_tube(specimen: Specimen) -> ScanRefusedError:
+    return ScanRefusedError(
         _("A specimen"),
-        _("%(code)s is the tube itself. Scan its aliquots.") % {"code": sample.code},
+        _("%(code)s is the tube itself. Scan its aliquots.") % {"code": specimen.code},
     )
 
 

@@ -216,3 +216,13 @@ def test_options_say_nothing(nurse, record):
 def test_an_address_that_is_none_answers_like_an_id_that_is_none(nurse):
     nothing, nobody = nurse.get("nonsense/"), nurse.get(f"subjects/{uuid.uuid4()}/")
     assert nothing.content == nobody.content
+
+
+def test_what_the_state_forbids_is_not_told_as_a_lost_race(api):
+    """A second package while one is being made: 409 says so, and of nobody who saved first."""
+    manager = api("data_manager")
+    assert manager.post("packages/").status_code == 202
+    again = manager.post("packages/")
+    assert again.status_code == 409
+    assert again.json()["title"] == "Not possible as things stand"
+    assert again.json()["detail"] == "A package of yours is being made already."

@@ -25,6 +25,24 @@ def test_every_dataset_stands_there_with_four_files(cast):
             assert f"/api/v1/datasets/{name}/?{query}" in links(page)
 
 
+def test_the_datasets_stand_in_areas_subjects_first_and_each_once(cast):
+    answer = sign_in(cast.data_manager).get(PAGE)
+    groups = {group.key: [line.name for line in group.lines] for group in answer.context["groups"]}
+    assert list(groups) == [
+        "casebook", "screening", "forms", "laboratory", "treatment", "outcomes", "samples",
+        "conduct",
+    ]  # fmt: skip
+    assert {"subjects", "visits", "records", "compliance"} <= set(groups["casebook"])
+    assert {"vs", "ae", "codings"} <= set(groups["forms"])
+    assert "sae_cases" in groups["outcomes"]
+    assert "bs" in groups["samples"]
+    assert sorted(name for names in groups.values() for name in names) == sorted(datasets())
+    page = answer.content.decode()
+    for key in groups:
+        assert f'href="#{key}"' in page
+        assert f'id="{key}"' in page
+
+
 def test_every_link_gives_its_file_and_each_export_is_in_the_trail(cast):
     make_subject(cast.site)
     client = sign_in(cast.data_manager)

@@ -24,6 +24,7 @@ from trialsite.casebook.models import ProtocolVersion, SiteProtocolApproval
 from trialsite.casebook.protocols import approve_version, register_version, version_in_force
 from trialsite.core.clock import trial_today
 from trialsite.core.exceptions import DomainError, NotPermittedError
+from trialsite.dashboard.assumptions import SECTIONS
 from trialsite.protocol import load
 
 PAGE = "/protocol/"
@@ -227,3 +228,9 @@ def test_the_schedule_and_the_assumptions_are_the_versions(cast, nurse_client):
 def test_loading_needs_the_right(cast):
     with as_person(cast.nurse), pytest.raises(NotPermittedError):
         register_version(PROTOCOL, by=cast.nurse)
+
+
+def test_every_section_of_assumptions_has_a_name_of_its_own():
+    """No key of the file is shown to people."""
+    sections = {each.path.split(".")[0].split("[")[0] for each in load(PROTOCOL).assumptions()}
+    assert sections - SECTIONS.keys() == set()

@@ -267,8 +267,7 @@ def _cost(client, path="/") -> int:
     return len(captured)
 
 
-@pytest.mark.parametrize("role", [role for role in Role if SECTIONS[role]])
-def test_today_costs_each_role_the_same_at_10_and_at_200_visits(cast, visit_with_forms, role):
+def test_today_costs_each_role_the_same_at_10_and_at_200_visits(cast, visit_with_forms):
     today = trial_today("Asia/Shanghai")
     make_protocol(cast.site)
 
@@ -281,12 +280,17 @@ def test_today_costs_each_role_the_same_at_10_and_at_200_visits(cast, visit_with
                 _attend(visit, today)
 
     subject = make_subject(cast.site)
-    client = sign_in(make_user(role, cast.site))
+    roles = [role for role in Role if SECTIONS[role]]
+    clients = {role: sign_in(make_user(role, cast.site)) for role in roles}
+
+    def costs() -> dict[Role, int]:
+        """Of a second look each: a first one after half a minute notes that somebody is there."""
+        return {role: [_cost(client), _cost(client)][-1] for role, client in clients.items()}
+
     add(10)
-    _cost(client)
-    few = _cost(client)
+    few = costs()
     add(190)
-    assert _cost(client) == few
+    assert costs() == few
 
 
 @given

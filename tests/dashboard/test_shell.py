@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from django.test import Client
 
-from tests.factories import make_record, make_subject, make_user, sign_in
+from tests.factories import (
+    PROTOCOL,
+    given,
+    make_protocol,
+    make_record,
+    make_subject,
+    make_user,
+    sign_in,
+)
 from trialsite.access.capabilities import Role
 from trialsite.access.errors import error_page
+from trialsite.casebook.protocols import approve_version, register_version
+from trialsite.core.clock import trial_today
 from trialsite.core.templatetags.trialsite import STATES, icon, state, state_of
-from trialsite.dashboard.shell import links
+from trialsite.dashboard.shell import links, study_tabs
 
 
 def titles(user) -> list[str]:
@@ -112,3 +124,42 @@ def test_every_state_has_its_word_also_where_only_the_icon_shows():
 def test_an_unknown_icon_fails_where_it_is_written():
     with pytest.raises(FileNotFoundError):
         icon("no-such-icon")
+
+
+def test_the_head_names_the_versions_in_force_where_one_works(cast, nurse_client, tmp_path):
+    """Not the file's on the server; and the target on Today is of the version in force."""
+    text = PROTOCOL.read_text(encoding="utf-8")
+    text = text.replace('version: "1.0"', 'version: "2.0"', 1)
+    text = text.replace("target_enrolment: {value: 10,", "target_enrolment: {value: 12,", 1)
+    path = tmp_path / "second.yaml"
+    path.write_text(text, encoding="utf-8")
+    first = make_protocol(cast.site, cast.other_site)
+    today = trial_today(cast.site.time_zone)
+    second = given(register_version)(path)
+    given(approve_version)(site=cast.site, version=second, effective_on=today)
+    given(approve_version)(
+        site=cast.other_site, version=second, effective_on=today + dt.timedelta(days=2)
+    )
+
+    assert "Protocol 2.0<" in nurse_client.get("/").content.decode()
+    both = sign_in(cast.investigator)
+    page = both.get("/").content.decode()
+    assert f"Protocol {first.version}, 2.0<" in page
+    assert "0/12" in page
+    both.post("/choices/site/", {"site": cast.other_site.pk})
+    assert f"Protocol {first.version}<" in both.get("/").content.decode()
+
+
+@pytest.mark.parametrize("who", ["monitor", "auditor", "data_manager"])
+def test_who_looks_samples_over_finds_them_beside_the_protocol(cast, who):
+    user = getattr(cast, who)
+    tabs = [link.title for link in study_tabs(user, "/protocol/")]
+    assert "Samples" in tabs
+    assert "Samples" not in [link.title for link in links(user, "/")]
+    assert [link.title for link in links(user, "/samples/excursions/") if link.here] == ["Protocol"]
+    assert sign_in(user).get("/samples/").status_code == 200
+
+
+def test_who_handles_samples_finds_them_in_the_rail_alone(cast):
+    assert "Samples" in titles(cast.nurse)
+    assert "Samples" not in [link.title for link in study_tabs(cast.nurse, "/protocol/")]

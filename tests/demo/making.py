@@ -8,12 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
 from tests import databases
 from trialsite.casebook.protocols import protocol_of
+from trialsite.demo.study import SITES
 from trialsite.review.assumptions import _composed
 
 #: Where the days of the demonstration are counted.
@@ -22,12 +24,13 @@ _SOURCES = ("trialsite", "screening", "visits", "outcomes", "samples")
 
 
 @contextmanager
-def demonstration(name: str) -> Iterator[str]:
-    """A fresh database that holds the demonstration study, dropped afterwards.
+def demonstration(name: str, *, scale: int = 1) -> Iterator[str]:
+    """A fresh database that holds the demonstration study so many times, dropped afterwards.
 
-    The study is made once for each state of the code and each of its days, and then cloned.
+    The study is made once for each state of the code and each day of its sites, and then cloned.
     """
-    made = databases.kept(f"trialsite_demonstration_{_state_of_the_code()}", _make)
+    kind = f"demonstration{scale}" if scale > 1 else "demonstration"
+    made = databases.kept(f"trialsite_{kind}_{_state_of_the_code()}", partial(_make, scale=scale))
     databases.clone(name, made)
     _forget()
     try:
@@ -43,10 +46,10 @@ def _forget() -> None:
     _composed.cache_clear()
 
 
-def _make(name: str) -> None:
+def _make(name: str, *, scale: int) -> None:
     databases.clone(name)
     subprocess.run(
-        [sys.executable, "manage.py", "load_demo"],
+        [sys.executable, "manage.py", "load_demo", "--scale", str(scale)],
         cwd=databases.ROOT,
         env=os.environ
         | {
@@ -59,7 +62,9 @@ def _make(name: str) -> None:
 
 
 def _state_of_the_code() -> str:
-    digest = hashlib.sha256(timezone.localdate(timezone=ZONE).isoformat().encode())
+    digest = hashlib.sha256()
+    for _name, _name_zh, zone in SITES.values():
+        digest.update(timezone.localdate(timezone=ZoneInfo(zone)).isoformat().encode())
     for folder in _SOURCES:
         files = (databases.ROOT / folder).rglob("*")
         for path in sorted(each for each in files if each.suffix in {".py", ".yaml"}):

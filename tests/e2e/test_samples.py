@@ -25,6 +25,9 @@ from tests.visits.treating import treatable
 from trialsite.access.models import User
 from trialsite.casebook.models import Visit
 
+#: A page has the same parts at any width; axe reads it once narrow and once wide.
+LOOKED_INTO = {("en", 1440), ("zh-hans", 820)}
+
 
 def destroying(cast: Cast, of: Visit, technician: User) -> uuid.UUID:
     """The destruction list of a participant who withdraws."""
@@ -62,7 +65,8 @@ def test_the_pages_fit_and_are_accessible(visit: Visitors, cast: Cast, language,
         page = visit(technician, path, width=width, language=language)
         screenshot(page, f"samples-{name}-{language}-{width}")
         assert_no_sideways_scroll(page)
-        assert_accessible(page)
+        if (language, width) in LOOKED_INTO:
+            assert_accessible(page)
 
 
 def test_the_keyboard_alone_brings_tubes_from_the_bed_to_the_freezer(visit: Visitors, cast: Cast):

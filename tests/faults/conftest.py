@@ -7,5 +7,5 @@ from tests.notify.conftest import broker, sink
 
 __all__ = ["broker", "sink"]
 
-#: Who makes a small disk must be allowed to mount one.
-collect_ignore = [] if LONG else ["test_disk.py"]
+#: Who makes a small disk must be allowed to mount one; migrating whole databases takes minutes.
+collect_ignore = [] if LONG else ["test_disk.py", "test_migrating.py"]

@@ -343,6 +343,16 @@ def test_the_rest_of_a_panel_has_one_reason(cast, draw, save):
         assert {standing(draw, key).missing for key in rows} == {"ND"}
 
 
+def test_the_one_reason_says_nothing_of_analytes_that_nobody_asked_for(cast, draw, save):
+    texts = {"panel.blood_gas": "true", "PH": "7.4", "PH.unit": "[pH]", "rest.missing": "ND"}
+    further = {"HGF": "", "INTLK10": "", "INTLK10.missing": ""}
+    rows = ("PCO2", "PO2", "BICARB", "BASEEXCS", "CAION")
+    save(draw, texts | dict.fromkeys(rows, "") | further, complete=True)
+    with as_person(cast.nurse):
+        kept = LabResult.objects.filter(panel_id=draw.pk, voided_at=None)
+        assert set(kept.values_list("analyte", flat=True)) == {"PH", *rows}
+
+
 def test_a_result_is_voided_with_a_reason_and_a_complete_panel_stays_complete(cast, draw, save):
     texts = {
         "panel.il6": "true",

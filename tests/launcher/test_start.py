@@ -36,6 +36,16 @@ def test_a_taken_port_is_named_before_anything_is_started(untouched: Launcher) -
     assert not (untouched.var / "postgres").exists()
 
 
+def test_a_scale_that_is_no_number_is_refused_before_anything_is_started(
+    untouched: Launcher,
+) -> None:
+    untouched.settings["SCALE"] = "many"
+    done = untouched.call("run")
+    assert done.returncode == 1
+    assert "SCALE=many: give a whole number" in done.stderr
+    assert not (untouched.var / "postgres").exists()
+
+
 def test_an_empty_study_asks_for_its_administrator_first(untouched: Launcher) -> None:
     untouched.settings |= {"DEMO": "0", "PORT": str(free_port())}
     done = untouched.call("run")

@@ -30,9 +30,9 @@ from trialsite.crf.registry import form
 from trialsite.crf.services import save_crf
 from trialsite.review.models import Signature
 from trialsite.review.signatures import (
-    _seal,
     canonical,
     content_of,
+    seal_of,
     sign,
     sign_many,
     sign_record,
@@ -191,7 +191,7 @@ def test_no_field_of_any_signed_content_changes_unseen(content, data):
     value = data.draw(st.text(max_size=8).filter(lambda text: text != content[name]))
     signature = Signature(
         kind="k", target=target, signed_by_id=1, sense="approval", meaning="m",
-        seal=_seal("k", target, 1, "approval", "m", canonical(content)),
+        seal=seal_of("k", target, 1, "approval", "m", canonical(content)),
     )  # fmt: skip
     assert stands(signature, canonical(dict(reversed(content.items()))))
     assert not stands(signature, canonical(content | {name: value}))

@@ -148,6 +148,8 @@ def test_one_that_never_was_is_voided_and_its_proposal_says_so(visit, technician
         ({"since": -1, "until": -2}, "ended_at"),
         ({"since": -1, "until": 1}, "ended_at"),
         ({"what": " "}, "celsius"),
+        ({"celsius": Decimal("-80.0")}, "celsius"),
+        ({"celsius": Decimal("-85.5")}, "celsius"),
     ],
 )
 def test_what_cannot_be_is_refused_at_its_field(technician, box, said, field):

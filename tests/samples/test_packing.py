@@ -53,6 +53,17 @@ def test_the_same_scan_again_packs_nothing_twice(technician, parcel, tubes):
         assert ShipmentLine.objects.count() == 1
 
 
+def test_the_tube_itself_is_known_although_only_its_aliquots_are_packed(technician, parcel, tubes):
+    with as_person(technician):
+        code = tubes[0].specimen.code
+    with (
+        pytest.raises(ScanRefusedError, match="is the tube itself") as refused,
+        as_person(technician),
+    ):
+        pack(by=technician, shipment=parcel, code=code)
+    assert refused.value.headline == "A specimen"
+
+
 def test_what_is_packed_elsewhere_is_refused_and_the_other_parcel_is_named(
     cast, technician, parcel, tubes
 ):

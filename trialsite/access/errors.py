@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,12 +18,15 @@ TITLES = {
     401: _("Please sign in"),
     403: _("Not delegated to you"),
     404: _("Not found"),
-    409: _("Somebody else saved first"),
+    409: _("Not possible as things stand"),
     412: _("Somebody else saved first"),
     423: _("Locked"),
     429: _("Too many attempts"),
     500: _("Something broke on our side"),
+    503: _("Not available right now"),
 }
+#: Seconds after which it is worth another try; a server that died is back by then.
+AGAIN_AFTER = 10
 
 
 def wants_json(request: HttpRequest) -> bool:
@@ -86,7 +91,15 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _page_or_problem(request, 500)
+    """What broke; that the database is away, full or too slow passes, and is said so."""
+    if not isinstance(sys.exc_info()[1], OperationalError):
+        return _page_or_problem(request, 500)
+    detail = str(_("The database does not answer right now. Try again in a moment."))
+    answer = (
+        problem_response(503, detail) if wants_json(request) else error_page(request, 503, detail)
+    )
+    answer["Retry-After"] = str(AGAIN_AFTER)
+    return answer
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001

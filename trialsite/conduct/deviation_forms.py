@@ -29,7 +29,7 @@ class PartialDateInput(forms.CharField):
         if not text:
             return None
         try:
-            return PartialDate.parse(text)
+            return PartialDate.read(text)
         except ValueError as error:
             raise ValidationError(
                 _("Enter a year (2026), a month (2026-03) or a date (2026-03-05).")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,18 @@ from django.db import models
 from django.db.models.functions import Least, Left, Length
 from django.db.models.lookups import GreaterThanOrEqual
 from django.utils.translation import gettext_lazy as _
+
+#: How a date is written at the bedside with the year first, which leaves no doubt:
+#: 1970年5月3日, 1970.5.3, 1970/5/3, 1970-5-3, and the eight digits of an identity card.
+_WRITTEN = re.compile(
+    r"(?P<year>\d{4})年?"
+    r"(?:[-./](?P<month>\d{1,2})(?:[-./](?P<day>\d{1,2}))?"
+    r"|(?P<zh_month>\d{1,2})月(?:(?P<zh_day>\d{1,2})日)?"
+    r"|(?P<mm>\d{2})(?P<dd>\d{2}))?",
+    re.ASCII,
+)
+
+_DASHES = str.maketrans("‐‑‒–—。", "-----.")
 
 PATTERN = r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$"
 
@@ -38,6 +51,19 @@ class PartialDate:
         date = cls(*parts)
         date.earliest  # noqa: B018  (31 February is refused here)
         return date
+
+    @classmethod
+    def read(cls, text: str) -> PartialDate:
+        """Read what a person wrote, year first; raises ValueError where that is not certain."""
+        plain = unicodedata.normalize("NFKC", text).translate(_DASHES).replace(" ", "")
+        found = _WRITTEN.fullmatch(plain)
+        if found is None:
+            raise ValueError(text)
+        said = found.groupdict()
+        month = said["month"] or said["zh_month"] or said["mm"]
+        day = said["day"] or said["zh_day"] or said["dd"]
+        parts = [said["year"], *(part.zfill(2) for part in (month, day) if part)]
+        return cls.parse("-".join(parts))
 
     def __str__(self) -> str:
         parts = [f"{self.year:04d}"]
@@ -77,7 +103,7 @@ class PartialDateField(models.CharField[Any, Any]):
         if value in (None, "") or isinstance(value, PartialDate):
             return value or None
         try:
-            return PartialDate.parse(str(value).strip())
+            return PartialDate.read(str(value))
         except ValueError as error:
             message = _("Enter a year (2026), a month (2026-03) or a date (2026-03-05).")
             raise ValidationError(message, code="invalid") from error

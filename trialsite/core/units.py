@@ -10,6 +10,7 @@ _WORDS = {
     "[degF]": "°F",
     "[lb_av]": "lb",
     "[pH]": "",
+    "[in_i]": "in",
     "[Ch]": "Fr",
 }
 _MICRO = re.compile(r"(?<![a-zA-Z])u(?=(mol|g|kat|m|L)\b)")

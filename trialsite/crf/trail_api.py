@@ -49,7 +49,8 @@ class AuditEvents(Endpoint):
     """Everything that happened to the data of the person's sites, the latest first.
 
     A subject's events follow its present site. What belongs to no site is for study-wide
-    readers. Nothing here is ever changed; the whole of it is the dataset `audit_events`.
+    readers. Nothing here is ever changed. The dataset `audit_events` holds all that is
+    about a subject, whole.
     """
 
     policy = {"GET": READS}

@@ -21,12 +21,12 @@ from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
 from trialsite.crf.entry import read_texts, texts_of
 from trialsite.crf.items import all_items_of
 from trialsite.crf.models import CrfRow
+from trialsite.crf.onward import go_on
 from trialsite.crf.pages import (
     CHANGE_REASONS,
     EntryPage,
     RowAsRead,
     labels_of,
-    next_record,
     page_of,
     page_of_row,
     part_of,
@@ -182,15 +182,12 @@ def _posted(request: StaffRequest, stands: dict[str, str]) -> dict[str, str]:
 
 
 def _go_on(request: StaffRequest, saved: Saved) -> HttpResponse:
-    """After completion the next form of the visit; after a save the same page."""
+    """After completion what comes next; after a save the same page."""
     here = saved.record
     if isinstance(saved.row, CrfRow):
         messages.success(request, _("Row %(number)d saved.") % {"number": saved.row.number})
     elif here.status == RecordStatus.COMPLETE:
-        messages.success(request, _("Complete. Saved in the casebook."))
-        following = next_record(here) if request.POST.get("action") == "complete" else None
-        if following is not None:
-            return redirect("crf:record", following.pk)
+        return go_on(request, here, page="crf:record", asked=bool(saved.asked))
     else:
         messages.success(request, _("Saved. The form is not complete yet."))
     return redirect("crf:record", here.pk)

@@ -31,6 +31,7 @@ SECTIONS = {
     "samples": gettext_lazy("Samples"),
     "follow_up": gettext_lazy("Survival follow-up"),
     "reminders": gettext_lazy("Reminders"),
+    "safety_reporting": gettext_lazy("Safety reporting"),
     "proposals": gettext_lazy("Proposed holds and gates"),
 }
 SOURCES = {

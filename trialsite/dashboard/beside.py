@@ -97,11 +97,12 @@ def _typed(draft: Draft) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query that waits for this person, with the field's name."""
+    """A query that waits for this person, with the field's name and the visit's."""
 
     query: Query
     form: str
     item: str
+    visit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +135,8 @@ def waiting_queries(user: User, *, site_id: int | None = None) -> QueryQuerySet:
 
 
 def _in_order(queries: Any) -> QueryQuerySet:
-    found: QueryQuerySet = queries.select_related("record__subject", "site").order_by(
-        "raised_at", "pk"
-    )
+    shown = queries.select_related("record__subject", "record__visit", "site")
+    found: QueryQuerySet = shown.order_by("raised_at", "pk")
     return found
 
 
@@ -147,6 +147,7 @@ def asked(queries: Iterable[Query]) -> list[Asked]:
             query,
             form_title(query.record.form_oid),
             item_title(query.record.form_oid, query.item_oid) if query.item_oid else "",
+            visit_name(query.record.visit) if query.record.visit else "",
         )
         for query in queries
     ]

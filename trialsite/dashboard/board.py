@@ -23,7 +23,7 @@ from trialsite.casebook.models import ConsentState, Subject
 from trialsite.conduct.models import Deviation, DeviationStatus, Hold, ProposalStatus, ProposedHold
 from trialsite.crf.models import stored
 from trialsite.dashboard.owed import overdue_visits, owed_forms
-from trialsite.dashboard.study import study
+from trialsite.dashboard.study import target_enrolment
 
 
 class Section(StrEnum):
@@ -171,8 +171,7 @@ def reconsents(user: User, sites: list[Site]) -> int:
 
 def enrolled_tile() -> Tile:
     """Enrolled in the whole study against its target, which every site may learn (D6)."""
-    file = study()
-    target = file.study.target_enrolment if file else None
+    target = target_enrolment()
     figure = f"{enrolled_total()}/{target}" if target else f"{enrolled_total()}"
     address = f"{reverse('dashboard:subjects')}?status=enrolled"
     return Tile("enrolled", _("Enrolled, of the target"), figure, address)

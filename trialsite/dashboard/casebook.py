@@ -94,6 +94,7 @@ def casebook_of(subject: Subject, *, now: dt.datetime) -> Casebook:
     today = now.astimezone(ZoneInfo(subject.site.time_zone)).date()
     visits = list(subject.visits.order_by("visit_number", "window", "event_oid", "repeat_key"))
     standing = CrfRecord.objects.standing().filter(subject=subject).select_related("visit")
+    standing = standing.order_by("form_oid", "repeat_key", "pk")
     records = list(with_queries(standing))
     order = _order_of(subject)
     return Casebook(

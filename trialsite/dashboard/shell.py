@@ -10,6 +10,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db.models import DateField, Func, OuterRef, Subquery, Value
+from django.db.models.functions import Cast
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
@@ -19,12 +21,15 @@ from django.utils.translation import gettext_lazy as _
 from trialsite.access.capabilities import Capability
 from trialsite.access.http import SITE_KEY
 from trialsite.access.models import Site, User
+from trialsite.casebook.models import SiteProtocolApproval
 from trialsite.core.clock import trial_now
 from trialsite.core.software import software_version
 from trialsite.dashboard.study import study
 from trialsite.notify.selectors import Bell, bell_of
 from trialsite.protocol import Protocol
 
+#: What `own_sites` says of each site beside its columns.
+IN_FORCE = "version_in_force"
 THEME_COOKIE = "theme"
 THEMES = ("auto", "light", "dark")
 
@@ -115,6 +120,14 @@ STUDY_TABS = (
     Place("conduct:deviations", _("Deviations"), "route-off", Capability.VIEW_CASEBOOK),
     Place(
         "visits:deficiencies", _("Device deficiencies"), "alert-circle", Capability.VIEW_CASEBOOK
+    ),
+    # Whoever looks over the samples and handles none finds them here.
+    Place(
+        "samples:overview",
+        _("Samples"),
+        "test-pipe",
+        Capability.VIEW_CASEBOOK,
+        elsewhere_for=Capability.HANDLE_SAMPLES,
     ),
     Place("crf:trail", _("Audit trail"), "history", Capability.VIEW_TRAIL),
 )
@@ -223,6 +236,12 @@ class Shell:
 
     @property
     def protocol_version(self) -> str:
+        """What is in force today at the chosen site, or at each of one's own; before anything
+        is, and before the sign-in, the version of the file."""
+        sites = [self.site] if self.site else self.sites
+        found = {getattr(site, IN_FORCE) for site in sites} - {None}
+        if found:
+            return ", ".join(sorted(found))
         return self._study.version if self._study else "–"
 
     @property
@@ -295,8 +314,14 @@ ENVIRONMENTS = {
 
 
 def own_sites(user: User) -> list[Site]:
-    """The sites where a person holds any role, in the order of their codes."""
-    return list(Site.objects.filter(pk__in=user.access.sites()))
+    """The sites where a person holds any role, in the order of their codes, each with the name
+    of the version in force there today, on its own calendar."""
+    mine = Site.objects.filter(pk__in=user.access.sites())
+    there = Func(OuterRef("time_zone"), Value(trial_now()), function="timezone")
+    begun = SiteProtocolApproval.objects.filter(
+        site=OuterRef("pk"), effective_on__lte=Cast(there, DateField())
+    ).order_by("-effective_on", "-id")
+    return list(mine.annotate(**{IN_FORCE: Subquery(begun.values("version__version")[:1])}))
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

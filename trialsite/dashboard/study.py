@@ -10,6 +10,7 @@ from django.conf import settings
 
 from trialsite.casebook.models import ProtocolVersion
 from trialsite.casebook.protocols import protocol_of, visit_name
+from trialsite.casebook.selectors import current_version
 from trialsite.crf.registry import forms, items_by_oid
 from trialsite.protocol import Protocol, ProtocolError, load
 
@@ -28,6 +29,15 @@ def study() -> Protocol | None:
         return _loaded(str(settings.PROTOCOL_FILE))
     except (OSError, ProtocolError):
         return None
+
+
+def target_enrolment() -> int | None:
+    """How many are to be enrolled, by the version that the overview and the API go by."""
+    try:
+        return protocol_of(current_version().pk).study.target_enrolment
+    except ProtocolVersion.DoesNotExist:
+        file = study()
+        return file.study.target_enrolment if file else None
 
 
 def form_title(form_oid: str) -> str:

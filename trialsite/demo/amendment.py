@@ -26,6 +26,13 @@ _TARGET = re.compile(r"^(  target_enrolment: \{value: )(\d+)(,.*)$", re.MULTILIN
 _PLACES_MORE = 2
 
 
+def with_places(text: str, times: int) -> str:
+    """The protocol's text with so many times the places; LookupError as for the amended one."""
+    if _TARGET.search(text) is None:
+        raise LookupError("the protocol's target is not where it was")
+    return _TARGET.sub(lambda found: f"{found[1]}{int(found[2]) * times}{found[3]}", text, count=1)
+
+
 def amended(text: str) -> str:
     """The text of the amended protocol; LookupError where the file says it otherwise."""
     version, target = _VERSION.search(text), _TARGET.search(text)

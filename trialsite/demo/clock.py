@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
@@ -40,6 +41,20 @@ def _set(shift: dt.timedelta | None) -> None:
             "ON CONFLICT (only_row) DO UPDATE SET shift = excluded.shift",
             [shift.total_seconds()],
         )
+
+
+@contextmanager
+def clock_led() -> Iterator[Callable[[dt.datetime], None]]:
+    """Let the trial's clock be put to one moment after the other, and run on from each."""
+    began, since = trial_now(), time.monotonic()
+
+    def put(moment: dt.datetime) -> None:
+        _set(moment - began - dt.timedelta(seconds=time.monotonic() - since))
+
+    try:
+        yield put
+    finally:
+        _set(_shifts[-1] if _shifts else None)
 
 
 @contextmanager

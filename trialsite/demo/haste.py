@@ -14,7 +14,7 @@ _OBJECTS = 200_000
 
 @contextmanager
 def in_haste() -> Iterator[None]:
-    """No commit waits for the disk, and memory is tidied up seldom.
+    """No commit waits for the disk, no statement is too long, and memory is tidied up seldom.
 
     A demonstration that a power failure cuts short is made anew, so it needs no promise that
     each of its steps outlives one.
@@ -35,3 +35,7 @@ def _promise(kept: str) -> None:
     for alias in ("default", "owner"):
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT set_config('synchronous_commit', %s, false)", [kept])
+            if kept == "off":
+                cursor.execute("SET statement_timeout = 0")
+            else:
+                cursor.execute("RESET statement_timeout")

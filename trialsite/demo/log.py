@@ -57,6 +57,11 @@ CONSIDERED = (
 )
 
 
+def invented_name(chance: random.Random) -> str:
+    """A name put together, with the mark."""
+    return f"{chance.choice(_FAMILY)}{chance.choice(_GIVEN)}（示例）"
+
+
 def enter(site: Site, *, by: User, source: Source, chance: random.Random) -> ScreeningEntry:
     """A new line of the log with the invented person behind it in the vault."""
     entry = open_entry(
@@ -65,7 +70,7 @@ def enter(site: Site, *, by: User, source: Source, chance: random.Random) -> Scr
     keep_identity(
         entry_id=entry.pk,
         site=site,
-        name=f"{chance.choice(_FAMILY)}{chance.choice(_GIVEN)}（示例）",
+        name=invented_name(chance),
         phone=f"000 0000 {chance.randrange(10_000):04d}",
         hospital_number=f"SYNTHETIC-{chance.randrange(1_000_000):06d}",
         by=by,

@@ -53,6 +53,7 @@ PEOPLE = (
     DemoPerson("safety", "Sana Safety (demo)", Role.SAFETY_OFFICER),
     DemoPerson("tech", "Tariq Technician (demo)", Role.SAMPLE_TECHNICIAN, "001"),
     DemoPerson("auditor", "Aud Auditor (demo)", Role.AUDITOR),
+    DemoPerson("sponsor", "Spiro Sponsor (demo)", Role.SPONSOR),
     DemoPerson("admin", "Ada Administrator (demo)", Role.STUDY_ADMINISTRATOR),
 )
 

@@ -89,5 +89,10 @@ def register_datasets(maker: Callable[[], list[Dataset]]) -> Callable[[], list[D
 
 def datasets() -> dict[str, Dataset]:
     """Every dataset by name, in the order of registration."""
-    found = [dataset for maker in _makers for dataset in maker()]
-    return {dataset.name: dataset for dataset in found}
+    return {dataset.name: dataset for _maker, dataset in made_by()}
+
+
+def made_by() -> list[tuple[str, Dataset]]:
+    """Every dataset with the full name of its maker, in the order of registration."""
+    named = [(f"{maker.__module__}.{maker.__name__}", maker) for maker in _makers]
+    return [(name, dataset) for name, maker in named for dataset in maker()]

@@ -108,16 +108,28 @@ def read_panel(
         if texts.get(f"panel.{panel.key}", "").strip():
             entry.panels.append(panel.key)
     rest = {part: texts.get(f"rest{part}", "").strip() for part in (".missing", ".ref")}
+    asked_for = _asked_for(protocol, entry.panels, base or {})
     known = {analyte.key: analyte for analyte in protocol.labs.analytes}
     for key in rows_named(texts):
         if key not in known:
             entry.errors[key] = [_("The protocol has no analyte %(key)s.") % {"key": key}]
             continue
         try:
-            entry.rows[key] = _row(known[key], texts, rest, base)
+            of_rest = rest if key in asked_for else rest | {".missing": ""}
+            entry.rows[key] = _row(known[key], texts, of_rest, base)
         except ValidationError as error:
             entry.errors[key] = list(error.messages)
     return entry
+
+
+def _asked_for(protocol: Protocol, panels: Iterable[str], base: Mapping[str, str]) -> set[str]:
+    """The lines of the draw's panels, and those that stand already: only they can be left empty.
+
+    The page posts every further analyte too; nobody has said of those that they were not done.
+    """
+    chosen = (each for each in protocol.labs.panels if each.key in panels)
+    of_panels = {key for each in chosen for key in each.analytes}
+    return of_panels | {key for key in rows_named(base) if base.get(key, "").strip()}
 
 
 def rows_named(texts: Mapping[str, str]) -> list[str]:

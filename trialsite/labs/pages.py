@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from trialsite.access.models import User
 from trialsite.casebook.models import CrfRecord
 from trialsite.core.units import unit_label
@@ -103,7 +105,7 @@ class Line:
     @property
     def units(self) -> list[tuple[str, str, bool]]:
         return [
-            (unit, unit_label(unit) or unit, unit == self.unit)
+            (unit, unit_label(unit) or _("no unit"), unit == self.unit)
             for unit in self.analyte.accepted_units
         ]
 

@@ -14,6 +14,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -80,7 +81,9 @@ class Preview:
 
     def _names(self) -> list[tuple[str, str]]:
         from_protocol = self.sheet.protocol.labs.analytes
-        return [(each.key, f"{each.name.en} · {each.name.zh}") for each in from_protocol]
+        chinese = (get_language() or "").startswith("zh")
+        names = [(each.key, each.name.en, each.name.zh) for each in from_protocol]
+        return [(key, f"{zh} · {en}" if chinese else f"{en} · {zh}") for key, en, zh in names]
 
     def previous(self) -> dict[str, Decimal]:
         """The last exact canonical values, for the suspicion of a slip."""
@@ -115,7 +118,7 @@ class Preview:
         if analyte is None:
             return
         found.name = self.names[analyte.key]
-        found.units = [(unit, unit_label(unit) or unit) for unit in analyte.accepted_units]
+        found.units = [(unit, unit_label(unit) or _("no unit")) for unit in analyte.accepted_units]
         texts = self.page.texts
         stands = texts.get(analyte.key, "")
         unit = texts.get(f"{analyte.key}.unit", "")
@@ -139,7 +142,7 @@ class Preview:
             return
         for unit in (slip.suggested_unit, *slip.others, found.unit):
             said = f"{short(value * analyte.factor(unit))} {unit_label(analyte.unit)}".strip()
-            found.slip.append((unit, unit_label(unit) or unit, said))
+            found.slip.append((unit, unit_label(unit) or _("no unit"), said))
 
     def posted(self, request: StaffRequest) -> list[Proposal]:
         """The proposals as the person sends them back."""
@@ -245,6 +248,16 @@ def accept(request: StaffRequest, pk: uuid.UUID) -> HttpResponse:
         request,
         _("%(n)d results are on the page. They are not yet saved in the casebook.") % {"n": taken},
     )
+    if left := len(proposals) - taken:
+        messages.warning(
+            request,
+            ngettext(
+                "%(n)d line was left out. Check it against the printout.",
+                "%(n)d lines were left out. Check them against the printout.",
+                left,
+            )
+            % {"n": left},
+        )
     return redirect("labs:panel", pk)
 
 

@@ -17,7 +17,8 @@ from trialsite.access.http import StaffRequest, requires
 from trialsite.casebook.models import CrfRecord, RecordStatus, Subject, Visit
 from trialsite.core.exceptions import DomainError, NotPermittedError, StaleError
 from trialsite.core.units import unit_label
-from trialsite.crf.pages import CHANGE_REASONS, labels_of, next_record, queries_of, visit_name
+from trialsite.crf.onward import go_on
+from trialsite.crf.pages import CHANGE_REASONS, labels_of, queries_of, visit_name
 from trialsite.crf.posting import act_on, base_of, clean, integer, reason_of
 from trialsite.crf.registry import form
 from trialsite.crf.services import IncompleteError, ReasonRequiredError, close_draft
@@ -146,11 +147,7 @@ def _go_on(request: StaffRequest, saved: SavedPanel) -> HttpResponse:
     if here.status != RecordStatus.COMPLETE:
         messages.success(request, _("Saved. The form is not complete yet."))
         return redirect("labs:panel", here.pk)
-    messages.success(request, _("Complete. Saved in the casebook."))
-    following = next_record(here) if request.POST.get("action") == "complete" else None
-    if following is not None:
-        return redirect("crf:record", following.pk)
-    return redirect("labs:panel", here.pk)
+    return go_on(request, here, page="labs:panel", asked=bool(saved.asked))
 
 
 def _render(request: StaffRequest, page: PanelPage, *, status: int = 200) -> HttpResponse:

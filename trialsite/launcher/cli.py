@@ -107,7 +107,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the launcher's command line."""
     top = argparse.ArgumentParser(prog="python3 -m trialsite.launcher", description=__doc__)
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser("run", help="start everything and keep it running (PORT, HOST, DEMO)")
+    verbs.add_parser("run", help="start everything and keep it running (PORT, HOST, DEMO, SCALE)")
     _passing_on(verbs.add_parser("test", help="run pytest with servers and a browser (ARGS)"))
     _passing_on(verbs.add_parser("exec", help="run a command with the test servers up"))
     _passing_on(verbs.add_parser("manage", help="run manage.py on the data of `run`"))

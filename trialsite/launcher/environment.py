@@ -25,18 +25,21 @@ class Choices:
     host: str = "127.0.0.1"
     port: int = 8000
     demo: bool = True
+    #: How many times the demo study holds its people, where somebody says so.
+    scale: int | None = None
     given: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_environment(
         cls, settings: str = DEVELOPMENT, environ: Mapping[str, str] = os.environ
     ) -> "Choices":
-        """Read HOST, PORT and DEMO."""
+        """Read HOST, PORT, DEMO and SCALE."""
         return cls(
             settings=settings,
             host=HOST_NAMES.get(environ.get("HOST") or "localhost", environ.get("HOST", "")),
             port=_port(environ.get("PORT") or str(cls.port)),
             demo=(environ.get("DEMO") or "1") != "0",
+            scale=_scale(environ.get("SCALE") or ""),
             given=dict(environ),
         )
 
@@ -49,6 +52,14 @@ class Choices:
 def _port(text: str) -> int:
     if not (text.isdigit() and 0 < int(text) < PORT_LIMIT):
         raise LauncherError(f"PORT={text} is no port: give a number from 1 to {PORT_LIMIT - 1}.")
+    return int(text)
+
+
+def _scale(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isdigit() and int(text)):
+        raise LauncherError(f"SCALE={text}: give a whole number, how many times over.")
     return int(text)
 
 

@@ -64,13 +64,16 @@ class Preparation:
         """Load the demo study, or invite the first administrator, on the first start only."""
         content = "demo" if self.choices.demo else "empty"
         stamp = Stamp(self.layout.stamps / f"{CONTENT_STAMP}{self._database_digest[:16]}")
+        told = ("load_demo", "--scale", str(self.choices.scale or 1))
         if stamp.matches(content):
+            if self.choices.demo and self.choices.scale is not None:
+                self._manage(*told)  # which refuses where it is there another number of times
             return ""
         if stamp.matches("empty" if self.choices.demo else "demo"):
             raise LauncherError(self._wrong_content())
         if self.choices.demo:
             with step("Demo study"):
-                self._manage("load_demo")
+                self._manage(*told)
             output = ""
         else:
             with step("First administrator"):

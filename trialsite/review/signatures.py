@@ -98,7 +98,7 @@ def sign_each(
     made = Signature.objects.bulk_create(
         Signature(
             target=target,
-            seal=_seal(kind, target, by.pk, sense, str(meaning), content),
+            seal=seal_of(kind, target, by.pk, sense, str(meaning), content),
             **shared,
         )
         for target, content in contents.items()
@@ -127,7 +127,10 @@ def _require(by: User, place: Site | None, capability: Capability) -> None:
         by.require(capability, site=place)
 
 
-def _seal(kind: str, target: uuid.UUID, signer: int, sense: str, meaning: str, content: str) -> str:
+def seal_of(
+    kind: str, target: uuid.UUID, signer: int, sense: str, meaning: str, content: str
+) -> str:
+    """SHA-256 over what is signed, by whom, in which sense and words."""
     parts = [kind, str(target), signer, str(sense), meaning, content]
     text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
@@ -168,7 +171,7 @@ def is_sealed(
     content: str, seal: str, kind: str, target: uuid.UUID, signer: int, sense: str, meaning: str
 ) -> bool:
     """Whether this content is the very one that was signed; of an unvoided signature's columns."""
-    return seal == _seal(kind, target, signer, sense, meaning, content)
+    return seal == seal_of(kind, target, signer, sense, meaning, content)
 
 
 def canonical(content: object) -> str:

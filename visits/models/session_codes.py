@@ -25,7 +25,7 @@ class StopReason(models.TextChoices):
 
     COMPLETED = "COMPLETED", _("Completed as prescribed")
     CLOTTING = "CLOTTING", _("Clotting of the circuit")
-    ACCESS = "ACCESS", _("Vascular access")
+    ACCESS = "ACCESS", pgettext_lazy("stop reason", "Vascular access")
     HYPOTENSION = "HYPOTENSION", _("Hypotension")
     ALLERGIC = "ALLERGIC", _("Allergic reaction")
     BLEEDING = "BLEEDING", _("Bleeding")
@@ -58,7 +58,7 @@ class InterruptionReason(models.TextChoices):
     """Why the circuit stood still."""
 
     ALARM = "ALARM", _("Device alarm")
-    ACCESS = "ACCESS", _("Vascular access")
+    ACCESS = "ACCESS", pgettext_lazy("stop reason", "Vascular access")
     CLOTTING = "CLOTTING", _("Clotting of the circuit")
     HYPOTENSION = "HYPOTENSION", _("Hypotension")
     PROCEDURE = "PROCEDURE", _("Other procedure or examination")

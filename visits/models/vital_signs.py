@@ -139,6 +139,7 @@ class VitalSigns(CrfData):
     height = item(
         models.DecimalField(_("Height"), max_digits=5, decimal_places=1),
         oid="I.VS.HEIGHT",
+        limits="HEIGHT",
         unit="cm",
         units={"cm": SAME, "[in_i]": INCH},
         sdtm="VS.HEIGHT",

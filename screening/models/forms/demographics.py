@@ -41,7 +41,9 @@ class Demographics(CrfData):
     form_oid = "F.DM"
     title = _("Demographics")
 
-    birth_date = item(PartialDateField(_("Birth date")), oid="I.DM.BRTHDAT", sdtm="DM.BRTHDTC")
+    birth_date = item(
+        PartialDateField(_("Birth date")), oid="I.DM.BRTHDAT", sdtm="DM.BRTHDTC", past=True
+    )
     sex = item(models.CharField(_("Sex"), max_length=1, choices=Sex), oid="I.DM.SEX", sdtm="DM.SEX")
     ethnic_group = item(
         models.CharField(_("Ethnic group"), max_length=40),

@@ -25,7 +25,7 @@ from tests.dashboard.overview.study import (
 )
 from tests.factories import as_person, given, make_record, make_subject, make_user, sign_in
 from tests.outcomes.changes.conftest import api
-from tests.outcomes.conftest import treated
+from tests.outcomes.conftest import save_death, treated
 from tests.outcomes.following import save
 from trialsite.access.capabilities import GRANTS, Capability, Role
 from trialsite.casebook.models import CrfRecord, Subject
@@ -215,6 +215,21 @@ def test_the_states_of_a_milestone_add_up_to_the_enrolled(cast, study):
     assert outcomes.found.enrolled == 5
     for row in outcomes.states:
         assert sum(number.count for number in row.states) == row.all.count == 5
+
+
+def test_who_died_before_a_day_has_come_is_said_beside_its_proportion(cast):
+    """They stand under "Dead" and not in the fraction: 1/1 beside a death wants its word."""
+    histories(cast)
+    subject = subject_in(cast.other_site, "enrolled")
+    treated(subject, cast.stranger, f"{_ago(2)}T10:00")
+    given(Subject.objects.filter(pk=subject.pk).update)(day_zero=_ago(2))
+    save_death(subject, cast.stranger, died_on=_ago(1))
+    outcomes = board(cast.investigator).outcomes
+    assert outcomes is not None
+    early = [row.row.early for row in outcomes.states]
+    assert any(early), "the study has nobody who died so soon: nothing is proven"
+    page = sign_in(cast.investigator).get(OVERVIEW).content.decode()
+    assert page.count("died before the day has come: not evaluable") == sum(map(bool, early))
 
 
 def test_events_are_counted_once_in_every_column_they_belong_to(cast, study):

@@ -89,6 +89,26 @@ def test_an_investigators_own_judgement_with_its_reason_counts_and_the_sponsor_h
     assert (officer.full_name, "eased-0") in notices()
 
 
+def test_an_investigators_judgement_without_a_reason_is_no_agreement(cast, told):
+    """A form that is not complete asks for no reason; who gives none has not agreed."""
+    say(told, cast.sub_investigator, **GRAVE, **NOT_RELATED, reason="", complete="no")
+    assert "authority_grave" in deadlines(told)
+    assert fresh(told).awaits_easing
+
+
+def test_a_change_that_eases_nothing_is_no_agreement_to_anything(cast, told):
+    say(told, cast.sub_investigator, **GRAVE, related_circuit="PROBABLE", term="Sepsis")
+    assert (fresh(told).eased_at, fresh(told).eased_reason) == (None, "")
+    assert "authority_grave" in deadlines(told)
+
+
+def test_while_something_waits_no_receipt_eases_it(cast, told):
+    describe(told, cast.nurse, "disease")
+    sent(given(told.reports.get)(), "ethics", FRIDAY + 1.7 * HOUR, cast.nurse)
+    assert "authority_grave" in deadlines(told)
+    assert fresh(told).awaits_easing
+
+
 def test_what_is_taken_back_to_what_stood_waits_no_more(cast, told):
     describe(told, cast.nurse, "disease")
     describe(told, cast.nurse, "circuit")

@@ -160,6 +160,22 @@ def test_the_sponsors_days_are_the_safety_officers(cast, case, officer, told, ru
     assert "authority_grave-0" not in {step for _who, step in notices()}
 
 
+def test_a_clock_that_proves_to_begin_later_is_reminded_of_anew(
+    cast, case, officer, told, run, clock
+):
+    """The sponsor had the report on Sunday, not when it was sent: their days are others."""
+    clock(FRIDAY + HOUR)
+    report = signed(case, cast.sub_investigator)
+    clock(FRIDAY + 2 * HOUR)
+    receipt = sent(report, "sponsor", FRIDAY + 1.5 * HOUR, cast.nurse)
+    run(FRIDAY + 6.1 * 24 * HOUR)
+    assert notices().count((told["officer"], "authority_grave-2")) == 1
+    clock(FRIDAY + 6.2 * 24 * HOUR)
+    received(receipt, FRIDAY + 36 * HOUR, officer)
+    run(FRIDAY + 7.1 * 24 * HOUR)
+    assert notices().count((told["officer"], "authority_grave-2")) == 2
+
+
 def test_what_is_still_owed_after_the_last_hour_is_reminded_of_every_day(case, told, run):
     run(FRIDAY + 24 * HOUR)
     run(FRIDAY + 47.9 * HOUR)

@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 
 from outcomes.models import SaeCase
+from outcomes.services.sae_cases import correct_awareness
 from outcomes.services.sae_deadlines import owed_of
 from outcomes.services.sae_decisions import agree_taken_back, close_case
 from tests.factories import as_person, given, sign_in
@@ -123,6 +124,36 @@ def test_whoever_was_sent_a_report_is_owed_one_that_takes_it_back(
     assert owed(mild) == set()
     with as_person(officer):
         assert close_case(case=fresh(mild), reason="Done", by=officer).closed_at
+
+
+def test_what_is_taken_back_is_agreed_to_once(cast, mild, officer, clock):
+    reported(mild, cast, officer, clock)
+    clock(MONDAY)
+    untick(mild, cast.nurse)
+    agree(mild, officer)
+    assert fresh(mild).agreed_by_id == officer.pk
+    with as_person(officer), pytest.raises(TransitionError, match="already"):
+        agree_taken_back(case=mild, reason="x", by=officer)
+
+
+def test_closing_what_is_taken_back_is_the_agreement_too(cast, mild, officer, clock):
+    reported(mild, cast, officer, clock)
+    clock(MONDAY)
+    untick(mild, cast.nurse)
+    reported(mild, cast, officer, clock, "follow_up", MONDAY + 2 * HOUR)
+    with as_person(officer):
+        close_case(case=fresh(mild), reason="All were told", by=officer)
+    found = fresh(mild)
+    assert (found.agreed_by_id, found.agreed_reason) == (officer.pk, "All were told")
+
+
+def test_since_when_it_is_held_for_serious_follows_a_corrected_awareness(cast, mild):
+    """Else a paper that left in between would have told more than was known."""
+    earlier = (FRIDAY - 3 * HOUR).replace(tzinfo=None)
+    with as_person(cast.nurse):
+        correct_awareness(case=mild, aware_at=earlier, reason="Ward log", by=cast.nurse)
+    found = fresh(mild)
+    assert found.standing_since == found.aware_at == FRIDAY - 3 * HOUR
 
 
 def test_a_closed_case_is_open_again_when_its_event_is_taken_back(cast, mild, officer, clock):

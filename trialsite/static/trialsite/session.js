@@ -529,9 +529,11 @@ if (grid && editable) {
     const copy = event.target.closest("[data-copy]");
     if (copy) copyBefore(copy.closest("tr"));
   });
-  document.querySelector("[data-add-reading]")?.addEventListener("click", () => {
+  document.querySelector("[data-add-reading]")?.addEventListener("click", (event) => {
     const row = [...grid.querySelectorAll("tr[data-when=spare]")].find((each) => lines.get(each.dataset.row).isEmpty);
     if (!row) return;
+    // Going to the fragment would take the focus out of the cell again.
+    event.preventDefault();
     row.hidden = false;
     go(cells(row)[1]);
   });
@@ -559,6 +561,16 @@ if (grid && editable) {
 
 if (grid) setInterval(refresh, Number(words.every ?? 20) * 1000);
 if (grid && !editable) for (const row of grid.querySelectorAll("tr[data-row]")) lines.set(row.dataset.row, new Line(row));
+
+// The way to the complications opens their entry: one tap, and the choice is under the finger.
+document.querySelector(".tx-head a[href='#complication']")?.addEventListener("click", (event) => {
+  const entry = document.querySelector("#complication > .tx-add");
+  if (!entry) return;
+  event.preventDefault();
+  entry.open = true;
+  entry.scrollIntoView({ block: "center" });
+  entry.querySelector("select, input:not([type=hidden])")?.focus({ preventScroll: true });
+});
 
 // A button that says "now" writes the clock of the site into its field.
 document.addEventListener("click", (event) => {
