@@ -437,7 +437,7 @@ class Migration(migrations.Migration):
                 ('serious', models.BooleanField(blank=True, null=True, verbose_name='Serious')),
                 ('results_in_death', models.BooleanField(blank=True, null=True, verbose_name='Results in death')),
                 ('life_threatening', models.BooleanField(blank=True, null=True, verbose_name='Life-threatening')),
-                ('hospitalisation', models.BooleanField(blank=True, null=True, verbose_name='Hospital stay prolonged')),
+                ('hospitalisation', models.BooleanField(blank=True, null=True, verbose_name='Requires or prolongs hospitalisation')),
                 ('disability', models.BooleanField(blank=True, null=True, verbose_name='Lasting disability')),
                 ('congenital', models.BooleanField(blank=True, null=True, verbose_name='Congenital anomaly')),
                 ('other_important', models.BooleanField(blank=True, null=True, verbose_name='Otherwise medically important')),

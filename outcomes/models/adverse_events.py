@@ -117,9 +117,12 @@ class AdverseEvent(CrfData):
     results_in_death = _criterion(_("Results in death"), "AESDTH")
     life_threatening = _criterion(_("Life-threatening"), "AESLIFE")
     hospitalisation = _criterion(
-        _("Hospital stay prolonged"),
+        _("Requires or prolongs hospitalisation"),
         "AESHOSP",
-        _("Participants are in hospital already: it counts when the event makes the stay longer."),
+        _(
+            "In hospital already: when the event makes the stay longer. After discharge: when it"
+            " leads to a new stay."
+        ),
     )
     disability = _criterion(_("Lasting disability"), "AESDISAB")
     congenital = _criterion(_("Congenital anomaly"), "AESCONG")

@@ -17,7 +17,7 @@ from outcomes.models.event_conditions import (
 )
 from trialsite.crf.models import EditCheck
 
-#: The criteria of seriousness; all participants are in-patients, so a stay is prolonged.
+#: The criteria of seriousness (ICH E2A), and the one that device law adds.
 CRITERIA = (
     "results_in_death",
     "life_threatening",
