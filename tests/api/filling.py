@@ -24,6 +24,7 @@ _KNOWN = {
     "oxygen_support": "OXYGEN",
     "oxygen_saturation": "98",
     "weight": "60.5",
+    "height": "168",
     "birth_date": "1980-05-06",
     "childbearing": "false",
     "gcs": "10T",

@@ -22,6 +22,7 @@ from trialsite.exports.writing import Format, write
 _KEY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HASH = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _SHAPE = re.compile(r"(?<![0-9A-Za-z-])[0-9A-Z]+(?:-[0-9A-Z]+)+(?![0-9A-Za-z])")
+_PLACES = re.compile(r'"target": \d+')
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)?"
     r"|(?<!\d)()\d\d:\d\d:\d\d(?!\d)"
@@ -133,7 +134,9 @@ def is_of_a_copy(row: dict[str, str], copies: Copies) -> bool:
 
 
 def told_again(row: dict[str, str]) -> Row:
-    """A line without what differs from load to load: keys, hashes, and the time of day."""
+    """A line without what differs from load to load: keys, hashes, the time of day, and how
+    many places the study has."""
     return tuple(
-        _MOMENT.sub(r"\1\2", _HASH.sub("(hash)", _KEY.sub("(key)", text))) for text in row.values()
+        _PLACES.sub("", _MOMENT.sub(r"\1\2", _HASH.sub("(hash)", _KEY.sub("(key)", text))))
+        for text in row.values()
     )
