@@ -193,6 +193,17 @@ def test_the_investigator_opens_the_study_overview_and_a_figure_of_it_to_its_row
     assert "/screening/" in page.url
 
 
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_the_head_of_a_page_fits_from_tablet_to_desk(demo_visit, language):
+    """With several sites to choose from and two versions of the protocol in force."""
+    user = User.objects.get(email="pi@demo.example")
+    page = demo_visit(user, "/account/profile/", width=1440, language=language)
+    expect(page.locator(".brand-sub")).to_contain_text("1.1")
+    for width in (1440, 1261, 1260, 1024, 960, 901, 900, 820, 768):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert_no_sideways_scroll(page)
+
+
 #: The pictures of the documents: whose page, which, how wide and in which language.
 PICTURES = {
     "overview-en-1440": ("pi", "/overview/"),
